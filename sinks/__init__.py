@@ -1,0 +1,1 @@
+"""The hands: Redis, Kafka and their in-memory twins. Carry out what the thought decided."""

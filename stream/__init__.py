@@ -1,0 +1,1 @@
+"""The wiring: settings, transport, agents, HTTP and the command line."""

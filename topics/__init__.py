@@ -1,0 +1,1 @@
+"""The language: what publishers say and what consumers read. Knows no store, no broker and no clock."""
