@@ -32,6 +32,8 @@ _MAINLAND_MOBILE = re.compile(
     r"(1(?:[38][0-9]|4[57]|5[0-35-9]|6[25-7]|7[0-35-8]|9[0-35-9]))[ -]?([0-9]{4})[ -]?([0-9]{4})"
 )
 
+_MOBILE_TYPES: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+
 _MAC_PLAIN = re.compile(r"[0-9a-f]{12}")
 _MAC_CISCO = re.compile(r"[0-9a-f]{4}([.:-])[0-9a-f]{4}\1[0-9a-f]{4}")
 # One digit for a small octet is how BSD and macOS print them.
@@ -83,17 +85,20 @@ def normalise_phone(value: str, region: str) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def _phone_by_library(value: str, region: str) -> str | None:
+    number = _parsed_phone(value, region)
+    if number is None or phonenumbers.number_type(number) not in _MOBILE_TYPES:
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _parsed_phone(value: str, region: str) -> phonenumbers.PhoneNumber | None:
     value = _folded(value).removeprefix("tel:")
     if len(value) > _PHONE_CHARACTERS_MAX or _PHONE_WRITING.fullmatch(value) is None:
         return None
     try:
-        number = phonenumbers.parse(value, region)
+        return phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:
         return None
-    mobile = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
-    if phonenumbers.number_type(number) not in mobile:  # an invalid number has the type UNKNOWN
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def normalise_email(value: str) -> str | None:
@@ -118,18 +123,45 @@ def normalise_mac(value: str) -> str | None:
 
     None for what is no single device's: all zeros (unset), broadcast and multicast.
     """
-    value = _folded(value).lower()
-    if _MAC_PLAIN.fullmatch(value) is not None:
-        digits = value
-    elif _MAC_CISCO.fullmatch(value) is not None:
-        digits = re.sub("[.:-]", "", value)
-    elif _MAC_OCTETS.fullmatch(value) is not None:
-        digits = "".join(octet.zfill(2) for octet in re.split("[: -]", value))
-    else:
-        return None
-    if digits == "000000000000" or int(digits[:2], 16) & _MULTICAST_BIT:
+    digits = _mac_digits(value)
+    if digits is None or _is_no_device(digits):
         return None
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+
+def _mac_digits(value: str) -> str | None:
+    value = _folded(value).lower()
+    if _MAC_PLAIN.fullmatch(value) is not None:
+        return value
+    if _MAC_CISCO.fullmatch(value) is not None:
+        return re.sub("[.:-]", "", value)
+    if _MAC_OCTETS.fullmatch(value) is not None:
+        return "".join(octet.zfill(2) for octet in re.split("[: -]", value))
+    return None
+
+
+def _is_no_device(digits: str) -> bool:
+    return digits == "000000000000" or bool(int(digits[:2], 16) & _MULTICAST_BIT)
+
+
+def is_nobodys(namespace: Namespace, value: str) -> bool:
+    """Whether a value without a normal form is well-formed all the same: a landline, a broadcast address.
+
+    Such a value is a real one, only not one person's or one device's, which is worth telling apart from a typing
+    mistake when it is reported.
+    """
+    match namespace.normalise:
+        case "phone":
+            number = _parsed_phone(value, namespace.region)
+            return number is not None and phonenumbers.number_type(number) not in (
+                phonenumbers.PhoneNumberType.UNKNOWN,
+                *_MOBILE_TYPES,
+            )
+        case "mac":
+            digits = _mac_digits(value)
+            return digits is not None and _is_no_device(digits)
+        case "email" | None:
+            return False
 
 
 def is_randomised(mac: str) -> bool:

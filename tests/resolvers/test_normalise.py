@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from resolvers.namespaces import DEFAULT_RULES, Namespace
 from resolvers.normalise import (
+    is_nobodys,
     is_randomised,
     normalise_email,
     normalise_mac,
@@ -181,6 +182,28 @@ def test_randomised_addresses_are_told_from_a_makers() -> None:
     assert is_randomised("aa:bb:cc:00:11:22")
     assert is_randomised("02:00:00:00:00:01")
     assert not is_randomised("3c:22:fb:00:11:22")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("phone", "021-6234 5678", True),
+        ("phone", "400-810-8888", True),
+        ("phone", "12345", False),
+        ("phone", "13800138000", False),
+        ("phone", "zhang", False),
+        ("mac", "ff:ff:ff:ff:ff:ff", True),
+        ("mac", "000000000000", True),
+        ("mac", "01-00-5E-00-00-FB", True),
+        ("mac", "aa:bb:cc:00:11:22", False),
+        ("mac", "aa:bb", False),
+        ("email", "zhang", False),
+        ("card", "\x00", False),
+    ],
+)
+def test_a_well_formed_value_of_no_one_is_told_from_a_mistake(name: str, value: str, expected: bool) -> None:  # noqa: FBT001
+    """A landline or a broadcast address is a real value that must not link; a fragment is just wrong."""
+    assert is_nobodys(DEFAULT_RULES.namespaces[name], value) is expected
 
 
 def test_text_is_folded_and_must_be_printable() -> None:
