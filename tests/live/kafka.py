@@ -112,6 +112,8 @@ def _settings(log: Path, port: int, controller_port: int) -> str:
         "auto.create.topics.enable": "false",  # a misspelt topic must fail, not appear
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,  # so that a killed worker's partitions move while a test waits
+        "broker.session.timeout.ms": 2000,  # a killed broker may come back only when its old session has ended
+        "broker.heartbeat.interval.ms": 200,
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.replication.factor": 1,
