@@ -128,7 +128,7 @@ def test_phones_are_shared_recycled_and_mistyped(world: World) -> None:
 
 
 def test_the_world_is_hard(world: World) -> None:
-    """ "Link everything" is wrong more often than right; "same phone only" misses a third of what could be found."""
+    """Linking everything is wrong more often than right; same phone only misses a third of what could be found."""
     everything = quality(link_everything(world.truth, world.observed), world.truth, world.observed)
     assert everything.pairwise_precision < 0.5
     assert everything.pairwise_recall == pytest.approx(1.0)
