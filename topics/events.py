@@ -14,6 +14,9 @@ _END = r"(?![\s\S])"
 # Beyond this a count is a mistake or an attack; within it nine million events cannot overflow a 64-bit sum.
 _COUNT_MAX: Final = 1_000_000_000_000
 
+AMOUNT_PATTERN: Final = rf"^[0-9]{{1,12}}(\.[0-9]{{1,6}})?{_END}"
+CURRENCY_PATTERN: Final = rf"^[A-Z]{{3}}{_END}"
+
 Label = Annotated[str, Meta(max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Count = Annotated[int, Meta(ge=-_COUNT_MAX, le=_COUNT_MAX)]
@@ -22,11 +25,11 @@ Instant = Annotated[datetime, Meta(tz=True)]
 Amount = Annotated[
     str,
     Meta(
-        pattern=rf"^[0-9]{{1,12}}(\.[0-9]{{1,6}})?{_END}",
+        pattern=AMOUNT_PATTERN,
         description="Decimal text, not negative, at most 12 digits before the point and 6 after it",
     ),
 ]
-Currency = Annotated[str, Meta(pattern=rf"^[A-Z]{{3}}{_END}", description="ISO 4217 code")]
+Currency = Annotated[str, Meta(pattern=CURRENCY_PATTERN, description="ISO 4217 code")]
 Inviter = Annotated[dict[str, str], Meta(min_length=1, max_length=1, description="namespace: value, exactly one")]
 
 
@@ -57,11 +60,11 @@ class CardReplacedData(Data, frozen=True, kw_only=True, gc=False, omit_defaults=
 
 
 class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One line of an order. `price` is for one piece, in the order's currency."""
+    """One line of an order. `price` is for one piece, in the order's currency; no `quantity` means one."""
 
     sku: Label | None = None
     category: Label | None = None
-    quantity: Annotated[int, Meta(ge=0, le=_COUNT_MAX)] | Annotated[float, Meta(ge=0, le=_COUNT_MAX)] = 1
+    quantity: Annotated[int, Meta(ge=0, le=_COUNT_MAX)] | Annotated[float, Meta(ge=0, le=_COUNT_MAX)] | None = None
     price: Amount | None = None
 
 

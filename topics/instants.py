@@ -3,16 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_US = 86_400_000_000
+_MICROSECOND = timedelta(microseconds=1)
 
-# The last instant that text can name. Beyond it lies only an end of year 9999 written in a zone west of Greenwich.
+# What text can name in UTC. Outside lie only a start of year 1 and an end of year 9999 written in another zone.
+FIRST_US = -62_135_596_800_000_000
 LAST_US = 253_402_300_799_999_999
 
 
 def to_us(instant: datetime) -> int:
-    """UTC microseconds since 1970 of a datetime with a zone; negative before 1970, at most `LAST_US`."""
-    since = instant - _EPOCH
-    return min(since.days * _DAY_US + since.seconds * 1_000_000 + since.microseconds, LAST_US)
+    """UTC microseconds since 1970 of a datetime with a zone; negative before 1970, within `FIRST_US` and `LAST_US`."""
+    since_us = (instant - _EPOCH) // _MICROSECOND
+    if FIRST_US <= since_us <= LAST_US:
+        return since_us
+    return FIRST_US if since_us < 0 else LAST_US
 
 
 def to_text(instant_us: int) -> str:

@@ -1,0 +1,219 @@
+"""From a log record to a touchpoint: the one door through which publishers' bytes come in.
+
+Rules: every record becomes a Touchpoint or a Refusal, never an exception; the answer depends on the record and the
+limits alone; a message names the place and the reason and repeats nothing of the record. `null` is as missing, except
+within traits, where it is a write. Which identifiers are known, junk or in conflict is for `resolvers` to say.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from topics import headers, strict_json
+from topics.codec import encode as encode_json
+from topics.events import (
+    AMOUNT_PATTERN,
+    CURRENCY_PATTERN,
+    DATA_TYPES,
+    CardReplacedData,
+    Data,
+    Instant,
+    Name,
+    ReferralData,
+    Touchpoint,
+)
+from topics.instants import to_text, to_us
+from topics.records import Record
+from topics.refusals import Refusal, RefusalCode
+
+
+class Limits(Struct, frozen=True):
+    """What one record may be. A length of text is in characters, as sent."""
+
+    record_bytes: int = 65_536
+    identifiers: int = 20
+    value_characters: int = 256
+    depth: int = 16
+    future_ms: int = 86_400_000
+
+
+class Attributes(Struct, frozen=True, kw_only=True, gc=False):
+    """The CloudEvents attributes that we read. Others are allowed and ignored."""
+
+    id: Name
+    source: Name
+    type: Name
+    time: Instant
+    specversion: Literal["1.0"] | None = None
+
+
+class Envelope(Attributes, frozen=True, kw_only=True, gc=False):
+    """A structured-mode event, its data not yet read: what to expect in it depends on the type."""
+
+    data: msgspec.Raw
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(Envelope)
+_DATA: Final = {event_type: msgspec.json.Decoder(data_type) for event_type, data_type in DATA_TYPES.items()}
+_PLAIN_DATA: Final = msgspec.json.Decoder(Data)
+_JSON_TYPES: Final = ("", "application/json", "text/json")
+_OPEN_FIELDS: Final = frozenset({"traits", "traits_once", "answers"})
+_WORDS: Final = (
+    (f"`str` matching regex {AMOUNT_PATTERN!r}", 'a decimal `str` like "12.50", not negative'),
+    (f"`str` matching regex {CURRENCY_PATTERN!r}", "a currency code of three capital letters"),
+)
+
+
+def decode(record: Record, limits: Limits) -> Touchpoint | Refusal:
+    """The touchpoint that a record carries, in structured or in binary mode, or why it is refused.
+
+    Codes: `too_large`, `invalid_json`, `invalid_event`, `time_in_future`, in this order where several would apply.
+    """
+    text = record.value
+    if text is None:
+        return Refusal(RefusalCode.INVALID_JSON, "The record has no value")
+    if len(text) > limits.record_bytes:
+        return Refusal(RefusalCode.TOO_LARGE, f"The value has {len(text)} bytes, more than {limits.record_bytes}")
+    fault = strict_json.fault(text, limits.depth)
+    if fault is not None:
+        return fault
+    if record.headers and headers.is_binary_mode(record.headers):
+        attributes = _binary_attributes(record.headers)
+        root = "$"
+    else:
+        attributes = _structured_attributes(text)
+        root = "$.data"
+    if isinstance(attributes, Refusal):
+        return attributes
+    data = _data(attributes.data if isinstance(attributes, Envelope) else text, attributes.type, root)
+    if isinstance(data, Refusal):
+        return data
+    return _touchpoint(attributes, data, record.append_ms, limits, root)
+
+
+def encode(touchpoint: Touchpoint) -> bytes:
+    """The structured-mode record value that decodes to this touchpoint."""
+    return encode_json(
+        {
+            "specversion": "1.0",
+            "id": touchpoint.id,
+            "source": touchpoint.source,
+            "type": touchpoint.type,
+            "time": to_text(touchpoint.time_us),
+            "data": msgspec.to_builtins(touchpoint.data),
+        }
+    )
+
+
+def explain(error: msgspec.ValidationError, root: str = "$") -> str:
+    """What msgspec found, with its path below `root`, without the value that it quotes of closed sets of words."""
+    reason, at, path = str(error).rpartition(" - at `$")
+    if not at:
+        reason, path = path, "`"
+    if reason.startswith(("Invalid enum value", "Invalid value")):
+        reason = "Not one of the allowed values"
+    for pattern, words in _WORDS:
+        reason = reason.replace(pattern, words)
+    return f"{reason} - at `{root}{path}"
+
+
+def _structured_attributes(text: bytes) -> Envelope | Refusal:
+    try:
+        return _ENVELOPE.decode(text)
+    except msgspec.ValidationError as error:
+        return _invalid(explain(error))
+
+
+def _binary_attributes(record_headers: headers.Headers) -> Attributes | Refusal:
+    media_type = headers.content_type(record_headers)
+    if media_type not in _JSON_TYPES and not media_type.endswith("+json"):
+        return _invalid("The content type is not JSON - at header `content-type`")
+    attributes = headers.attributes(record_headers)
+    if attributes is None:
+        return _invalid("An attribute is not UTF-8 or given twice - at headers `ce_*`")
+    try:
+        return msgspec.convert(attributes, Attributes)
+    except msgspec.ValidationError as error:
+        return _invalid(explain(error, "headers ce_*: $"))
+
+
+def _data(text: bytes | msgspec.Raw, event_type: str, root: str) -> Data | Refusal:
+    decoder = _DATA.get(event_type, _PLAIN_DATA)
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError:
+        pass
+    # Not on the way of ordinary events: some publishers write null for what they do not know.
+    content = msgspec.json.decode(text)
+    if isinstance(content, dict):
+        content = {
+            key: value if key in _OPEN_FIELDS else _without_nulls(value)
+            for key, value in content.items()
+            if value is not None
+        }
+    try:
+        return msgspec.convert(content, decoder.type)
+    except msgspec.ValidationError as error:
+        return _invalid(explain(error, root))
+
+
+def _without_nulls(content: object) -> object:
+    # Recursion is safe here: the depth was checked.
+    match content:
+        case dict():
+            return {key: _without_nulls(value) for key, value in content.items() if value is not None}
+        case list():
+            return [_without_nulls(value) for value in content if value is not None]
+        case _:
+            return content
+
+
+def _touchpoint(attributes: Attributes, data: Data, append_ms: int, limits: Limits, root: str) -> Touchpoint | Refusal:
+    if "\0" in attributes.id + attributes.source + attributes.type:
+        return _invalid("A NUL character - at `$.id`, `$.source` or `$.type`")
+    reason = _identifiers_fault(data.identifiers, limits) or (
+        None if type(data) is Data else _named_fault(data, limits)
+    )
+    if reason is not None:
+        return _invalid(f"{reason} - at `{root}`")
+    time_us = to_us(attributes.time)
+    if time_us < 0:
+        # What programs write where they know no time (year 1, 1900, 1899-12-30) lies there; members' doings do not.
+        return _invalid("A time before 1970 - at `$.time`")
+    if time_us > (append_ms + limits.future_ms) * 1000:
+        message = f"More than {limits.future_ms} ms after the record was appended - at `$.time`"
+        return Refusal(RefusalCode.TIME_IN_FUTURE, message)
+    return Touchpoint(attributes.id, attributes.source, attributes.type, time_us, data)
+
+
+def _identifiers_fault(identifiers: dict[str, str | list[str]], limits: Limits) -> str | None:
+    count = 0
+    for values in identifiers.values():
+        for value in (values,) if isinstance(values, str) else values:
+            count += 1
+            if len(value) > limits.value_characters or "\0" in value:
+                return f"A value in `identifiers` has a NUL or more than {limits.value_characters} characters"
+    if count > limits.identifiers:
+        return f"`identifiers` has {count} values, more than {limits.identifiers}"
+    return None
+
+
+def _named_fault(data: Data, limits: Limits) -> str | None:
+    """What is wrong with the identifiers that an event names outside of `identifiers`."""
+    match data:
+        case CardReplacedData(replaces=value):
+            if not data.identifiers.get("card"):
+                return "`replaces` without a new `card` in `identifiers`"
+            field, named = "replaces", value
+        case ReferralData(inviter=dict() as inviter):
+            field, named = "inviter", "".join(inviter.values())
+        case _:
+            return None
+    if len(named) > limits.value_characters or "\0" in named:
+        return f"The value of `{field}` has a NUL or more than {limits.value_characters} characters"
+    return None
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal(RefusalCode.INVALID_EVENT, message)
