@@ -63,7 +63,7 @@ def normalise_text(value: str) -> str | None:
     Unprintable are control characters and the invisible ones that copying leaves behind (byte order marks, zero-width
     spaces): they would make two identifiers that nobody can tell apart.
     """
-    value = _folded(value)
+    value = folded(value)
     return value if value and value.isprintable() and len(value) <= MAX_CHARACTERS else None
 
 
@@ -92,7 +92,7 @@ def _phone_by_library(value: str, region: str) -> str | None:
 
 
 def _parsed_phone(value: str, region: str) -> phonenumbers.PhoneNumber | None:
-    value = _folded(value).removeprefix("tel:")
+    value = folded(value).removeprefix("tel:")
     if len(value) > _PHONE_CHARACTERS_MAX or _PHONE_WRITING.fullmatch(value) is None:
         return None
     try:
@@ -108,7 +108,7 @@ def normalise_email(value: str) -> str | None:
     provider tells the cases apart, and people type their own address in all of them. Dots and `+tags` stay, because
     most providers do tell those apart.
     """
-    value = _folded(value)
+    value = folded(value)
     if "@" not in value:
         return None
     try:
@@ -130,7 +130,7 @@ def normalise_mac(value: str) -> str | None:
 
 
 def _mac_digits(value: str) -> str | None:
-    value = _folded(value).lower()
+    value = folded(value).lower()
     if _MAC_PLAIN.fullmatch(value) is not None:
         return value
     if _MAC_CISCO.fullmatch(value) is not None:
@@ -169,6 +169,6 @@ def is_randomised(mac: str) -> bool:
     return bool(int(mac[:2], 16) & _LOCAL_BIT)
 
 
-def _folded(value: str) -> str:
+def folded(value: str) -> str:
     """NFKC without outer blanks; most values are ASCII, where NFKC changes nothing."""
     return (value if value.isascii() else unicodedata.normalize("NFKC", value)).strip()
