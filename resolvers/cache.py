@@ -1,0 +1,68 @@
+"""What a worker remembers of the store: homes, components and publications, bounded in number.
+
+Stale entries are harmless: a moved component only ever points to where it moved, and a write based on a stale entry is
+refused by the store. Nothing here is needed: an empty cache is always right.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from resolvers.component import Component
+from resolvers.publication import Publication
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Generations(Generic[K, V]):
+    """A map that keeps between `size` and twice `size` entries, the recently used ones.
+
+    Two dicts: entries are put in the young one, found in either (and made young again); when the young one is full it
+    becomes the old one. A dict look-up and no list to keep in order: several times cheaper than an ordered LRU.
+    """
+
+    __slots__ = ("_old", "_size", "_young")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        """The entry, or None."""
+        value = self._young.get(key)
+        if value is None and (value := self._old.pop(key, None)) is not None:
+            self.put(key, value)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep an entry."""
+        if len(self._young) >= self._size:
+            self._old = self._young
+            self._young = {}
+        self._young[key] = value
+
+    def forget(self, key: K) -> None:
+        """Drop an entry if it is there."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._young = {}
+        self._old = {}
+
+
+class Cache:
+    """Homes (identifier -> component name), components and publications by component name."""
+
+    def __init__(self, components: int = 100_000) -> None:
+        self.homes: Generations[str, str] = Generations(components * 4)
+        self.components: Generations[str, Component] = Generations(components)
+        self.publications: Generations[str, Publication] = Generations(components)
+
+    def clear(self) -> None:
+        """Drop everything: the store is not the one that was remembered."""
+        self.homes.clear()
+        self.components.clear()
+        self.publications.clear()

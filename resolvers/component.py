@@ -1,0 +1,147 @@
+"""A component: identifiers joined by evidence, the union-find tree's unit, as one store record.
+
+It is only a container: being in one does not make two identifiers one person (`partition` decides that). A component is
+named by the key of its first identifier. It grows, or moves whole into one with a smaller name; it never shrinks.
+Rule: a `Component` never changes; a `Draft` collects changes beside it and becomes the next one when the store took them.
+Must not know: which store keeps it.
+
+Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<key>` facet ·
+`e:<key>\\x1f<key>` edge · `a:<name>` a component that moved in and whose publications are not taken over yet.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from resolvers.evidence import Edge, Mark, Pair, observed
+from resolvers.facets import Facet, decode, encode, sighted
+from resolvers.partition import Sight, neighbours
+
+_edges = msgspec.msgpack.Decoder(Edge)
+
+
+class Component:
+    """A component as the store had it at `version`; 0: the store has none."""
+
+    __slots__ = ("_neighbours", "_sights", "absorbed", "edges", "facets", "moved_to", "name", "pending", "version")
+
+    def __init__(
+        self,
+        name: str,
+        version: int = 0,
+        facets: Mapping[str, Facet] | None = None,
+        edges: Mapping[Pair, Edge] | None = None,
+        absorbed: frozenset[str] = frozenset(),
+        moved_to: str | None = None,
+        *,
+        pending: bool = False,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.facets = facets or {}
+        self.edges = edges or {}
+        self.absorbed = absorbed
+        self.moved_to = moved_to
+        self.pending = pending
+        self._neighbours: dict[str, set[str]] | None = None
+        self._sights: dict[str, Sight] | None = None
+
+    @classmethod
+    def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
+        """The component of a store record; of an empty one, a component at version 0."""
+        facets: dict[str, Facet] = {}
+        edges: dict[Pair, Edge] = {}
+        absorbed: set[str] = set()
+        for field, value in fields.items():
+            kind = field[:2]
+            if kind == "f:":
+                facets[field[2:]] = decode(value)
+            elif kind == "e:":
+                edges[Pair.parse(field[2:])] = _edges.decode(value)
+            elif kind == "a:":
+                absorbed.add(field[2:])
+        to = fields.get("to")
+        return cls(
+            name,
+            int(fields.get("v", b"0")),
+            facets,
+            edges,
+            frozenset(absorbed),
+            to.decode() if to is not None else None,
+            pending="p" in fields,
+        )
+
+    def without_absorbed(self, version: int) -> "Component":
+        """The component at a later version, with no publications left to take over."""
+        return Component(self.name, version, self.facets, self.edges)
+
+    def fields(self) -> dict[str, bytes]:
+        """Facets, edges and absorbed names as fields, for the component that this one moves into."""
+        return {
+            **{f"f:{key}": encode(facet) for key, facet in self.facets.items()},
+            **{f"e:{pair.joined()}": encode(edge) for pair, edge in self.edges.items()},
+            **{f"a:{name}": b"" for name in self.absorbed},
+        }
+
+    def sights(self) -> Mapping[str, Sight]:
+        """What `partition` needs of the identifiers."""
+        if self._sights is None:
+            self._sights = {key: Sight(facet.last_us, facet.hub, facet.strangers) for key, facet in self.facets.items()}
+        return self._sights
+
+    def neighbours_of(self, key: str) -> set[str]:
+        """The identifiers that this one has evidence with, hubs included. Not the caller's to change."""
+        if self._neighbours is None:
+            self._neighbours = neighbours(self.edges)
+            for known, facet in self.facets.items():
+                if facet.strangers:
+                    self._neighbours.setdefault(known, set()).update(facet.strangers)
+        return self._neighbours.get(key, set())
+
+    def is_hub(self, key: str) -> bool:
+        """Whether the identifier is marked as a hub."""
+        facet = self.facets.get(key)
+        return facet is not None and facet.hub
+
+
+class Draft:
+    """Changes to a component, until the store takes or refuses them."""
+
+    __slots__ = ("_base", "_edges", "_facets")
+
+    def __init__(self, base: Component) -> None:
+        self._base = base
+        self._facets: dict[str, Facet] = {}
+        self._edges: dict[Pair, Edge] = {}
+
+    def peek(self, key: str) -> Facet | None:
+        """The facet as it is by now, not to be changed; None if there is none."""
+        return self._facets.get(key) or self._base.facets.get(key)
+
+    def facet(self, key: str, display: str, time_us: int) -> Facet:
+        """This draft's own copy of a facet, made if there is none, seen at this time."""
+        facet = self._facets.get(key)
+        if facet is None:
+            there = self._base.facets.get(key)
+            facet = self._facets[key] = sighted(display, time_us) if there is None else there.copied()
+        facet.see(time_us)
+        return facet
+
+    def observe(self, pair: Pair, mark: Mark, *, counted: bool, asserted: bool) -> None:
+        """Evidence of a pair."""
+        edge = self._edges.get(pair) or self._base.edges.get(pair)
+        self._edges[pair] = observed(edge, mark, counted=counted, asserted=asserted)
+
+    def changes(self) -> dict[str, bytes]:
+        """The changed fields."""
+        fields = {f"f:{key}": encode(facet) for key, facet in self._facets.items()}
+        for pair, edge in self._edges.items():
+            fields[f"e:{pair.joined()}"] = encode(edge)
+        return fields
+
+    def taken(self, version: int) -> Component:
+        """The component that the store has now."""
+        base = self._base
+        return Component(
+            base.name, version, {**base.facets, **self._facets}, {**base.edges, **self._edges}, base.absorbed
+        )

@@ -1,0 +1,265 @@
+"""The difference between people as they are and as they were last published, as records.
+
+Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, values, conflicts;
+a survivor goes before the `merged_into` of those that end in it; equal versions have equal bytes; `id` is a digest of topic,
+key, version and content.
+Must not know: how records are sent, the store.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from resolvers.component import Component
+from resolvers.evidence import Edge, Mark, Pair
+from resolvers.partition import Refused
+from resolvers.people import People, Person
+from resolvers.profile_ids import Mint, assign
+from resolvers.publication import BLANK, Published, State
+from resolvers.steps import Notice, Outgoing
+from topics.codec import canonical, encode
+from topics.instants import to_text
+
+EVIDENCE_MAX = 5
+"""Records name at most this many events as evidence."""
+
+REASONS = {
+    "unique": "two values of a unique namespace would meet in one profile",
+    "limit": "more values of a namespace than its limit would meet in one profile",
+    "weak_link": "a shared device would join two known people",
+    "hub": "an identifier with more neighbours than its cap links nobody",
+    "component": "the component is at its cap",
+    "blocked": "a blocked value links nobody",
+    "drop": "a device with evidence of two values of a unique namespace links nobody",
+    "id_reused": "another event had this id and source before",
+    "blocked_value": "a value that stands for nobody, or is blocked",
+    "invalid_value": "a value that its namespace can't read",
+}
+
+
+class Difference(NamedTuple):
+    """What to publish, and the state that holds once it is.
+
+    `sent` are the ids whose record is in `profiles`, in that order.
+    """
+
+    profiles: list[Outgoing]
+    sent: list[str]
+    identities: list[Outgoing]
+    carry: tuple[Outgoing, ...]
+    state: State
+    named: list[tuple[str, str]]
+
+    @property
+    def records(self) -> list[Outgoing]:
+        """Everything to send, in order."""
+        return [*self.profiles, *self.identities, *self.carry]
+
+    def intent(self) -> State:
+        """The state to write down before sending: what is touched is blank, what can't be computed again is carried."""
+        blank = {
+            profile_id: msgspec.structs.replace(self.state.profiles[profile_id], digest=BLANK)
+            for profile_id in self.sent
+        }
+        return msgspec.structs.replace(self.state, profiles={**self.state.profiles, **blank}, carry=self.carry)
+
+    def completed(self, offsets: list[int]) -> State:
+        """The state after sending; offsets are those of `profiles`."""
+        profiles = dict(self.state.profiles)
+        for profile_id, offset in zip(self.sent, offsets, strict=False):
+            profiles[profile_id] = msgspec.structs.replace(profiles[profile_id], offset=offset)
+        return msgspec.structs.replace(self.state, profiles=profiles)
+
+
+def difference(
+    component: Component, now: People, before: State, notice: Notice, now_us: int, mint: Mint
+) -> Difference | None:
+    """What has changed since `before`; None if nothing has."""
+    return _Differ(component, before, notice, now_us).run(now, mint)
+
+
+def header(notice: Notice) -> tuple[tuple[str, bytes], ...]:
+    """The W3C trace context of the event that caused a record."""
+    return () if notice.traceparent is None else (("traceparent", notice.traceparent.encode()),)
+
+
+class _Differ:
+    def __init__(self, component: Component, before: State, notice: Notice, now_us: int) -> None:
+        self._edges = component.edges
+        self._before = before
+        self._version = max(before.version + 1, now_us)
+        self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
+        self._headers = header(notice)
+
+    def run(self, now: People, mint: Mint) -> Difference | None:
+        before = self._before
+        assigned = assign(now.persons, before, mint)
+        merged = _merged_from(before, assigned.ended)
+        profiles: list[Outgoing] = []
+        sent: list[str] = []
+        identities: list[Outgoing] = []
+        state: dict[str, Published] = {}
+        id_of = {key: one for person, one in zip(now.persons, assigned.ids, strict=True) for key in person.members}
+        was_in = {key: one for one, published in before.profiles.items() for key in published.members}
+        values: list[Outgoing] = []
+        for person, profile_id in zip(now.persons, assigned.ids, strict=True):
+            old = before.profiles.get(profile_id)
+            ended = merged.get(profile_id, ())
+            contents = {**person.contents, "merged_from": list(ended)}
+            digest = hashlib.blake2b(canonical(contents), digest_size=12).digest()
+            if old is not None and old.digest == digest and old.holder == person.holder:
+                state[profile_id] = old
+                continue
+            sent.append(profile_id)
+            profiles.append(self._framed("profiles", profile_id, contents))
+            state[profile_id] = Published(
+                person.holder,
+                old.born if old is not None else self._version,
+                self._version,
+                digest,
+                person.members,
+                contents["lifetime_value"],
+                ended,
+            )
+            again = old is not None and old.digest == BLANK
+            identities += [
+                self._identity(key, profile_id) for key in person.members if again or was_in.get(key) != profile_id
+            ]
+            values += self._values(profile_id, old, contents["lifetime_value"])
+        carry = [
+            *before.carry,
+            *(
+                self._framed("profiles", ended, {"merged_into": into}, bare=True)
+                for ended, into in assigned.ended.items()
+            ),
+            *self._merges(was_in, id_of, assigned.ended, now.persons),
+            *values,
+            *self._conflicts(now.refused),
+        ]
+        refused = tuple(sorted(_digest_of(one) for one in now.refused))
+        if not sent and not carry and state == before.profiles and refused == before.refused:
+            return None
+        return Difference(
+            profiles,
+            sent,
+            identities,
+            tuple(carry),
+            State(self._version, state, {**before.ended, **assigned.ended}, refused),
+            [(one, state[one].holder) for one in sent if one not in before.profiles],
+        )
+
+    def _framed(self, topic: str, profile_id: str, content: dict[str, Any], *, bare: bool = False) -> Outgoing:
+        """A record keyed by profile id; a bare one has the id, the version and its content only."""
+        frame = {"profile_id": profile_id, "version": self._version}
+        if bare:
+            return Outgoing(topic, profile_id.encode(), encode({**frame, **content}), self._headers)
+        body = {**frame, **self._frame, **content}
+        named = {"id": _record_id(topic, profile_id, self._version, content), **body}
+        return Outgoing(topic, profile_id.encode(), encode(named), self._headers)
+
+    def _identity(self, key: str, profile_id: str) -> Outgoing:
+        namespace, _, token = key.partition(":")
+        value = {"namespace": namespace, "token": token, "profile_id": profile_id, "version": self._version}
+        return Outgoing("identities", key.encode(), encode(value), self._headers)
+
+    def _merges(
+        self, was_in: Mapping[str, str], id_of: Mapping[str, str], ended: Mapping[str, str], persons: list[Person]
+    ) -> list[Outgoing]:
+        """`merged` for every id that ends, `split` and `moved` for identifiers that left a profile that goes on."""
+        left: dict[str, dict[str, str]] = {}
+        for key, old in was_in.items():
+            new = id_of.get(key)
+            if new is not None and new != old:
+                left.setdefault(old, {})[key] = new
+        records: list[Outgoing] = []
+        for old in sorted({*left, *ended}):
+            went = left.get(old, {})
+            if old in ended:
+                kind, to = "merged", [ended[old]]
+            else:
+                to = sorted(set(went.values()))
+                kind = "split" if any(one not in self._before.profiles for one in to) else "moved"
+            content = {
+                "type": kind,
+                "from": [old],
+                "to": [old, *to] if kind == "split" else to,
+                "identifiers": [_moved(key, went[key]) for key in sorted(went)],
+                "evidence": self._evidence(set(went), [set(one.members) for one in persons]),
+            }
+            records.append(self._framed("merges", old, content))
+        return records
+
+    def _evidence(self, moved: set[str], groups: list[set[str]]) -> list[dict[str, str]]:
+        """The events behind the links between what moved and where it moved to."""
+        crossing = [
+            self._edges[pair].first
+            for pair in self._edges
+            if (pair.strong in moved) != (pair.weak in moved)
+            and any(pair.strong in group and pair.weak in group for group in groups)
+        ]
+        return [_event(mark) for mark in sorted(crossing)[-EVIDENCE_MAX:]]
+
+    def _values(self, profile_id: str, old: Published | None, new: Mapping[str, str]) -> list[Outgoing]:
+        previous = old.value if old is not None else {}
+        return [
+            self._framed(
+                "values",
+                profile_id,
+                {"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")},
+            )
+            for one in sorted({*previous, *new})
+            if previous.get(one, "0.00") != new.get(one, "0.00")
+        ]
+
+    def _conflicts(self, refused: tuple[Refused, ...]) -> list[Outgoing]:
+        """Refused evidence that was not reported yet."""
+        known = set(self._before.refused)
+        return [
+            conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers)
+            for one in refused
+            if _digest_of(one) not in known
+        ]
+
+
+def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:
+    """A record of `conflicts`: identifiers by key, and the events that are the evidence."""
+    value = {
+        "identifiers": list(keys),
+        "rule": rule,
+        "reason": REASONS[rule],
+        "evidence": [_event(mark) for mark in marks],
+    }
+    return Outgoing("conflicts", keys[0].partition(":")[2].encode(), encode(value), headers)
+
+
+def _record_id(topic: str, key: str, version: int, content: Mapping[str, Any]) -> str:
+    text = b"\0".join((topic.encode(), key.encode(), str(version).encode(), canonical(content)))
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _merged_from(before: State, ended: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The ids that have ended in each id that goes on, or ends now."""
+    merged: dict[str, set[str]] = {one: set(published.merged_from) for one, published in before.profiles.items()}
+    for old, into in ended.items():
+        merged.setdefault(into, set()).update({old}, merged.get(old, ()))
+    return {one: tuple(sorted(ids)) for one, ids in merged.items()}
+
+
+def _marks(edge: Edge) -> list[Mark]:
+    return [edge.first] if edge.first == edge.last else [edge.first, edge.last]
+
+
+def _event(mark: Mark) -> dict[str, str]:
+    return {"id": mark.id, "source": mark.source, "time": to_text(mark.time_us)}
+
+
+def _moved(key: str, profile_id: str) -> dict[str, str]:
+    namespace, _, token = key.partition(":")
+    return {"namespace": namespace, "token": token, "profile_id": profile_id}
+
+
+def _digest_of(refused: Refused) -> bytes:
+    text = f"{Pair(*refused.pair).joined()}\x1f{refused.rule}".encode()
+    return hashlib.blake2b(text, digest_size=8).digest()

@@ -1,0 +1,102 @@
+"""A facet: everything known through one identifier.
+
+Rule: each event adds its facts to exactly one facet, that of its strongest identifier, and to no other. Everything in a
+facet is a join (newest write, oldest write, by order, by event) or a sum that the facet's fences add to exactly once; so
+the order in which events are processed cannot matter, and a split takes along exactly its own facts.
+Value facts are kept apart from the others, so that a contested device's can stay behind (contract, section 1).
+Must not know: other identifiers, groups, profiles.
+"""
+
+from typing import Any
+
+import msgspec
+
+from resolvers.orders import Order
+from resolvers.writes import Write
+
+
+class Facts(msgspec.Struct, array_like=True):
+    """What goes where its identifier goes.
+
+    `traits`, `once`: path (RFC 6901) -> newest, oldest write. `counters`: name -> exact sum, as a decimal text where it
+    is not an integer.
+    """
+
+    traits: dict[str, Write] = {}
+    once: dict[str, Write] = {}
+    counters: dict[str, int | str] = {}
+
+
+class Values(msgspec.Struct, array_like=True):
+    """Value facts: what a contested device must not carry to a person. Times in us; 0 where there is no event yet.
+
+    `consents`: name -> (time of the latest answer, the answer). `orders`: order id -> order.
+    """
+
+    first_us: int = 0
+    last_us: int = 0
+    consents: dict[str, tuple[int, bool]] = {}
+    orders: dict[str, Order] = {}
+
+
+class Facet(msgspec.Struct, array_like=True):
+    """One identifier: its sights, its fences, its facts.
+
+    Attributes:
+        display: the value for people, masked where the namespace is hashed.
+        first_us, last_us: first and last seen, by event time.
+        hub: it has, or had, more neighbours than its cap. Never taken back.
+        strangers: hubs it has evidence with.
+        fence: input partition -> last offset whose facts were applied.
+        recent: the latest events applied, for `dedupe` (see `resolvers.dedupe`).
+        facts, values: as above.
+    """
+
+    display: str
+    first_us: int
+    last_us: int
+    hub: bool = False
+    strangers: tuple[str, ...] = ()
+    fence: dict[int, int] = {}
+    recent: bytes = b""
+    facts: Facts = msgspec.field(default_factory=Facts)
+    values: Values = msgspec.field(default_factory=Values)
+
+    def copied(self) -> "Facet":
+        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
+        facts, values = self.facts, self.values
+        return Facet(
+            self.display,
+            self.first_us,
+            self.last_us,
+            self.hub,
+            self.strangers,
+            self.fence.copy(),
+            self.recent,
+            Facts(facts.traits.copy(), facts.once.copy(), facts.counters.copy()),
+            Values(values.first_us, values.last_us, values.consents.copy(), values.orders.copy()),
+        )
+
+    def see(self, time_us: int) -> None:
+        """The identifier was seen at this event time."""
+        self.first_us = min(self.first_us, time_us)
+        self.last_us = max(self.last_us, time_us)
+
+
+def sighted(display: str, time_us: int) -> Facet:
+    """The facet of an identifier seen for the first time."""
+    return Facet(display, time_us, time_us)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Facet)
+
+
+def encode(value: Any) -> bytes:
+    """Bytes at rest (msgpack) of a facet or an edge."""
+    return _encoder.encode(value)
+
+
+def decode(data: bytes) -> Facet:
+    """The facet that `encode` wrote."""
+    return _decoder.decode(data)

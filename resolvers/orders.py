@@ -1,0 +1,125 @@
+"""Orders: joined by order id, so that no event counts twice at any distance.
+
+Rules (contract, section 1): the paid amount of an order is its latest `order.paid`; refunds add up per event; a cancel
+changes the status only. Lifetime value = paid - refunded, per currency. An order seen through two facets is one order.
+Must not know: facets, profiles.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from resolvers.amounts import minus, money, plus
+from topics.instants import to_text
+
+STATUS_OF_TYPE = {
+    "order.placed": "placed",
+    "order.paid": "paid",
+    "order.cancelled": "cancelled",
+    "order.shipped": "shipped",
+    "order.delivered": "delivered",
+}
+OPEN = frozenset({"placed", "paid", "shipped"})
+
+
+class Payment(NamedTuple):
+    """The latest `order.paid`: its stamp (event time in us, id, source), amount (decimal text) and currency."""
+
+    time_us: int
+    id: str
+    source: str
+    amount: str
+    currency: str
+
+
+class Status(NamedTuple):
+    """The latest event that changes the status."""
+
+    time_us: int
+    id: str
+    source: str
+    status: str
+
+
+class Refund(NamedTuple):
+    """One `order.refunded`."""
+
+    amount: str
+    currency: str
+
+
+class Order(msgspec.Struct, array_like=True, frozen=True):
+    """One order. `refunds` is keyed by the refunding event's id and source."""
+
+    status: Status | None = None
+    paid: Payment | None = None
+    refunds: dict[str, Refund] = {}
+
+
+def joined(a: Order, b: Order) -> Order:
+    """The order as both know it."""
+    return Order(
+        max(a.status, b.status) if a.status and b.status else a.status or b.status,
+        max(a.paid, b.paid) if a.paid and b.paid else a.paid or b.paid,
+        {**a.refunds, **b.refunds} if a.refunds and b.refunds else a.refunds or b.refunds,
+    )
+
+
+def all_orders(facets: Iterable[dict[str, Order]]) -> dict[str, Order]:
+    """The orders of several facets, by order id."""
+    found: dict[str, Order] = {}
+    for orders in facets:
+        for order_id, order in orders.items():
+            found[order_id] = joined(found[order_id], order) if order_id in found else order
+    return found
+
+
+def totals(orders: dict[str, Order]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Paid and refunded, per currency."""
+    paid: dict[str, Decimal] = {}
+    refunded: dict[str, Decimal] = {}
+    for order in orders.values():
+        if order.paid is not None:
+            paid[order.paid.currency] = plus(paid.get(order.paid.currency, Decimal(0)), Decimal(order.paid.amount))
+        for refund in order.refunds.values():
+            refunded[refund.currency] = plus(refunded.get(refund.currency, Decimal(0)), Decimal(refund.amount))
+    return paid, refunded
+
+
+def lifetime_value(paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> dict[str, str]:
+    """Paid - refunded of each currency in either, as texts."""
+    zero = Decimal(0)
+    return {
+        currency: money(minus(paid.get(currency, zero), refunded.get(currency, zero)))
+        for currency in sorted(paid.keys() | refunded.keys())
+    }
+
+
+def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> dict[str, Any]:
+    """The profile's `orders`."""
+    counted = [order.paid.time_us for order in orders.values() if order.paid is not None and not _cancelled(order)]
+    return {
+        "count": len(counted),
+        "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
+        "refunded": {currency: money(refunded[currency]) for currency in sorted(refunded)},
+        "first_at": to_text(min(counted)) if counted else None,
+        "last_at": to_text(max(counted)) if counted else None,
+        "open": [
+            {"order_id": order_id, "status": order.status.status}
+            for order_id, order in sorted(orders.items())
+            if order.status is not None and order.status.status in OPEN and not _refunded_in_full(order)
+        ],
+    }
+
+
+def _cancelled(order: Order) -> bool:
+    return order.status is not None and order.status.status == "cancelled"
+
+
+def _refunded_in_full(order: Order) -> bool:
+    if order.paid is None or not order.refunds:
+        return False
+    back = [Decimal(refund.amount) for refund in order.refunds.values() if refund.currency == order.paid.currency]
+    return bool(back) and sum(back) >= Decimal(order.paid.amount)

@@ -1,0 +1,259 @@
+"""Who is one person: which of a component's evidence counts, and the groups of identifiers that follow from it.
+
+The law of merge protection lives here and nowhere else (contract, section 1, "Which links count"). `partition` is a
+pure function of the component's sights and edges and of the rules: evidence is taken in the contract's order, as
+Kruskal takes edges, and an edge counts unless it would put into one group what the rules keep apart. What is refused
+is returned with its rule, and judged again whenever the evidence changes.
+Must not know: facts, profiles, stores, clocks.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from resolvers.evidence import Edge, Pair
+from resolvers.namespaces import IdentityRules, Namespace
+
+DAY_US = 86_400_000_000
+
+
+class Sight(NamedTuple):
+    """What `partition` needs of one identifier beside its edges.
+
+    `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
+    evidence is not kept as an edge, but it makes them neighbours all the same.
+    """
+
+    last_us: int
+    hub: bool = False
+    strangers: tuple[str, ...] = ()
+
+
+class Refused(NamedTuple):
+    """Evidence that does not count, and the rule that refused it."""
+
+    pair: Pair
+    rule: str
+
+
+class Partition(NamedTuple):
+    """Groups of identifier keys, each strongest first, and the refused evidence.
+
+    `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    refused: tuple[Refused, ...]
+    contested: frozenset[str]
+
+
+def namespace_of(key: str, rules: IdentityRules) -> Namespace:
+    """The namespace of an identifier's key."""
+    return rules.namespaces[key[: key.index(":")]]
+
+
+def strength(key: str, rules: IdentityRules) -> tuple[int, str]:
+    """Sorts identifiers strongest first: the namespace's priority, then the token."""
+    return (namespace_of(key, rules).rank, key)
+
+
+def neighbours(pairs: Iterable[Pair]) -> dict[str, set[str]]:
+    """The distinct identifiers that each identifier has an edge with."""
+    found: dict[str, set[str]] = {}
+    for strong, weak in pairs:
+        found.setdefault(strong, set()).add(weak)
+        found.setdefault(weak, set()).add(strong)
+    return found
+
+
+def neighbour_cap(key: str, rules: IdentityRules) -> int:
+    """More distinct neighbours than this make an identifier a hub."""
+    return rules.caps.weak if namespace_of(key, rules).weak else rules.caps.other
+
+
+def hubs(sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules) -> frozenset[str]:
+    """Identifiers none of whose links counts: marked as a hub before, or with more neighbours than the cap now."""
+    marked = {key for key, sight in sights.items() if sight.hub}
+    strangers = {key: sight.strangers for key, sight in sights.items() if sight.strangers}
+    if not strangers and len(edges) <= min(rules.caps.weak, rules.caps.other):
+        return frozenset(marked)
+    linked = neighbours(edges)
+    for key in sights:
+        if len(linked.get(key, set()).union(strangers.get(key, ()))) > neighbour_cap(key, rules):
+            marked.add(key)
+    return frozenset(marked)
+
+
+def partition(
+    sights: Mapping[str, Sight],
+    edges: Mapping[Pair, Edge],
+    rules: IdentityRules,
+    blocked: frozenset[str] = frozenset(),
+) -> Partition:
+    """Divide a component's identifiers into people.
+
+    Args:
+        sights: every identifier of the component, by key.
+        edges: its evidence.
+        rules: the identity rules in force.
+        blocked: keys whose links do not count.
+
+    Returns:
+        Groups ordered by their strongest identifier; refused evidence in the order it was judged.
+    """
+    judge = _Judge(sights, edges, rules)
+    ignored = hubs(sights, edges, rules)
+    refused: list[Refused] = []
+    for pair in _in_order(edges, rules):
+        if pair.strong in ignored or pair.weak in ignored:
+            refused.append(Refused(pair, "hub"))
+        elif pair.strong in blocked or pair.weak in blocked:
+            refused.append(Refused(pair, "blocked"))
+        elif (rule := judge.join(pair)) is not None:
+            refused.append(Refused(pair, rule))
+    groups = sorted(
+        (tuple(sorted(group.members, key=lambda key: strength(key, rules))) for group in judge.groups()),
+        key=lambda members: strength(members[0], rules),
+    )
+    return Partition(tuple(groups), tuple(refused), judge.contested())
+
+
+def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
+    """Evidence in the contract's order: asserted, the stronger end, the weaker end, the policy's age, position, token."""
+    if len(edges) == 1:
+        return list(edges)
+    by_token = sorted(edges)
+    if rules.policy == "first":
+        by_age = sorted(by_token, key=lambda pair: edges[pair].first[:5])
+    else:
+        by_age = sorted(by_token, key=lambda pair: edges[pair].last[:5], reverse=True)
+
+    def importance(pair: Pair) -> tuple[bool, int, int]:
+        a, b = namespace_of(pair.strong, rules).rank, namespace_of(pair.weak, rules).rank
+        return (not edges[pair].asserted, min(a, b), max(a, b))
+
+    return sorted(by_age, key=importance)
+
+
+class _Group:
+    """Identifiers joined so far, with what the rules count in them."""
+
+    __slots__ = ("known", "members", "values")
+
+    def __init__(self, key: str, namespace: Namespace) -> None:
+        self.members = [key]
+        self.known = namespace.person
+        self.values: dict[tuple[str, str], list[str]] = {}
+        if namespace.unique or namespace.limit is not None:
+            self.values[_scope_of(key, namespace)] = [key]
+
+
+def _scope_of(key: str, namespace: Namespace) -> tuple[str, str]:
+    """What `unique` and `limit` count in: the namespace and, where it is scoped, the scope."""
+    if not namespace.scoped:
+        return (namespace.name, "")
+    return (namespace.name, key[len(namespace.name) + 1 :].partition(":")[0])
+
+
+class _Judge:
+    """Joins groups edge by edge and says which rule an edge would break."""
+
+    def __init__(self, sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules) -> None:
+        self._sights = sights
+        self._edges = edges
+        self._rules = rules
+        self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
+        self._one_value = _asserted_values(edges)
+        self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
+
+    def groups(self) -> list[_Group]:
+        return list({id(group): group for group in self._of.values()}.values())
+
+    def join(self, pair: Pair) -> str | None:
+        """Let the pair's evidence count, or name the rule that refuses it."""
+        if pair.strong in self._dropped or pair.weak in self._dropped:
+            return "drop"
+        a, b = self._of[pair.strong], self._of[pair.weak]
+        if a is b:
+            return None
+        rule = self._broken_rule(a, b, pair)
+        if rule is None:
+            self._merge(a, b)
+        return rule
+
+    def contested(self) -> frozenset[str]:
+        """Weak identifiers of a known person with evidence of a second known person."""
+        found: set[str] = set()
+        for pair in self._edges:
+            a, b = self._of[pair.strong], self._of[pair.weak]
+            if a is not b and a.known and b.known:
+                found.update(key for key in pair if namespace_of(key, self._rules).weak)
+        for key, sight in self._sights.items():
+            if sight.strangers and namespace_of(key, self._rules).weak and self._of[key].known:
+                found.update(key for other in sight.strangers if namespace_of(other, self._rules).person)
+        return frozenset(found)
+
+    def _broken_rule(self, a: _Group, b: _Group, pair: Pair) -> str | None:
+        asserted = self._edges[pair].asserted
+        for scope in a.values.keys() & b.values.keys():
+            namespace = self._rules.namespaces[scope[0]]
+            values = a.values[scope] + b.values[scope]
+            if not asserted and namespace.unique and self._distinct(values) > 1:
+                return "unique"
+            if not asserted and namespace.limit is not None and self._in_window(values, namespace) > namespace.limit.n:
+                return "limit"
+        if a.known and b.known and not asserted and self._through_weak(pair):
+            return "weak_link"
+        return None
+
+    def _through_weak(self, pair: Pair) -> bool:
+        return any(namespace_of(key, self._rules).weak for key in pair)
+
+    def _distinct(self, values: list[str]) -> int:
+        """How many values there are when asserted ones count as one."""
+        if not self._one_value:
+            return len(values)
+        return len({self._one_value.get(value, value) for value in values})
+
+    def _in_window(self, values: list[str], namespace: Namespace) -> int:
+        """How many values the limit counts: those last seen within its days of the newest one."""
+        if namespace.limit is not None and namespace.limit.days is not None:
+            newest_us = max(self._sights[value].last_us for value in values)
+            since_us = newest_us - namespace.limit.days * DAY_US
+            values = [value for value in values if self._sights[value].last_us >= since_us]
+        return self._distinct(values)
+
+    def _merge(self, a: _Group, b: _Group) -> None:
+        if len(a.members) < len(b.members):
+            a, b = b, a
+        a.members += b.members
+        a.known = a.known or b.known
+        for scope, values in b.values.items():
+            a.values[scope] = a.values.get(scope, []) + values
+        for key in b.members:
+            self._of[key] = a
+
+    def _contested_by_unique(self) -> frozenset[str]:
+        """Policy `drop`: weak identifiers with evidence to two values of one unique namespace and scope."""
+        values: dict[tuple[str, tuple[str, str]], set[str]] = {}
+        for pair in self._edges:
+            for end, other in (pair, (pair.weak, pair.strong)):
+                namespace = namespace_of(other, self._rules)
+                if namespace.unique and namespace_of(end, self._rules).weak:
+                    values.setdefault((end, _scope_of(other, namespace)), set()).add(other)
+        return frozenset(end for (end, _), found in values.items() if self._distinct(sorted(found)) > 1)
+
+
+def _asserted_values(edges: Mapping[Pair, Edge]) -> dict[str, str]:
+    """Identifiers joined by assertion, each with the smallest key of those it counts as one with."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    for pair, edge in edges.items():
+        if edge.asserted:
+            low, high = sorted((root(pair.strong), root(pair.weak)))
+            parent[high] = low
+    return {key: root(key) for key in parent}

@@ -1,0 +1,50 @@
+"""Profile ids: minted once, held by an identifier, kept.
+
+Rules (contract, section 4): when profiles merge, the older id survives; when a stronger identifier joins, it takes over
+holding; when identifiers part, the id stays with its holder, and a part without an id mints one. An id that ended, or was
+erased, is never minted again: the mint goes on to its next number.
+Must not know: contents, evidence, the clock.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from resolvers.people import VALUES_OF, Person
+from resolvers.publication import State
+
+Mint = Callable[[str, int], str]
+"""(identifier key, number of the try) -> profile id."""
+
+
+class Assigned(NamedTuple):
+    """The id of each person, in order, and the ids that end now -> the id they merge into."""
+
+    ids: list[str]
+    ended: dict[str, str]
+
+
+def assign(persons: list[Person], state: State, mint: Mint) -> Assigned:
+    """Give every person the oldest id that one of its identifiers holds, or a new one."""
+    of_holder = {person.holder: at for at, person in enumerate(persons)}
+    of_member = {key: at for at, person in enumerate(persons) for key in person.members}
+    claims: list[list[str]] = [[] for _ in persons]
+    for profile_id, published in state.profiles.items():
+        at = of_holder.get(published.holder)
+        if at is None:  # a device's second profile that is no longer contested goes where the device is
+            at = of_member[published.holder.removeprefix(VALUES_OF)]
+        claims[at].append(profile_id)
+    used = state.profiles.keys() | state.ended.keys()
+    ids: list[str] = []
+    ended: dict[str, str] = {}
+    for person, claimed in zip(persons, claims, strict=True):
+        oldest = min(claimed, key=lambda one: (state.profiles[one].born, one), default=None)
+        ids.append(_minted(person.holder, mint, used | set(ids)) if oldest is None else oldest)
+        ended.update({profile_id: ids[-1] for profile_id in claimed if profile_id != oldest})
+    return Assigned(ids, ended)
+
+
+def _minted(holder: str, mint: Mint, used: set[str]) -> str:
+    nth = 0
+    while (profile_id := mint(holder, nth)) in used:
+        nth += 1
+    return profile_id

@@ -1,0 +1,141 @@
+"""Project: turn a changed component into people and publish what is different.
+
+The protocol (design, section 5): read -> fold -> difference -> write the intent down -> publish -> write down that it is done.
+One consumer owns a component; compare-and-set on the publication keeps out one that owned it before. A component that has
+moved publishes nothing any more (the intent is refused); what it had published is taken over by the one it moved into, once
+nothing of it is on its way.
+Must not know: Redis, Kafka, which consumer owns what.
+"""
+
+from typing import NamedTuple
+
+from resolvers.cache import Cache
+from resolvers.component import Component
+from resolvers.difference import Difference, difference
+from resolvers.namespaces import IdentityRules
+from resolvers.people import people
+from resolvers.profile_ids import Mint
+from resolvers.publication import Publication, State, encode, inherited
+from resolvers.steps import (
+    Commit,
+    Complete,
+    DropPublication,
+    Intend,
+    NameProfile,
+    Notice,
+    Notify,
+    Protocol,
+    Publish,
+    ReadComponent,
+    ReadPublication,
+    Together,
+    together,
+)
+from resolvers.uniting import finish
+
+
+class Rulebook(NamedTuple):
+    """All that decides how a component is published: the identity rules, blocked keys, and the mint of profile ids."""
+
+    rules: IdentityRules
+    blocked: frozenset[str]
+    mint: Mint
+
+
+def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[list[Difference]]:
+    """Publish the components that changed; one notice for each.
+
+    Args:
+        notices: of different components.
+        now_us: the time at which everything is evaluated, by the store's clock.
+
+    Returns:
+        What was published.
+    """
+    published = yield from together([_project(notice, cache, rulebook, now_us) for notice in notices])
+    return [one for one in published if one is not None]
+
+
+def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
+    while True:
+        component = cache.components.get(notice.component)
+        if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
+            component = yield ReadComponent(notice.component)
+            assert component is not None
+            cache.components.put(component.name, component)
+        if component.moved_to is not None:
+            yield from _hand_over(component, component.moved_to, notice, cache)
+            return None
+        absorbed = yield from _publications(sorted(component.absorbed))
+        on_their_way = [name for name, one in absorbed if one.intent is not None]
+        if on_their_way:
+            # Their owner may be sending this very moment. It will hand over and notify us.
+            yield from _notify([notice._replace(component=name, version=0) for name in on_their_way])
+            return None
+        publication = cache.publications.get(component.name)
+        if publication is None:
+            publication = yield ReadPublication(component.name)
+        assert publication is not None
+        before = inherited(publication.recovered(), [one.state for _, one in absorbed])
+        found = people(component, rulebook.rules, rulebook.blocked)
+        change = difference(component, found, before, notice, now_us, rulebook.mint)
+        if change is None and not absorbed:
+            cache.publications.put(component.name, publication)
+            return None
+        state = before if change is None else change.intent()
+        revision: int | None = yield Intend(component.name, publication.revision, encode(state))
+        if revision is None:
+            cache.components.forget(component.name)
+            cache.publications.forget(component.name)
+            continue
+        if change is not None:
+            state = yield from _send(change)
+        done: bool = yield Complete(component.name, revision, encode(state))
+        if not done:
+            # Another owner went on from our intent; what it does not know of, it will learn from this.
+            cache.publications.forget(component.name)
+            yield Notify(notice)
+            return None
+        cache.publications.put(component.name, Publication(revision, state))
+        if absorbed:
+            yield from _forget_absorbed(component, cache)
+        return change
+
+
+def _send(change: Difference) -> Protocol[State]:
+    if change.named:
+        yield Together([NameProfile(profile_id, key) for profile_id, key in change.named])
+    offsets: list[int] = yield Publish(change.records)
+    return change.completed(offsets[: len(change.profiles)])
+
+
+def _publications(names: list[str]) -> Protocol[list[tuple[str, Publication]]]:
+    if not names:
+        return []
+    found: list[Publication] = yield Together([ReadPublication(name) for name in names])
+    return list(zip(names, found, strict=True))
+
+
+def _notify(notices: list[Notice]) -> Protocol[None]:
+    yield Together([Notify(notice) for notice in notices])
+
+
+def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
+    """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on."""
+    if component.pending:
+        yield from finish(component.name)
+    publication: Publication = yield ReadPublication(component.name)
+    if publication.intent is not None:
+        yield Complete(component.name, publication.revision, encode(publication.intent))
+    cache.publications.forget(component.name)
+    yield Notify(notice._replace(component=to, version=0))
+
+
+def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:
+    """What they had published is ours now. If the mark can't be taken off, the next change will find nothing to inherit."""
+    yield Together([DropPublication(name) for name in sorted(component.absorbed)])
+    removed = tuple(f"a:{name}" for name in sorted(component.absorbed))
+    version: int | None = yield Commit(component.name, component.version, {}, removed)
+    cache.components.forget(component.name)
+    if version is not None:
+        cache.components.put(component.name, component.without_absorbed(version))

@@ -1,0 +1,331 @@
+"""Resolve: put a batch of accepted events into the identity graph.
+
+The protocol (design, section 3): events of a batch whose identifiers hang together are one group; a group's components are
+united first, then its facts, sights and evidence are committed to the one that is left, by compare-and-set, and tried again
+when somebody else was faster. Groups don't depend on each other and run together.
+Rules: an identifier's facet is only written to the component that its home leads to. Everything but the fenced facts is
+idempotent and repeated on every delivery. A hub causes no unions.
+Must not know: Redis, Kafka, what is done with the outcome.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from resolvers.arrivals import Arrival, apply_facts
+from resolvers.cache import Cache
+from resolvers.component import Component, Draft
+from resolvers.dedupe import remembered, verdict
+from resolvers.evidence import Pair
+from resolvers.facets import Facet
+from resolvers.namespaces import IdentityRules
+from resolvers.partition import neighbour_cap
+from resolvers.steps import ClaimHome, Commit, Protocol, ReadComponent, ReadHome, ShortenHome, together
+from resolvers.uniting import finish, unite
+
+
+class Observation(NamedTuple):
+    """Something to report on `conflicts`: identifiers by key, the rule, and the event that showed it."""
+
+    keys: tuple[str, ...]
+    rule: str
+    arrival: Arrival
+
+
+class Changed(NamedTuple):
+    """A component as it is now, and the last event that changed it."""
+
+    component: Component
+    cause: Arrival
+
+
+class Resolved(NamedTuple):
+    """What a batch did. `unions`: components that moved into another."""
+
+    changed: list[Changed]
+    observations: list[Observation]
+    unions: int
+
+
+class _Group(NamedTuple):
+    """Events, in log order, and the identifiers among theirs that hang together.
+
+    `capped`: evidence that would have made a component too large.
+    """
+
+    keys: dict[str, None]
+    arrivals: list[Arrival]
+    capped: frozenset[Pair]
+
+
+class _Settled(NamedTuple):
+    changed: Changed
+    observations: list[Observation]
+    unions: int
+
+
+def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> Protocol[Resolved]:
+    """Apply a batch: arrivals of any partitions, those of one partition in offset order."""
+    keys = list(dict.fromkeys(key for arrival in arrivals for key in arrival.keys))
+    roots = yield from find_all(keys, cache)
+    groups = _grouped(arrivals, roots, rules)
+    settled = yield from together([_settle(group, cache, rules) for group in groups])
+    return Resolved(
+        [one.changed for one in settled],
+        [observation for one in settled for observation in one.observations],
+        sum(one.unions for one in settled),
+    )
+
+
+def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component | None]]:
+    """The component that each identifier is in; None for one that was never seen."""
+    unknown = [key for key in keys if cache.homes.get(key) is None]
+    if unknown:
+        homes = yield from together([_read_home(key) for key in unknown])
+        for key, home in zip(unknown, homes, strict=True):
+            if home is not None:
+                cache.homes.put(key, home)
+    names = dict.fromkeys(home for key in keys if (home := cache.homes.get(key)) is not None)
+    absent = [name for name in names if not _at_rest(cache.components.get(name))]
+    if absent:
+        yield from together([_root(name, cache) for name in absent])
+    found: dict[str, Component | None] = {}
+    moved: list[str] = []
+    for key in keys:
+        home = cache.homes.get(key)
+        component = None if home is None else cache.components.get(home)
+        if home is None or _at_rest(component):
+            found[key] = component
+        else:
+            moved.append(key)
+    if moved:
+        roots = yield from together([_follow(key, cache) for key in moved])
+        found.update(zip(moved, roots, strict=True))
+    return found
+
+
+def _at_rest(component: Component | None) -> bool:
+    return component is not None and component.moved_to is None
+
+
+def _read_home(key: str) -> Protocol[str | None]:
+    home: str | None = yield ReadHome(key)
+    return home
+
+
+def _root(name: str, cache: Cache) -> Protocol[Component]:
+    """The component that has all that was in the named one, with moves on the way finished."""
+    while True:
+        component = cache.components.get(name)
+        if not _at_rest(component):
+            component = yield ReadComponent(name)
+            assert component is not None
+            cache.components.put(name, component)
+        assert component is not None
+        if component.moved_to is None:
+            return component
+        if component.pending:
+            yield from finish(name)
+            cache.components.forget(name)
+            continue
+        name = component.moved_to
+
+
+def _follow(key: str, cache: Cache) -> Protocol[Component]:
+    """The component that an identifier's home leads to; the way is shortened for the next one."""
+    home = cache.homes.get(key)
+    assert home is not None
+    root = yield from _root(home, cache)
+    if root.name != home:
+        yield ShortenHome(key, home, root.name)
+        cache.homes.put(key, root.name)
+    return root
+
+
+def _grouped(arrivals: Sequence[Arrival], roots: dict[str, Component | None], rules: IdentityRules) -> Iterable[_Group]:
+    """Events whose identifiers hang together, by this batch's evidence and what is in the store already.
+
+    A union-find over places: components that exist, and identifiers that are in none yet.
+    """
+    place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
+    parent = {at: at for at in place.values()}
+    size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+    near = _Neighbours(roots, rules)
+
+    def find(at: str) -> str:
+        while parent[at] != at:
+            parent[at] = at = parent[parent[at]]
+        return at
+
+    capped: set[Pair] = set()
+    for arrival in arrivals:
+        for pair, _ in arrival.pairs:
+            if near.add(pair):
+                continue
+            a, b = find(place[pair.strong]), find(place[pair.weak])
+            if a == b:
+                continue
+            if size.get(a, 1) + size.get(b, 1) > rules.caps.component:
+                capped.add(pair)
+                continue
+            parent[a] = b
+            size[b] = size.get(a, 1) + size.get(b, 1)
+    keys: dict[str, dict[str, None]] = {}
+    events: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        for key in arrival.keys:
+            at = find(place[key])
+            keys.setdefault(at, {})[key] = None
+            there = events.setdefault(at, [])
+            if not there or there[-1] is not arrival:
+                there.append(arrival)
+    return [_Group(keys[at], events[at], frozenset(capped)) for at in keys]
+
+
+class _Neighbours:
+    """Distinct neighbours as a batch adds them, and which identifiers are hubs by now."""
+
+    __slots__ = ("_roots", "_rules", "_sets")
+
+    def __init__(self, roots: dict[str, Component | None], rules: IdentityRules) -> None:
+        self._roots = roots
+        self._rules = rules
+        self._sets: dict[str, set[str]] = {}
+
+    def add(self, pair: Pair) -> bool:
+        """Count a pair's ends as neighbours -> whether one of them is a hub."""
+        strong = self._is_hub(pair.strong, pair.weak)
+        return self._is_hub(pair.weak, pair.strong) or strong
+
+    def _is_hub(self, key: str, other: str) -> bool:
+        near = self._sets.get(key)
+        root = self._roots.get(key)
+        if near is None:
+            near = self._sets[key] = set() if root is None else set(root.neighbours_of(key))
+        near.add(other)
+        return len(near) > neighbour_cap(key, self._rules) or (root is not None and root.is_hub(key))
+
+
+def _settle(group: _Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settled]:
+    """Bring a group's identifiers into one component and commit its events there."""
+    unions = 0
+    while True:
+        roots = yield from find_all(list(group.keys), cache)
+        new = [key for key, root in roots.items() if root is None]
+        names = sorted({root.name for root in roots.values() if root is not None})
+        if new:
+            yield from _claim(new, names[0] if names else new[0], cache)
+            continue
+        if len(names) > 1:
+            for name in names[1:]:
+                unions += yield from unite(name, names[0])
+                cache.components.forget(name)
+            cache.components.forget(names[0])
+            continue
+        root = next(iter(roots.values()))
+        assert root is not None
+        work = _Work(root, group, rules)
+        observations = [seen for arrival in group.arrivals for seen in work.apply(arrival)]
+        version = yield Commit(root.name, root.version, work.draft.changes())
+        if version is None:
+            cache.components.forget(root.name)
+            continue
+        component = work.draft.taken(version)
+        cache.components.put(root.name, component)
+        return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
+
+
+def _claim(keys: Sequence[str], name: str, cache: Cache) -> Protocol[None]:
+    """Put identifiers that are in no component into the named one; whoever was faster decides."""
+    homes = yield from together([_claim_home(key, name) for key in keys])
+    for key, home in zip(keys, homes, strict=True):
+        cache.homes.put(key, home)
+    if cache.components.get(name) is None and all(home == name for home in homes):
+        cache.components.put(name, Component(name))  # a guess; the commit finds out if it is wrong
+
+
+def _claim_home(key: str, name: str) -> Protocol[str]:
+    home: str = yield ClaimHome(key, name)
+    return home
+
+
+class _Work:
+    """A group's events applied to a draft of its component."""
+
+    __slots__ = ("_group", "_near", "_root", "_rules", "draft")
+
+    def __init__(self, root: Component, group: _Group, rules: IdentityRules) -> None:
+        self.draft = Draft(root)
+        self._root = root
+        self._group = group
+        self._rules = rules
+        self._near: dict[str, set[str]] = {}
+
+    def apply(self, arrival: Arrival) -> list[Observation]:
+        """Apply what an event says to those of its identifiers that are here."""
+        here = [key for key in arrival.keys if key in self._group.keys]
+        said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
+        if said == "reused":
+            return [Observation((arrival.strongest,), "id_reused", arrival)]
+        facets = {key: self.draft.facet(key, arrival.displays[key], arrival.mark.time_us) for key in here}
+        observations: list[Observation] = []
+        for pair, asserted in arrival.pairs:
+            if pair.strong not in facets and pair.weak not in facets:
+                continue
+            rule = self._refused(pair, facets)
+            if rule is None:
+                self.draft.observe(pair, arrival.mark, counted=said == "new", asserted=asserted)
+            elif self._remembered(pair, facets) | (said == "done"):
+                observations.append(Observation(pair, rule, arrival))
+        return observations
+
+    def _apply_facts(self, arrival: Arrival) -> str:
+        """Facts, exactly once: new, same (a known copy), reused, or done (this very record was applied before)."""
+        mark, rules = arrival.mark, self._rules
+        there = self.draft.peek(arrival.strongest)
+        said = "new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)
+        done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
+        if said == "reused":
+            return said
+        facet = self.draft.facet(arrival.strongest, arrival.displays[arrival.strongest], mark.time_us)
+        if done:
+            return "done"
+        facet.fence[mark.partition] = mark.offset
+        if said == "new":
+            apply_facts(facet, arrival)
+            facet.recent = remembered(facet.recent, arrival.signature, rules.dedupe)
+        return said
+
+    def _refused(self, pair: Pair, facets: dict[str, Facet]) -> str | None:
+        """Count a pair's ends as neighbours -> why the pair is no edge, or None if it is one.
+
+        An end that goes over its cap becomes a hub for ever.
+        """
+        ends = [(facets[key], key, other) for key, other in (pair, (pair.weak, pair.strong)) if key in facets]
+        for facet, key, other in ends:
+            near = self._near_of(key)
+            near.add(other)
+            if len(near) > neighbour_cap(key, self._rules):
+                facet.hub = True
+        if pair in self._group.capped:
+            return "component"
+        return "hub" if len(ends) < len(pair) or any(facet.hub for facet, _, _ in ends) else None
+
+    def _remembered(self, pair: Pair, facets: dict[str, Facet]) -> bool:
+        """Let each end remember the other as a stranger, so that its neighbours are counted the same in any order.
+
+        Returns:
+            Whether this is news.
+        """
+        news = False
+        for key, other in (pair, (pair.weak, pair.strong)):
+            facet = facets.get(key)
+            if facet is not None and not facet.hub and other not in facet.strangers:
+                facet.strangers = tuple(sorted((*facet.strangers, other)))
+                news = True
+        return news
+
+    def _near_of(self, key: str) -> set[str]:
+        near = self._near.get(key)
+        if near is None:
+            near = self._near[key] = set(self._root.neighbours_of(key))
+        return near

@@ -1,0 +1,186 @@
+"""Steps: all that the resolver and the projection ask of the world, as values.
+
+The protocols of `resolving` and `projecting` are generators: they yield a step and are sent its reply. So the same code runs
+over Redis and Kafka, over their in-memory twins, and under a simulation that interleaves and kills workers between any two
+steps. Each step is atomic on one key (two keys of one component for `Intend`); `Together` is several steps in any order.
+Must not know: who carries a step out.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+Reply = Any
+T = TypeVar("T")
+Protocol = Generator["Step", Reply, T]
+
+
+class ReadHome(NamedTuple):
+    """Which component an identifier was put in -> its name, or None."""
+
+    key: str
+
+
+class ClaimHome(NamedTuple):
+    """Put an identifier in a component unless it is in one -> the name of the one it is in."""
+
+    key: str
+    component: str
+
+
+class ShortenHome(NamedTuple):
+    """An identifier's component has moved: say where to, unless somebody else did -> None."""
+
+    key: str
+    seen: str
+    component: str
+
+
+class ReadComponent(NamedTuple):
+    """-> Component."""
+
+    component: str
+
+
+class Commit(NamedTuple):
+    """Set and remove fields if the component is at `version` and has not moved -> its new version, or None: refused."""
+
+    component: str
+    version: int
+    fields: Mapping[str, bytes]
+    removed: tuple[str, ...] = ()
+
+
+class Freeze(NamedTuple):
+    """Mark a component as moving to another, unless it has moved -> the name of where it moves to."""
+
+    component: str
+    to: str
+
+
+class Settle(NamedTuple):
+    """Empty a component whose content has arrived where it moved to -> None."""
+
+    component: str
+
+
+class ReadPublication(NamedTuple):
+    """-> Publication."""
+
+    component: str
+
+
+class Intend(NamedTuple):
+    """Write down what is about to be published, if the component has not moved and the publication is at `revision`.
+
+    -> the new revision, or None: refused.
+    """
+
+    component: str
+    revision: int
+    intent: bytes
+
+
+class Complete(NamedTuple):
+    """What was intended is published: keep the state, drop the intent, if still at `revision` -> bool."""
+
+    component: str
+    revision: int
+    state: bytes
+
+
+class DropPublication(NamedTuple):
+    """Forget what a moved component had published: it was taken over -> None."""
+
+    component: str
+
+
+class NameProfile(NamedTuple):
+    """Say which identifier leads to a profile id, before the id is first published -> None."""
+
+    profile_id: str
+    key: str
+
+
+class Outgoing(NamedTuple):
+    """A record for an output topic. `topic` is the name without prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Publish(NamedTuple):
+    """Send records in this order and wait until the broker has them -> their offsets."""
+
+    records: Sequence[Outgoing]
+
+
+class Notice(NamedTuple):
+    """A component changed: what the projection needs to publish it.
+
+    `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at `append_ms`.
+    """
+
+    component: str
+    version: int
+    id: str
+    source: str
+    append_ms: int
+    traceparent: str | None = None
+
+
+class Notify(NamedTuple):
+    """Tell the projection -> None."""
+
+    notice: Notice
+
+
+class Together(NamedTuple):
+    """Steps that do not depend on each other -> their replies, in this order."""
+
+    steps: Sequence["Step"]
+
+
+Step = (
+    ReadHome
+    | ClaimHome
+    | ShortenHome
+    | ReadComponent
+    | Commit
+    | Freeze
+    | Settle
+    | ReadPublication
+    | Intend
+    | Complete
+    | DropPublication
+    | NameProfile
+    | Publish
+    | Notify
+    | Together
+)
+
+
+def together(protocols: Sequence[Protocol[T]]) -> Protocol[list[T]]:
+    """Run protocols side by side: in each round the steps of all that are not finished go out as one.
+
+    Returns:
+        Their results, in the order given.
+    """
+    results: dict[int, T] = {}
+    waiting: list[tuple[int, Protocol[T], Step]] = []
+
+    def advance(index: int, protocol: Protocol[T], reply: Reply) -> None:
+        try:
+            waiting.append((index, protocol, protocol.send(reply)))
+        except StopIteration as stop:
+            results[index] = stop.value
+
+    for index, protocol in enumerate(protocols):
+        advance(index, protocol, None)
+    while waiting:
+        going, waiting = waiting, []
+        replies = yield Together([step for _, _, step in going])
+        for (index, protocol, _), reply in zip(going, replies, strict=True):
+            advance(index, protocol, reply)
+    return [results[index] for index in range(len(protocols))]
