@@ -1,7 +1,7 @@
 """Exact numbers: counters and money never pass through a float.
 
-Rule: a float in an event stands for the decimal number its shortest text says. Sums are decimals of up to 60 digits, far
-above what 2^64 events could add up to, so that addition stays associative: no order of events gives another sum.
+Rule: a float in an event stands for the decimal number its shortest text says. Sums are decimals of up to 60 digits,
+far above what 2^64 events could add up to, so that addition stays associative: no order of events gives another sum.
 """
 
 from decimal import Context, Decimal
@@ -33,18 +33,19 @@ def money(total: Decimal) -> str:
     """An amount as consumers read it: exact, at least two decimals, further ones without trailing zeros."""
     normal = total.normalize(_EXACT)
     exponent = normal.as_tuple().exponent
-    if isinstance(exponent, int) and exponent > -2:  # noqa: PLR2004 - two decimals: the smallest unit of most currencies
+    if isinstance(exponent, int) and exponent > -2:  # noqa: PLR2004 - two decimals: the smallest unit of most
+    currencies
         normal = normal.quantize(CENT, context=_EXACT)
     return f"{abs(normal) if normal == 0 else normal:f}"
 
 
 def plus(a: Decimal, b: Decimal) -> Decimal:
-    """a + b, exactly."""
+    """The exact sum."""
     return _EXACT.add(a, b)
 
 
 def minus(a: Decimal, b: Decimal) -> Decimal:
-    """a - b, exactly."""
+    """The exact difference."""
     return _EXACT.subtract(a, b)
 
 

@@ -1,7 +1,7 @@
 """An arrival: one accepted touchpoint at its place in the log, with all that the resolver needs of it.
 
-Rule: everything an event says to an identifier is said by `apply_facts`, in a table by event type; a new type of fact is a
-new line there and a new field of the facet.
+Rule: everything an event says to an identifier is said by `apply_facts`, in a table by event type; a new type of fact
+is a new line there and a new field of the facet.
 Must not know: components, stores.
 """
 
@@ -27,8 +27,8 @@ NO_EVIDENCE = frozenset({"card.unbind", "session.logout"})
 class Arrival(NamedTuple):
     """An accepted event.
 
-    `keys`: its identifiers, strongest first. `pairs`: the evidence it is, each with whether it asserts that the two count as
-    one value. `displays`: for people, by key. `traceparent`: W3C trace context to carry on.
+    `keys`: its identifiers, strongest first. `pairs`: the evidence it is, each with whether it asserts that the two
+    count as one value. `displays`: for people, by key. `traceparent`: W3C trace context to carry on.
     """
 
     mark: Mark

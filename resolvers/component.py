@@ -1,12 +1,13 @@
-"""A component: identifiers joined by evidence, the union-find tree's unit, as one store record.
+r"""A component: identifiers joined by evidence, the union-find tree's unit, as one store record.
 
 It is only a container: being in one does not make two identifiers one person (`partition` decides that). A component is
 named by the key of its first identifier. It grows, or moves whole into one with a smaller name; it never shrinks.
-Rule: a `Component` never changes; a `Draft` collects changes beside it and becomes the next one when the store took them.
+Rule: a `Component` never changes; a `Draft` collects changes beside it and becomes the next one when the store took
+them.
 Must not know: which store keeps it.
 
-Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<key>` facet ·
-`e:<key>\\x1f<key>` edge · `a:<name>` a component that moved in and whose publications are not taken over yet.
+Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<key>`
+facet · `e:<key>\\x1f<key>` edge · `a:<name>` a component that moved in and whose publications are not taken over yet.
 """
 
 from collections.abc import Mapping
@@ -31,9 +32,9 @@ class Component:
         version: int = 0,
         facets: Mapping[str, Facet] | None = None,
         edges: Mapping[Pair, Edge] | None = None,
+        *,
         absorbed: frozenset[str] = frozenset(),
         moved_to: str | None = None,
-        *,
         pending: bool = False,
     ) -> None:
         self.name = name
@@ -66,8 +67,8 @@ class Component:
             int(fields.get("v", b"0")),
             facets,
             edges,
-            frozenset(absorbed),
-            to.decode() if to is not None else None,
+            absorbed=frozenset(absorbed),
+            moved_to=to.decode() if to is not None else None,
             pending="p" in fields,
         )
 
@@ -143,5 +144,9 @@ class Draft:
         """The component that the store has now."""
         base = self._base
         return Component(
-            base.name, version, {**base.facets, **self._facets}, {**base.edges, **self._edges}, base.absorbed
+            base.name,
+            version,
+            {**base.facets, **self._facets},
+            {**base.edges, **self._edges},
+            absorbed=base.absorbed,
         )

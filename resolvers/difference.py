@@ -1,8 +1,8 @@
 """The difference between people as they are and as they were last published, as records.
 
-Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, values, conflicts;
-a survivor goes before the `merged_into` of those that end in it; equal versions have equal bytes; `id` is a digest of topic,
-key, version and content.
+Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, values,
+conflicts; a survivor goes before the `merged_into` of those that end in it; equal versions have equal bytes; `id` is
+a digest of topic, key, version and content.
 Must not know: how records are sent, the store.
 """
 
@@ -74,7 +74,7 @@ class Difference(NamedTuple):
 
 
 def difference(
-    component: Component, now: People, before: State, notice: Notice, now_us: int, mint: Mint
+    component: Component, now: People, before: State, notice: Notice, *, now_us: int, mint: Mint
 ) -> Difference | None:
     """What has changed since `before`; None if nothing has."""
     return _Differ(component, before, notice, now_us).run(now, mint)

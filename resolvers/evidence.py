@@ -1,7 +1,7 @@
 """Evidence: the edges of the identity graph, as observed. Whether an edge counts is decided in `partition`, not here.
 
-Rule: every part of an edge but its count is a join (minimum, maximum, or), so that observing the same thing twice, or in
-another order, ends in the same edge. The count is added to only under the strongest identifier's fence.
+Rule: every part of an edge but its count is a join (minimum, maximum, or), so that observing the same thing twice, or
+in another order, ends in the same edge. The count is added to only under the strongest identifier's fence.
 Must not know: profiles, stores.
 """
 

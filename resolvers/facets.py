@@ -1,16 +1,15 @@
 """A facet: everything known through one identifier.
 
 Rule: each event adds its facts to exactly one facet, that of its strongest identifier, and to no other. Everything in a
-facet is a join (newest write, oldest write, by order, by event) or a sum that the facet's fences add to exactly once; so
-the order in which events are processed cannot matter, and a split takes along exactly its own facts.
+facet is a join (newest write, oldest write, by order, by event) or a sum that the facet's fences add to exactly once;
+so the order in which events are processed cannot matter, and a split takes along exactly its own facts.
 Value facts are kept apart from the others, so that a contested device's can stay behind (contract, section 1).
 Must not know: other identifiers, groups, profiles.
 """
 
-from typing import Any
-
 import msgspec
 
+from resolvers.evidence import Edge
 from resolvers.orders import Order
 from resolvers.writes import Write
 
@@ -92,7 +91,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facet)
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Facet | Edge) -> bytes:
     """Bytes at rest (msgpack) of a facet or an edge."""
     return _encoder.encode(value)
 

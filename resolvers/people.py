@@ -1,8 +1,8 @@
 """People: a component's groups folded into the contents of profiles.
 
 A pure function of the component, the rules and nothing else: the same evidence and facts give the same people, whatever
-order they came in. Contents are all of the contract's profile but `id`, `profile_id`, `version`, `at`, `cause` and the ids in
-`merged_from`, which belong to publication.
+order they came in. Contents are all of the contract's profile but `id`, `profile_id`, `version`, `at`, `cause` and
+the ids in `merged_from`, which belong to publication.
 Must not know: profile ids, versions, what was published.
 """
 

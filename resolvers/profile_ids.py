@@ -1,8 +1,8 @@
 """Profile ids: minted once, held by an identifier, kept.
 
 Rules (contract, section 4): when profiles merge, the older id survives; when a stronger identifier joins, it takes over
-holding; when identifiers part, the id stays with its holder, and a part without an id mints one. An id that ended, or was
-erased, is never minted again: the mint goes on to its next number.
+holding; when identifiers part, the id stays with its holder, and a part without an id mints one. An id that ended, or
+was erased, is never minted again: the mint goes on to its next number.
 Must not know: contents, evidence, the clock.
 """
 

@@ -1,9 +1,9 @@
 """Project: turn a changed component into people and publish what is different.
 
-The protocol (design, section 5): read -> fold -> difference -> write the intent down -> publish -> write down that it is done.
-One consumer owns a component; compare-and-set on the publication keeps out one that owned it before. A component that has
-moved publishes nothing any more (the intent is refused); what it had published is taken over by the one it moved into, once
-nothing of it is on its way.
+The protocol (design, section 5): read -> fold -> difference -> write the intent down -> publish -> write down that it
+is done. One consumer owns a component; compare-and-set on the publication keeps out one that owned it before. A
+component that has moved publishes nothing any more (the intent is refused); what it had published is taken over by
+the one it moved into, once nothing of it is on its way.
 Must not know: Redis, Kafka, which consumer owns what.
 """
 
@@ -43,14 +43,9 @@ class Rulebook(NamedTuple):
 
 
 def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[list[Difference]]:
-    """Publish the components that changed; one notice for each.
+    """Publish the components that changed, one notice for each -> what was published.
 
-    Args:
-        notices: of different components.
-        now_us: the time at which everything is evaluated, by the store's clock.
-
-    Returns:
-        What was published.
+    Everything is evaluated at `now_us`, by the store's clock.
     """
     published = yield from together([_project(notice, cache, rulebook, now_us) for notice in notices])
     return [one for one in published if one is not None]
@@ -58,11 +53,7 @@ def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int
 
 def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
     while True:
-        component = cache.components.get(notice.component)
-        if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
-            component = yield ReadComponent(notice.component)
-            assert component is not None
-            cache.components.put(component.name, component)
+        component = yield from _component(notice, cache)
         if component.moved_to is not None:
             yield from _hand_over(component, component.moved_to, notice, cache)
             return None
@@ -70,7 +61,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         on_their_way = [name for name, one in absorbed if one.intent is not None]
         if on_their_way:
             # Their owner may be sending this very moment. It will hand over and notify us.
-            yield from _notify([notice._replace(component=name, version=0) for name in on_their_way])
+            yield Together([Notify(notice._replace(component=name, version=0)) for name in on_their_way])
             return None
         publication = cache.publications.get(component.name)
         if publication is None:
@@ -78,28 +69,43 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         assert publication is not None
         before = inherited(publication.recovered(), [one.state for _, one in absorbed])
         found = people(component, rulebook.rules, rulebook.blocked)
-        change = difference(component, found, before, notice, now_us, rulebook.mint)
+        change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
         if change is None and not absorbed:
             cache.publications.put(component.name, publication)
             return None
-        state = before if change is None else change.intent()
-        revision: int | None = yield Intend(component.name, publication.revision, encode(state))
-        if revision is None:
-            cache.components.forget(component.name)
-            cache.publications.forget(component.name)
-            continue
-        if change is not None:
-            state = yield from _send(change)
-        done: bool = yield Complete(component.name, revision, encode(state))
-        if not done:
-            # Another owner went on from our intent; what it does not know of, it will learn from this.
-            cache.publications.forget(component.name)
-            yield Notify(notice)
-            return None
-        cache.publications.put(component.name, Publication(revision, state))
-        if absorbed:
-            yield from _forget_absorbed(component, cache)
-        return change
+        intent = before if change is None else change.intent()
+        revision: int | None = yield Intend(component.name, publication.revision, encode(intent))
+        if revision is not None:
+            yield from _publish(notice, revision, change, intent, cache)
+            if absorbed:
+                yield from _forget_absorbed(component, cache)
+            return change
+        cache.components.forget(component.name)
+        cache.publications.forget(component.name)
+
+
+def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
+    """The component as the notice found it or newer."""
+    component = cache.components.get(notice.component)
+    if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
+        component = yield ReadComponent(notice.component)
+        assert component is not None
+        cache.components.put(component.name, component)
+    return component
+
+
+def _publish(
+    notice: Notice, revision: int, change: Difference | None, intent: State, cache: Cache
+) -> Protocol[None]:
+    """Send what was intended, and write down that it is done."""
+    state = intent if change is None else (yield from _send(change))
+    done: bool = yield Complete(notice.component, revision, encode(state))
+    if done:
+        cache.publications.put(notice.component, Publication(revision, state))
+    else:
+        # Another owner went on from our intent; what it does not know of, it will learn from this.
+        cache.publications.forget(notice.component)
+        yield Notify(notice)
 
 
 def _send(change: Difference) -> Protocol[State]:
@@ -116,10 +122,6 @@ def _publications(names: list[str]) -> Protocol[list[tuple[str, Publication]]]:
     return list(zip(names, found, strict=True))
 
 
-def _notify(notices: list[Notice]) -> Protocol[None]:
-    yield Together([Notify(notice) for notice in notices])
-
-
 def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
     """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on."""
     if component.pending:
@@ -132,8 +134,8 @@ def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> P
 
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:
-    """What they had published is ours now. If the mark can't be taken off, the next change will find nothing to inherit."""
-    yield Together([DropPublication(name) for name in sorted(component.absorbed)])
+    """What they had published is ours now. If the mark can't be taken off, the next change will find nothing to
+    inherit.""" yield Together([DropPublication(name) for name in sorted(component.absorbed)])
     removed = tuple(f"a:{name}" for name in sorted(component.absorbed))
     version: int | None = yield Commit(component.name, component.version, {}, removed)
     cache.components.forget(component.name)

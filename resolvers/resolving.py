@@ -1,8 +1,8 @@
 """Resolve: put a batch of accepted events into the identity graph.
 
-The protocol (design, section 3): events of a batch whose identifiers hang together are one group; a group's components are
-united first, then its facts, sights and evidence are committed to the one that is left, by compare-and-set, and tried again
-when somebody else was faster. Groups don't depend on each other and run together.
+The protocol (design, section 3): events of a batch whose identifiers hang together are one group; a group's
+components are united first, then its facts, sights and evidence are committed to the one that is left, by
+compare-and-set, and tried again when somebody else was faster. Groups don't depend on each other and run together.
 Rules: an identifier's facet is only written to the component that its home leads to. Everything but the fenced facts is
 idempotent and repeated on every delivery. A hub causes no unions.
 Must not know: Redis, Kafka, what is done with the outcome.
@@ -142,43 +142,55 @@ def _follow(key: str, cache: Cache) -> Protocol[Component]:
 
 
 def _grouped(arrivals: Sequence[Arrival], roots: dict[str, Component | None], rules: IdentityRules) -> Iterable[_Group]:
-    """Events whose identifiers hang together, by this batch's evidence and what is in the store already.
-
-    A union-find over places: components that exist, and identifiers that are in none yet.
-    """
-    place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
-    parent = {at: at for at in place.values()}
-    size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+    """Events whose identifiers hang together, by this batch's evidence and what is in the store already."""
+    places = _Places(roots, rules.caps.component)
     near = _Neighbours(roots, rules)
-
-    def find(at: str) -> str:
-        while parent[at] != at:
-            parent[at] = at = parent[parent[at]]
-        return at
-
-    capped: set[Pair] = set()
-    for arrival in arrivals:
-        for pair, _ in arrival.pairs:
-            if near.add(pair):
-                continue
-            a, b = find(place[pair.strong]), find(place[pair.weak])
-            if a == b:
-                continue
-            if size.get(a, 1) + size.get(b, 1) > rules.caps.component:
-                capped.add(pair)
-                continue
-            parent[a] = b
-            size[b] = size.get(a, 1) + size.get(b, 1)
+    capped = frozenset(
+        pair
+        for arrival in arrivals
+        for pair, _ in arrival.pairs
+        if not near.add(pair) and not places.join(pair.strong, pair.weak)
+    )
     keys: dict[str, dict[str, None]] = {}
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         for key in arrival.keys:
-            at = find(place[key])
+            at = places.find(key)
             keys.setdefault(at, {})[key] = None
             there = events.setdefault(at, [])
             if not there or there[-1] is not arrival:
                 there.append(arrival)
-    return [_Group(keys[at], events[at], frozenset(capped)) for at in keys]
+    return [_Group(keys[at], events[at], capped) for at in keys]
+
+
+class _Places:
+    """A union-find over components that exist and identifiers that are in none yet, bounded in size."""
+
+    __slots__ = ("_cap", "_parent", "_place", "_size")
+
+    def __init__(self, roots: dict[str, Component | None], cap: int) -> None:
+        self._cap = cap
+        self._place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
+        self._parent = {at: at for at in self._place.values()}
+        self._size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+
+    def find(self, key: str) -> str:
+        """The place that an identifier is in by now."""
+        parent, at = self._parent, self._place[key]
+        while parent[at] != at:
+            parent[at] = at = parent[parent[at]]
+        return at
+
+    def join(self, key: str, other: str) -> bool:
+        """Make two identifiers' places one -> False if that would be too large."""
+        a, b = self.find(key), self.find(other)
+        if a != b:
+            size = self._size.get(a, 1) + self._size.get(b, 1)
+            if size > self._cap:
+                return False
+            self._parent[a] = b
+            self._size[b] = size
+        return True
 
 
 class _Neighbours:

@@ -1,8 +1,9 @@
 """Steps: all that the resolver and the projection ask of the world, as values.
 
-The protocols of `resolving` and `projecting` are generators: they yield a step and are sent its reply. So the same code runs
-over Redis and Kafka, over their in-memory twins, and under a simulation that interleaves and kills workers between any two
-steps. Each step is atomic on one key (two keys of one component for `Intend`); `Together` is several steps in any order.
+The protocols of `resolving` and `projecting` are generators: they yield a step and are sent its reply. So the same
+code runs over Redis and Kafka, over their in-memory twins, and under a simulation that interleaves and kills workers
+between any two steps. Each step is atomic on one key (two keys of one component for `Intend`); `Together` is several
+steps in any order.
 Must not know: who carries a step out.
 """
 
@@ -119,7 +120,8 @@ class Publish(NamedTuple):
 class Notice(NamedTuple):
     """A component changed: what the projection needs to publish it.
 
-    `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at `append_ms`.
+    `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at
+    `append_ms`.
     """
 
     component: str

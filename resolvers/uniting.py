@@ -1,10 +1,10 @@
 """Unite two components without a lock: freeze, absorb, settle, with anybody helping.
 
 The protocol (design, section 3): u moves into v, v's name being the smaller, so that no interleaving can make a circle.
-Freeze u (`to` = v, pending) -> read v, then u, then write u's fields into v with the mark `absorbed: u` -> settle u (moved,
-emptied). A crash leaves u pending, and whoever meets it finishes the job.
-Why v is read before u: if v does not show the mark and u, read later, is still pending, then nobody has absorbed u when v
-was read; and the write is refused if v has changed since. So nothing is absorbed twice.
+Freeze u (`to` = v, pending) -> read v, then u, then write u's fields into v with the mark `absorbed: u` -> settle u
+(moved, emptied). A crash leaves u pending, and whoever meets it finishes the job.
+Why v is read before u: if v does not show the mark and u, read later, is still pending, then nobody has absorbed u
+when v was read; and the write is refused if v has changed since. So nothing is absorbed twice.
 Must not know: what the fields mean.
 """
 

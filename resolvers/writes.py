@@ -1,8 +1,9 @@
 """Traits: which write of a trait is visible.
 
-Rules (contract, section 1): the last write by event time wins, per leaf path; a write or null at a path hides older writes
-above and below it, also when it is hidden itself; arrays are whole. `traits_once` is the mirror image: the first write wins,
-and any visible trait beats it. Ties: event id, then source. A hidden write is kept: it may hide an older one that comes late.
+Rules (contract, section 1): the last write by event time wins, per leaf path; a write or null at a path hides older
+writes above and below it, also when it is hidden itself; arrays are whole. `traits_once` is the mirror image: the
+first write wins, and any visible trait beats it. Ties: event id, then source. A hidden write is kept: it may hide an
+older one that comes late.
 Must not know: identifiers, facets.
 """
 
