@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 
 _EXACT = Context(prec=60)
 CENT = Decimal("0.01")
+CENT_EXPONENT = -2
 
 
 def add(total: int | str, value: float) -> int | str:
@@ -33,8 +34,7 @@ def money(total: Decimal) -> str:
     """An amount as consumers read it: exact, at least two decimals, further ones without trailing zeros."""
     normal = total.normalize(_EXACT)
     exponent = normal.as_tuple().exponent
-    if isinstance(exponent, int) and exponent > -2:  # noqa: PLR2004 - two decimals: the smallest unit of most
-    currencies
+    if isinstance(exponent, int) and exponent > CENT_EXPONENT:
         normal = normal.quantize(CENT, context=_EXACT)
     return f"{abs(normal) if normal == 0 else normal:f}"
 

@@ -118,8 +118,8 @@ def partition(
 
 
 def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
-    """Evidence in the contract's order: asserted, the stronger end, the weaker end, the policy's age, position,
-    token.""" if len(edges) == 1:
+    """The contract's order: asserted, the stronger end, the weaker end, the policy's age, position, token."""
+    if len(edges) == 1:
         return list(edges)
     by_token = sorted(edges)
     if rules.policy == "first":

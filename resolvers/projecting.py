@@ -94,9 +94,7 @@ def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
     return component
 
 
-def _publish(
-    notice: Notice, revision: int, change: Difference | None, intent: State, cache: Cache
-) -> Protocol[None]:
+def _publish(notice: Notice, revision: int, change: Difference | None, intent: State, cache: Cache) -> Protocol[None]:
     """Send what was intended, and write down that it is done."""
     state = intent if change is None else (yield from _send(change))
     done: bool = yield Complete(notice.component, revision, encode(state))
@@ -134,8 +132,8 @@ def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> P
 
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:
-    """What they had published is ours now. If the mark can't be taken off, the next change will find nothing to
-    inherit.""" yield Together([DropPublication(name) for name in sorted(component.absorbed)])
+    """What they had published is ours now. Where the mark stays on, the next change finds nothing to inherit."""
+    yield Together([DropPublication(name) for name in sorted(component.absorbed)])
     removed = tuple(f"a:{name}" for name in sorted(component.absorbed))
     version: int | None = yield Commit(component.name, component.version, {}, removed)
     cache.components.forget(component.name)
