@@ -10,7 +10,9 @@ It must not know which server it runs.
 """
 
 import atexit
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +24,8 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.02
 LOG_LINES = 12
+PORT_MIN, PORT_MAX = 15_000, 32_000
+PORT_TRIES = 100
 
 # Run by an interpreter of its own that then becomes the server (same process id): setting this between fork and exec
 # in this process could hang it, because other threads may hold locks at that instant.
@@ -55,11 +59,17 @@ class ServerNotReadyError(ServerError):
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on at this instant."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback interface that nobody listens on at this instant.
+
+    It lies below the ports that systems give to outgoing connections: among those, a client that keeps trying to reach
+    a stopped server can be given the server's own port, connects to itself, and the server cannot come back.
+    """
+    for _ in range(PORT_TRIES):
+        port = PORT_MIN + secrets.randbelow(PORT_MAX - PORT_MIN)
+        with contextlib.suppress(PortTakenError):
+            require_free_port(port, "server")
+            return port
+    raise PortTakenError(f"No free port was found on {LOOPBACK} between {PORT_MIN} and {PORT_MAX}; stop some programs.")
 
 
 def require_free_port(port: int, server: str) -> None:

@@ -30,7 +30,7 @@ from stream.child_process import (
 )
 
 READY_SECONDS = 20.0
-PORT_TRIES = 5
+START_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def start_on_port(
 
     A port that was free when it was chosen can be taken a moment later: such a choice is made again, a few times.
     """
-    for attempt in range(1, PORT_TRIES + 1):
+    for attempt in range(1, START_TRIES + 1):
         child = make(free_port() if port is None else port)
         try:
             child.start(lambda child=child: answers(child), READY_SECONDS)  # type: ignore[misc]
         except PortTakenError:
-            if port is not None or attempt == PORT_TRIES:
+            if port is not None or attempt == START_TRIES:
                 raise
         else:
             return child
