@@ -108,8 +108,8 @@ def _open_s(day: Ledger) -> float:
 
 
 def _earlier_s(day: Ledger) -> float:
-    """A moment on one of the days that the late files cover."""
-    return -day.rng.random() * FIRST_FILE_DAY * DAY_S
+    """A moment on one of the days that the late files cover, but the first."""
+    return -day.rng.random() * (FIRST_FILE_DAY - 1) * DAY_S
 
 
 def _join(day: Ledger, person: Person) -> None:
@@ -124,8 +124,8 @@ def _join(day: Ledger, person: Person) -> None:
         held += email(day, person)
     earlier = person.hold is not Hold.OWN or day.chance(0.6)
     at_s = _earlier_s(day) if earlier else _open_s(day)
-    if person.hold is Hold.FORMER:
-        at_s = min(at_s, -3.0 * DAY_S)
+    if person.hold is not Hold.OWN:  # on the first day: the number's subscriber, or its next holder, gave it later
+        at_s = -DAY_S * (FIRST_FILE_DAY - day.rng.random())
     if not held:
         return
     if earlier and day.chance(0.5):
@@ -147,7 +147,7 @@ def _bind(day: Ledger, person: Person) -> None:
     at_s = _earlier_s(day) if day.chance(0.3) else _online_s(day)
     held = card(day, person)
     if held and person.openids:
-        staff = [Mention("cookie", store.staff_cookie, f"cookie:{store.staff_cookie}")] if day.chance(0.25) else []
+        staff = [Mention("cookie", store.staff_cookie, f"cookie:{store.staff_cookie}")] if day.chance(0.5) else []
         kind = "card.bind" if day.chance(0.5) else "card.claim"
         day.say(
             at_s, kind, held[:1] + openid(day, person) + staff, store=store.code, campaign=day.rng.choice(CAMPAIGNS)

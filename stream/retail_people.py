@@ -28,6 +28,7 @@ HOUSEHOLD_SHARE: Final = 0.15
 RECYCLED_SHARE: Final = 0.03
 TYPO_SHARE: Final = 0.01
 SEVERAL_OPENIDS_SHARE: Final = 0.2
+SHARED_BROWSER_SHARE: Final = 0.015
 PLASTIC_SHARE: Final = 0.1
 RANDOMISED_MAC_SHARE: Final = 0.4
 OPENID_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -99,10 +100,14 @@ def populate(rng: Random, size: int) -> Population:
     members = people[guests:]
     _share_phones(rng, members, size)
     for person in rng.sample(members, min(len(members), round(size * TYPO_SHARE))):
-        other = rng.choice(members).phone
+        other = rng.choice([member for member in members if member.store == person.store]).phone
         hits_another_member = _chance(rng, 0.2)  # one wrong number in five is someone else's right one
         person.typo = other if hits_another_member and other and other != person.phone else phones.pop()
-    return Population(people, stores, _owners(people, stores))
+    owners = _owners(people, stores)
+    for person in rng.sample(members, round(len(members) * SHARED_BROWSER_SHARE)):
+        host = rng.choice([member for member in members if member.store == person.store])
+        person.cookie = host.cookie or person.cookie  # the browser stays its host's
+    return Population(people, stores, owners)
 
 
 def randomised_mac(rng: Random) -> str:
@@ -156,21 +161,34 @@ def _give_device(rng: Random, person: Person, share: float) -> None:
 
 
 def _share_phones(rng: Random, members: list[Person], size: int) -> None:
-    """Households of two or three on one number, and numbers that went from one person to another."""
-    holders = [person for person in members if person.phone and (person.ecard or person.unionid)]
+    """Households of two or three on one number, and numbers that went from one person to another.
+
+    All within one store's customers: neighbours, as families and reused numbers mostly are. Sharers hold e-cards:
+    whoever has nothing but the shared number is, to any resolver, one person with the others.
+    """
+    holders = [person for person in members if person.phone and person.ecard]
     rng.shuffle(holders)
-    left = round(size * HOUSEHOLD_SHARE)
-    while left > 1 and len(holders) > 2:  # noqa: PLR2004 -- the smallest household
+    sharing, changed = round(size * HOUSEHOLD_SHARE), round(size * RECYCLED_SHARE)
+    while sharing > 1 and holders:
         subscriber = holders.pop()
-        for _ in range(min(left - 1, 2 if _chance(rng, 0.2) else 1)):
-            person = holders.pop()
-            person.phone, person.hold = subscriber.phone, Hold.SHARED
-            left -= 1
-        left -= 1
-    for _ in range(round(size * RECYCLED_SHARE)):
-        if len(holders) > 1:
-            former, present = holders.pop(), holders.pop()
+        for _ in range(1 + _chance(rng, 0.2)):
+            if relative := _neighbour(holders, subscriber):
+                relative.phone, relative.hold = subscriber.phone, Hold.SHARED
+                sharing -= 1
+        sharing -= 1
+    while changed and holders:
+        present = holders.pop()
+        if former := _neighbour(holders, present):
             former.phone, former.hold = present.phone, Hold.FORMER
+        changed -= 1
+
+
+def _neighbour(holders: list[Person], person: Person) -> Person | None:
+    """Takes another customer of the same store out of `holders`."""
+    for position in reversed(range(len(holders))):
+        if holders[position].store == person.store:
+            return holders.pop(position)
+    return None
 
 
 def _owners(people: list[Person], stores: list[Store]) -> dict[str, str]:
