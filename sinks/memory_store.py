@@ -1,0 +1,180 @@
+"""The store in memory: the twin of `RedisStore`, one step at a time, for tests and the simulation.
+
+Deterministic and synchronous. It keeps the same records as Redis does, field by field, so that a step means the same
+here and there; the contract suite holds them together. Must not know: the real clock, randomness.
+"""
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from resolvers.component import Component
+from resolvers.publication import NOTHING, Publication, State, decode
+from resolvers.steps import (
+    ClaimHome,
+    Commit,
+    Complete,
+    DropPublication,
+    Freeze,
+    Intend,
+    NameProfile,
+    ReadComponent,
+    ReadHome,
+    ReadPublication,
+    Settle,
+    ShortenHome,
+    Step,
+)
+from sinks.store import Advance, Advanced, AnyTP
+
+
+class PublicationRecord(NamedTuple):
+    """A publication at rest: the state and the intent as encoded by `resolvers.publication`."""
+
+    revision: int
+    state: bytes | None
+    intent: bytes | None
+
+
+class Content(NamedTuple):
+    """Everything in the store, by key."""
+
+    homes: dict[str, str]
+    components: dict[str, dict[str, bytes]]
+    publications: dict[str, PublicationRecord]
+    profiles: dict[str, str]
+    positions: dict[tuple[str, int], int]
+
+
+class MemoryStore:
+    """A store in memory. `run_id` names the server that it plays; `clock_us` is the server's clock."""
+
+    def __init__(self, clock_us: Callable[[], int] = lambda: 0) -> None:
+        self.content = Content({}, {}, {}, {}, {})
+        self.run_id = "run-1"
+        self.clock_us = clock_us
+
+    def execute(self, step: Step) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - one row per kind of step
+        """Carry out one leaf step of the store -> its reply, as `resolvers.steps` says."""
+        content = self.content
+        match step:
+            case ReadHome(key):
+                return content.homes.get(key)
+            case ClaimHome(key, component):
+                return content.homes.setdefault(key, component)
+            case ShortenHome(key, seen, component):
+                if content.homes.get(key) == seen:
+                    content.homes[key] = component
+                return None
+            case ReadComponent(name):
+                return Component.parse(name, content.components.get(name, {}))
+            case Commit():
+                return self._commit(step)
+            case Freeze(name, to):
+                return self._freeze(name, to)
+            case Settle(name):
+                return self._settle(name)
+            case ReadPublication(name):
+                return self._publication(name)
+            case Intend():
+                return self._intend(step)
+            case Complete():
+                return self._complete(step)
+            case DropPublication(name):
+                content.publications.pop(name, None)
+                return None
+            case NameProfile(profile_id, key):
+                content.profiles.setdefault(profile_id, key)
+                return None
+        raise AssertionError(f"{type(step).__name__} is not a store's")
+
+    def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
+        """The position of each partition: the next offset to read; None: there is none."""
+        return {tp: self.content.positions.get(tp) for tp in partitions}
+
+    def advance(
+        self, tp: tuple[str, int], start: int | None, end: int, run_id: str, *, allow_gap: bool = False
+    ) -> Advanced:
+        """Move a position from the start of a batch, all of whose effects are in this store, to its end.
+
+        Args:
+            tp: topic and partition.
+            start: the position that the batch continues; None: there was none.
+            end: the next offset after the batch.
+            run_id: the server's, as it was when the batch began.
+            allow_gap: the broker has confirmed that nothing is left between the position and `start`.
+        """
+        position = self.content.positions.get(tp)
+        if run_id != self.run_id:
+            return Advanced(Advance.CHANGED, position)
+        outcome = judged(position, start, allow_gap=allow_gap)
+        if outcome is not Advance.DONE:
+            return Advanced(outcome, position)
+        self.content.positions[tp] = end
+        return Advanced(outcome, end)
+
+    def saved(self) -> Content:
+        """A copy of everything, to `restart` from."""
+        return deepcopy(self.content)
+
+    def restart(self, content: Content | None = None) -> None:
+        """Play a server that was started anew: with what it had, or with what was saved of it before."""
+        self.run_id = f"run-{int(self.run_id.partition('-')[2]) + 1}"
+        if content is not None:
+            self.content = deepcopy(content)
+
+    def _commit(self, step: Commit) -> int | None:
+        record = self.content.components.get(step.component, {})
+        if int(record.get("v", b"0")) != step.version or "to" in record:
+            return None
+        self.content.components[step.component] = record
+        record.update(step.fields)
+        for field in step.removed:
+            record.pop(field, None)
+        record["v"] = b"%d" % (step.version + 1)
+        return step.version + 1
+
+    def _freeze(self, name: str, to: str) -> str:
+        record = self.content.components.setdefault(name, {})
+        if "to" not in record:
+            record.update({"to": to.encode(), "p": b"1", "v": _next(record)})
+        return record["to"].decode()
+
+    def _settle(self, name: str) -> None:
+        record = self.content.components.get(name, {})
+        if "p" in record:
+            self.content.components[name] = {"v": _next(record), "to": record["to"]}
+
+    def _publication(self, name: str) -> Publication:
+        record = self.content.publications.get(name)
+        if record is None:
+            return NOTHING
+        state = State() if record.state is None else decode(record.state)
+        return Publication(record.revision, state, None if record.intent is None else decode(record.intent))
+
+    def _intend(self, step: Intend) -> int | None:
+        record = self.content.publications.get(step.component, PublicationRecord(0, None, None))
+        if record.revision != step.revision or "to" in self.content.components.get(step.component, {}):
+            return None
+        self.content.publications[step.component] = record._replace(revision=step.revision + 1, intent=step.intent)
+        return step.revision + 1
+
+    def _complete(self, step: Complete) -> bool:
+        record = self.content.publications.get(step.component)
+        if record is None or record.revision != step.revision:
+            return False
+        self.content.publications[step.component] = PublicationRecord(step.revision, step.state, None)
+        return True
+
+
+def judged(position: int | None, start: int | None, *, allow_gap: bool) -> Advance:
+    """Whether a batch from `start` continues `position`."""
+    if position == start:
+        return Advance.DONE
+    if position is not None and (start is None or position > start):
+        return Advance.BEHIND
+    return Advance.DONE if allow_gap else Advance.GAP
+
+
+def _next(record: dict[str, bytes]) -> bytes:
+    return b"%d" % (int(record.get("v", b"0")) + 1)
