@@ -195,10 +195,11 @@ def test_death_of_an_embedded_server_is_noticed() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent was killed")
-def test_no_orphan_when_the_parent_is_killed() -> None:
+def test_no_orphan_when_the_parent_is_killed(tmp_path: Path) -> None:
     """`kill -9` of the program takes both embedded servers with it."""
     command = [sys.executable, "-c", EMBEDDED_IN_A_PROCESS]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:  # noqa: S603 - fixed command
+    scratch = {**os.environ, "TMPDIR": str(tmp_path)}  # a killed parent leaves its folder behind
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=scratch) as parent:  # noqa: S603
         assert parent.stdout is not None
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert len(pids) == 2
