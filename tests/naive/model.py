@@ -1,0 +1,259 @@
+"""The naive model of IDWeave: a log in, people out, by plain loops from the contract's text.
+
+Written apart from the engine and importing nothing of it, so that both being wrong in the same way is unlikely. Its
+readings of what the contract leaves open are in README.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from tests.naive import facts
+from tests.naive.decoding import BadRecordError, Event, Record, decode
+from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
+from tests.naive.values import DroppedError, Identifier, read
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "policy": "latest",
+    "namespaces": {
+        "card": {"person": True, "unique": True, "scoped": True, "default_scope": "main"},
+        "unionid": {"person": True, "unique": True, "scoped": True, "default_scope": "main"},
+        "phone": {"person": True, "limit": 3, "pii": "hash", "normalise": "phone", "region": "CN"},
+        "login": {"person": True, "limit": 5, "scoped": True, "default_scope": "main"},
+        "email": {"person": True, "limit": 5, "pii": "hash", "normalise": "email"},
+        "openid": {"limit": 10, "scoped": True, "default_scope": "main"},
+        "external": {"limit": 20, "scoped": True, "default_scope": "main"},
+        "mac": {"weak": True, "limit": 20, "pii": "hash", "normalise": "mac"},
+        "cookie": {"weak": True, "limit": 50},
+    },
+    "blocked": {"phone": ["13800000000"]},
+    "caps": {"neighbours": {"weak": 20, "other": 200}},
+    "dedupe": {"days": 30},
+}
+Position = tuple[int, str, int, int]
+
+
+@dataclass
+class Accepted:
+    """An event with its identifiers, strongest first. `replaced`: new card and old card of a `card.replaced`."""
+
+    event: Event
+    identifiers: list[Identifier]
+    replaced: tuple[Identifier, Identifier] | None
+    marks: list[Mark] = field(default_factory=list)  # one per record that carried it
+
+
+@dataclass
+class Outcome:
+    """What the log comes to.
+
+    `people`: contents, in no order. `refused`: (stronger `namespace:token`, weaker, rule). `dead_letters`: log position
+    -> code. `dropped`: (log position, namespace, rule), in the log's order. `reused`: log positions of `id_reused`.
+    """
+
+    people: list[dict[str, Any]]
+    refused: set[tuple[str, str, str]]
+    dead_letters: dict[Position, str]
+    dropped: list[tuple[Position, str, str]]
+    reused: list[Position]
+
+
+def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | None = None) -> Outcome:
+    """People and reports of a log, whatever the order in which its records are handed in.
+
+    `config` has the members of DEFAULT_CONFIG; one that is missing has the default.
+    """
+    config = DEFAULT_CONFIG | (config or {})
+    outcome = Outcome([], set(), {}, [], [])
+    accepted: list[Accepted] = []
+    named: dict[tuple[str, str], list[Accepted]] = {}  # the accepted events by id and source
+    for record in sorted(records, key=lambda each: each.position):
+        try:
+            candidate, dropped = admit(decode(record), config, hash_key)
+        except BadRecordError as error:
+            outcome.dead_letters[record.position] = str(error)
+            continue
+        outcome.dropped += [(record.position, namespace, rule) for namespace, rule in dropped]
+        namesakes = named.setdefault((candidate.event.id, candidate.event.source), [])
+        earlier = find_earlier(namesakes, candidate, timedelta(days=config["dedupe"]["days"]))
+        if earlier is None:
+            accepted.append(candidate)
+            namesakes.append(candidate)
+            earlier = candidate
+        if earlier.event.body == candidate.event.body:
+            earlier.marks.append((candidate.event.time, record.position))
+        else:
+            outcome.reused.append(record.position)
+    observed = observe(accepted, config)
+    links = link(observed, config)
+    outcome.refused = {(":".join(strong), ":".join(weak), rule) for strong, weak, rule in links.refused}
+    outcome.people = people(accepted, observed, links, config)
+    return outcome
+
+
+def admit(event: Event, config: dict[str, Any], hash_key: bytes) -> tuple[Accepted, list[tuple[str, str]]]:
+    """The event with what is left of its identifiers, and what was dropped: (namespace, rule)."""
+    beside = [("card", event.data["replaces"])] if event.type == "card.replaced" else []
+    if event.type.startswith("referral."):
+        beside = list(event.data.get("inviter", {}).items())
+    for namespace in [*event.identifiers, *[namespace for namespace, _ in beside]]:
+        if namespace not in config["namespaces"]:
+            raise BadRecordError("unknown_namespace")
+    named = [(namespace, raw) for namespace, values in event.identifiers.items() for raw in values]
+    dropped: list[tuple[str, str]] = []
+    identifiers = sorted(read_all(named, config, hash_key, dropped), key=lambda each: each.strength)
+    others = read_all(beside, config, hash_key, dropped)
+    replaced = None
+    if event.type == "card.replaced" and others:
+        identifiers, replaced = replacement(identifiers, others[0])
+    for one, other in pairwise(identifiers):
+        same = one.namespace == other.namespace and one.scope == other.scope
+        if same and config["namespaces"][one.namespace].get("unique"):
+            raise BadRecordError("conflicting_identifiers")
+    if not identifiers:
+        raise BadRecordError("no_identifier")
+    return Accepted(event, identifiers, replaced), dropped
+
+
+def read_all(
+    values: list[tuple[str, str]], config: dict[str, Any], hash_key: bytes, dropped: list[tuple[str, str]]
+) -> list[Identifier]:
+    """The distinct identifiers in values; what has none is added to `dropped`."""
+    found: list[Identifier] = []
+    for namespace, raw in values:
+        try:
+            identifier = read(namespace, raw, config, hash_key)
+        except DroppedError as error:
+            dropped.append((namespace, str(error)))
+            continue
+        if identifier not in found:
+            found.append(identifier)
+    return found
+
+
+def replacement(
+    identifiers: list[Identifier], old: Identifier
+) -> tuple[list[Identifier], tuple[Identifier, Identifier] | None]:
+    """The identifiers without the old card, and (new, old); a card that replaces itself replaces nothing."""
+    rest = [identifier for identifier in identifiers if identifier != old]
+    cards = [identifier for identifier in rest if identifier.namespace == "card"]
+    if old in identifiers and not cards:
+        return identifiers, None
+    same_scope = [card for card in cards if card.scope == old.scope]
+    new = [*same_scope, *rest]
+    return rest, (new[0], old) if new else None
+
+
+def find_earlier(namesakes: list[Accepted], candidate: Accepted, window: timedelta) -> Accepted | None:
+    """The event that this one repeats, its namesake within the window of the first record's append time."""
+    for earlier in namesakes:
+        apart_ms = candidate.event.record.append_ms - earlier.event.record.append_ms
+        if timedelta(milliseconds=apart_ms) <= window:
+            return earlier
+    return None
+
+
+def observe(accepted: list[Accepted], config: dict[str, Any]) -> Observed:
+    """Sights, evidence, unbinds and logouts of all events."""
+    observed = Observed({}, {}, {}, [], [])
+    for each in accepted:
+        event = each.event
+        seen = each.identifiers + ([each.replaced[1]] if each.replaced else [])
+        for identifier in seen:
+            key = key_of(identifier)
+            observed.identifiers[key] = identifier
+            observed.last_seen[key] = max(observed.last_seen.get(key, event.time), event.time)
+        if event.type == "card.unbind":
+            for card in [key_of(identifier) for identifier in each.identifiers if identifier.namespace == "card"]:
+                others = [key_of(identifier) for identifier in each.identifiers if key_of(identifier) != card]
+                observed.unbound += [(card, other, event.time) for other in others]
+        elif event.type == "session.logout":
+            devices = [named for named in each.identifiers if config["namespaces"][named.namespace].get("weak")]
+            observed.logged_out += [(key_of(identifier), event.time) for identifier in devices]
+        else:
+            for other in each.identifiers[1:]:
+                observe_pair(observed, each.identifiers[0], other, each.marks, alias=False)
+        if each.replaced:
+            strong, weak = sorted(each.replaced, key=lambda identifier: identifier.strength)
+            observe_pair(observed, strong, weak, each.marks, alias=True)
+    return observed
+
+
+def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, marks: list[Mark], *, alias: bool) -> None:
+    """One more event that names both."""
+    pair = (key_of(strong), key_of(weak))
+    known = observed.evidence.get(pair)
+    if known is None:
+        known = observed.evidence[pair] = Evidence(strong, weak, min(marks), max(marks))
+    known.first = min([known.first, *marks])
+    known.last = max([known.last, *marks])
+    known.alias = known.alias or alias
+
+
+def people(accepted: list[Accepted], observed: Observed, links: Links, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """One person per group, and one more per contested device that has value facts."""
+    group_of = {key: number for number, group in enumerate(links.groups) for key in group}
+    known = [any(config["namespaces"][key[0]].get("person") for key in group) for group in links.groups]
+    neighbours = Values(observed, config).neighbours
+    seen: dict[Key, list[datetime]] = {key: [] for key in group_of}
+    events_of: list[list[Event]] = [[] for _ in links.groups]
+    values_of: list[list[Event]] = [[] for _ in links.groups]
+    kept_by: dict[Key, list[Event]] = {}
+    for each in accepted:
+        for identifier in each.identifiers + ([each.replaced[1]] if each.replaced else []):
+            seen[key_of(identifier)].append(each.event.time)
+        strongest = key_of(each.identifiers[0])
+        home = group_of[strongest]
+        if each.event.type in facts.SILENT:
+            continue
+        events_of[home].append(each.event)
+        second = [group_of[key] for key in neighbours[strongest] if known[group_of[key]] and group_of[key] != home]
+        if config["namespaces"][strongest[0]].get("weak") and known[home] and second:
+            if facts.carries_value(each.event):
+                kept_by.setdefault(strongest, []).append(each.event)
+        else:
+            values_of[home].append(each.event)
+    found = []
+    for number, group in enumerate(links.groups):
+        identifiers = sorted([observed.identifiers[key] for key in group], key=lambda each: (each.rank, each.token))
+        times = [time for key in group for time in seen[key]]
+        listed = [described(identifier, seen[key_of(identifier)]) for identifier in identifiers]
+        events, values = events_of[number], values_of[number]
+        found.append(person(listed, times, known=known[number], events=events, values=values))
+    return found + [
+        person([], [event.time for event in kept], known=False, events=[], values=kept) for kept in kept_by.values()
+    ]
+
+
+def described(identifier: Identifier, times: list[datetime]) -> dict[str, Any]:
+    """An entry of a profile's `identifiers`."""
+    return {
+        "namespace": identifier.namespace,
+        "token": identifier.token,
+        "display": identifier.display,
+        "first_seen": facts.text_of(min(times)),
+        "last_seen": facts.text_of(max(times)),
+    }
+
+
+def person(
+    identifiers: list[dict[str, Any]],
+    times: list[datetime],
+    *,
+    known: bool,
+    events: list[Event],
+    values: list[Event],
+) -> dict[str, Any]:
+    """The contents of a profile: traits and counters from `events`, consents and orders from `values`."""
+    return {
+        "first_seen": facts.text_of(min(times)),
+        "last_seen": facts.text_of(max(times)),
+        "known": known,
+        "identifiers": identifiers,
+        "traits": facts.traits(events),
+        "counters": facts.counters(events),
+        "consents": facts.consents(values),
+        **facts.orders(values),
+    }
