@@ -20,6 +20,9 @@ from resolvers.namespaces import Namespace
 MAX_CHARACTERS: Final = 1024
 """NFKC can make a value up to 18 times longer; beyond this the result is nobody's identifier."""
 
+REGIONS: Final[frozenset[str]] = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""ISO 3166 codes of the countries whose numbers are known."""
+
 # What a person writes in a number. The library would also read letters as a keypad ("138-CALL-ABC") and take off an
 # extension; here both mean that the field holds something else, a desk at the least.
 _PHONE_WRITING = re.compile(r"\+?[0-9 ()./\u2010-\u2015\u2212-]+")
