@@ -146,7 +146,7 @@ class _Differ:
             sent,
             identities,
             tuple(carry),
-            State(self._version, state, {**before.ended, **assigned.ended}, refused),
+            State(self._version, state, {**before.ended, **assigned.ended}, refused, taken_over=before.taken_over),
             [(one, state[one].holder) for one in sent if one not in before.profiles],
         )
 

@@ -7,6 +7,7 @@ the one it moved into, once nothing of it is on its way.
 Must not know: Redis, Kafka, which consumer owns what.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from resolvers.cache import Cache
@@ -42,6 +43,18 @@ class Rulebook(NamedTuple):
     mint: Mint
 
 
+def conflated(notices: Iterable[Notice]) -> list[Notice]:
+    """One notice for each component: the last, which must be answered from a component at least as new as any says."""
+    last: dict[str, Notice] = {}
+    for notice in notices:
+        there = last.get(notice.component)
+        if there is not None:
+            afresh = 0 in {there.version, notice.version}
+            notice = notice._replace(version=0 if afresh else max(there.version, notice.version))  # noqa: PLW2901
+        last[notice.component] = notice
+    return list(last.values())
+
+
 def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[list[Difference]]:
     """Publish the components that changed, one notice for each -> what was published.
 
@@ -67,7 +80,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         if publication is None:
             publication = yield ReadPublication(component.name)
         assert publication is not None
-        before = inherited(publication.recovered(), [one.state for _, one in absorbed])
+        before = inherited(publication.recovered(), {name: one.state for name, one in absorbed})
         found = people(component, rulebook.rules, rulebook.blocked)
         change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
         if change is None and not absorbed:

@@ -7,6 +7,7 @@ the difference says", and `carry` is sent byte for byte.
 Must not know: Kafka, Redis, profiles' contents.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -48,6 +49,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
         ended: ids that merged away -> the id they merged into.
         refused: digests of the refused evidence that was reported.
         carry: records that must be sent, byte for byte, before this state holds.
+        taken_over: components that moved in and whose publications are in this state already.
     """
 
     version: int = 0
@@ -55,6 +57,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     ended: dict[str, str] = {}
     refused: tuple[bytes, ...] = ()
     carry: tuple[Outgoing, ...] = ()
+    taken_over: tuple[str, ...] = ()
 
 
 class Publication(NamedTuple):
@@ -85,21 +88,27 @@ def decode(data: bytes) -> State:
     return _decoder.decode(data)
 
 
-def inherited(state: State, absorbed: list[State]) -> State:
-    """The state of a component that others moved into.
+def inherited(state: State, absorbed: Mapping[str, State]) -> State:
+    """The state of a component that others moved into, whose states are given by name; each is taken over once.
 
     An id that two of them knew is published whatever the difference says.
     """
-    for other in absorbed:
-        profiles = {**state.profiles, **other.profiles}
-        for profile_id in state.profiles.keys() & other.profiles.keys():
-            newer = max(state.profiles[profile_id], other.profiles[profile_id], key=lambda one: one.version)
-            profiles[profile_id] = msgspec.structs.replace(newer, digest=BLANK)
-        state = State(
-            max(state.version, other.version),
-            profiles,
-            {**state.ended, **other.ended},
-            tuple(sorted({*state.refused, *other.refused})),
-            state.carry + other.carry,
-        )
-    return state
+    known = state.taken_over
+    for name, other in absorbed.items():
+        if name not in known:
+            state = _joined(state, other)
+    return msgspec.structs.replace(state, taken_over=tuple(absorbed))
+
+
+def _joined(state: State, other: State) -> State:
+    profiles = {**state.profiles, **other.profiles}
+    for profile_id in state.profiles.keys() & other.profiles.keys():
+        newer = max(state.profiles[profile_id], other.profiles[profile_id], key=lambda one: one.version)
+        profiles[profile_id] = msgspec.structs.replace(newer, digest=BLANK)
+    return State(
+        max(state.version, other.version),
+        profiles,
+        {**state.ended, **other.ended},
+        tuple(sorted({*state.refused, *other.refused})),
+        state.carry + other.carry,
+    )

@@ -1,0 +1,56 @@
+"""Random input logs, small and nasty: few identifiers, many conflicts, duplicates, refunds before payments."""
+
+import random
+from typing import Any
+
+from topics.codec import encode
+from topics.instants import to_text
+from topics.records import Record
+
+TOPIC = "idweave.touchpoints"
+START_MS = 1_700_000_000_000
+
+PHONES = [f"1381234560{n}" for n in range(4)]
+POOL = (
+    [("card", f"C{n}") for n in range(3)]
+    + [("unionid", f"u{n}") for n in range(2)]
+    + [("phone", phone) for phone in PHONES]
+    + [("openid", f"main:o{n}") for n in range(3)]
+    + [("mac", f"aa:bb:cc:00:11:0{n}") for n in range(3)]
+    + [("cookie", f"k{n}") for n in range(2)]
+)
+
+
+def random_log(seed: int, events: int | None = None) -> list[Record]:
+    """A log over one to three partitions, in append order; one event in ten is delivered twice."""
+    rng = random.Random(seed)
+    partitions = rng.randint(1, 3)
+    pool = rng.sample(POOL, rng.randint(4, len(POOL)))
+    offsets = [0] * partitions
+    records: list[Record] = []
+    append_ms = START_MS
+    for n in range(events or rng.randint(4, 18)):
+        body = _event(rng, n, pool)
+        for _ in range(2 if rng.random() < 0.1 else 1):  # noqa: PLR2004 - one in ten
+            append_ms += rng.choice([0, 1, 5])
+            at = rng.randrange(partitions)
+            records.append(Record(TOPIC, at, offsets[at], append_ms, None, encode(body), ()))
+            offsets[at] += rng.choice([1, 1, 1, 2])
+    return records
+
+
+def _event(rng: random.Random, n: int, pool: list[tuple[str, str]]) -> dict[str, Any]:
+    chosen = rng.sample(pool, rng.choice([1, 2, 2, 2, 3]))
+    identifiers: dict[str, Any] = {}
+    for namespace, value in chosen:
+        identifiers.setdefault(namespace, value)  # two values of a namespace in one event: the first
+    time_us = (START_MS - rng.choice([0, 1, 2, 60]) * 60_000) * 1000 + rng.randrange(3) * 1_000_000
+    data: dict[str, Any] = {"identifiers": identifiers, "counters": {"seen": 1, "weight": rng.choice([0.1, 2, 0.25])}}
+    kind = rng.choice(["wifi.login", "order.paid", "order.refunded", "member.update", "order.cancelled", "page.viewed"])
+    if kind.startswith("order."):
+        data["order"] = {"order_id": f"O{rng.randrange(4)}", "amount": rng.choice(["10.00", "0.35"]), "currency": "CNY"}
+    if kind == "member.update":
+        data["traits"] = rng.choice([{"city": "Shanghai"}, {"city": None}, {"a": {"b": n}}, {"a": n}, {"a": {"c": [n]}}])
+        data["traits_once"] = rng.choice([{}, {"first_store": f"S{n}"}, {"city": "Wuhan"}, {"a": {"b": "once"}}])
+        data["consents"] = rng.choice([{}, {"sms": True}, {"sms": False}])
+    return {"id": f"e{n}", "source": "/sim", "type": kind, "time": to_text(time_us), "data": data}

@@ -1,0 +1,201 @@
+"""A seeded scheduler: the real protocols, interleaved at every store and publish step, crashed and outlived by zombies.
+
+A process runs a loop per input partition and per partition of changes that it owns, over one shared cache, as the worker does.
+Every leaf step of every loop is one turn. A crash drops the process with everything it remembers; a zombie goes on for some
+turns after another process took its partitions over.
+"""
+
+import random
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from resolvers.admission import Admission
+from resolvers.cache import Cache
+from resolvers.intake import Accepted, take_in
+from resolvers.namespaces import DEFAULT_RULES, IdentityRules
+from resolvers.projecting import Rulebook, conflated, project
+from resolvers.pseudonyms import Pseudonyms, mint
+from resolvers.resolving import resolve
+from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
+from sinks.memory_store import MemoryStore
+from topics.envelope import Limits
+from topics.records import Record
+
+HASH_KEY = b"simulation-hash-key"
+ID_KEY = b"simulation-id-key"
+Turn = Generator[None, None, None]
+
+
+@dataclass
+class Outcome:
+    """What a run left: the store, and every record sent, in order, by topic."""
+
+    store: MemoryStore
+    sent: list[Outgoing]
+    turns: int
+    crashes: int
+    zombies: int
+
+
+@dataclass
+class Faults:
+    """How often, per turn."""
+
+    crash: float = 0.0
+    zombie: float = 0.0
+
+
+@dataclass
+class Process:
+    """One worker process: its cache and its loops."""
+
+    cache: Cache
+    loops: list[Turn] = field(default_factory=list)
+
+
+class Simulation:
+    """One run over a log, decided by a seed."""
+
+    def __init__(self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None):
+        self._rng = random.Random(seed)
+        self._clock_us = 1_800_000_000_000_000
+        self._rules = rules
+        self._faults = faults or Faults()
+        self._store = MemoryStore(self._tick)
+        self._admission = Admission(rules, Pseudonyms(HASH_KEY))
+        self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth))
+        self._inputs: dict[int, list[Record]] = {}
+        for record in log:
+            self._inputs.setdefault(record.partition, []).append(record)
+        self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
+        self._done_input = dict.fromkeys(self._inputs, 0)
+        self._done_changes = [0] * len(self._changes)
+        self._sent: list[Outgoing] = []
+
+    def _tick(self) -> int:
+        self._clock_us += 1
+        return self._clock_us
+
+    def run(self, turns_max: int = 200_000) -> Outcome:
+        """Turns until everything that came in has gone out."""
+        processes = [self._process(owned) for owned in self._ownership()]
+        zombies: list[tuple[Process, int]] = []
+        crashes = born = turns = 0
+        while not self._finished():
+            turns += 1
+            assert turns < turns_max, "the run does not come to an end"
+            self._clock_us += self._rng.choice([0, 1, 50])
+            at = self._rng.randrange(len(processes))
+            draw = self._rng.random()
+            if draw < self._faults.crash:
+                crashes += 1
+                processes[at] = self._process(self._ownership()[at])
+            elif draw < self._faults.crash + self._faults.zombie:
+                born += 1
+                zombies.append((processes[at], self._rng.randint(3, 60)))
+                processes[at] = self._process(self._ownership()[at])
+            self._turn(processes[at])
+            zombies = [(process, left - 1) for process, left in zombies if left > 0]
+            if zombies:
+                self._turn(self._rng.choice(zombies)[0])
+        return Outcome(self._store, self._sent, turns, crashes, born)
+
+    def _ownership(self) -> list[tuple[list[int], list[int]]]:
+        """Which process owns which partitions: input and changes are dealt out over one or two."""
+        count = 1 if len(self._inputs) + len(self._changes) < 3 else 2  # noqa: PLR2004 - enough for two
+        inputs, changes = sorted(self._inputs), range(len(self._changes))
+        return [(inputs[at::count], [one for one in changes if one % count == at]) for at in range(count)]
+
+    def _process(self, owned: tuple[list[int], list[int]]) -> Process:
+        process = Process(Cache(self._rng.choice([2, 1000])))
+        process.loops = [self._resolve_loop(process, partition) for partition in owned[0]]
+        process.loops += [self._project_loop(process, partition) for partition in owned[1]]
+        return process
+
+    def _turn(self, process: Process) -> None:
+        if process.loops:
+            for _ in range(self._rng.choice([1, 1, 2, 5, 20])):
+                next(self._rng.choice(process.loops))
+
+    def _finished(self) -> bool:
+        return all(self._done_input[at] >= len(records) for at, records in self._inputs.items()) and all(
+            done >= len(notices) for done, notices in zip(self._done_changes, self._changes, strict=True)
+        )
+
+    def _resolve_loop(self, process: Process, partition: int) -> Turn:
+        records = self._inputs[partition]
+        at = self._done_input[partition]
+        while True:
+            yield
+            if at >= len(records):
+                continue
+            batch = records[at : at + self._rng.randint(1, 4)]
+            taken = [take_in(record, Limits(), self._admission) for record in batch]
+            arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
+            resolved = yield from self._carry(resolve(arrivals, process.cache, self._rules))
+            for changed in resolved.changed:
+                cause = changed.cause.mark
+                notice = Notice(changed.component.name, changed.component.version, cause.id, cause.source, cause.append_ms)
+                yield from self._carry(_one(Notify(notice)))
+            yield
+            if self._done_input[partition] > at:  # somebody else is further: this is a zombie, or was one
+                at = self._done_input[partition]
+                continue
+            at += len(batch)
+            self._done_input[partition] = at
+
+    def _project_loop(self, process: Process, partition: int) -> Turn:
+        at = self._done_changes[partition]
+        while True:
+            yield
+            notices = self._changes[partition]
+            if at >= len(notices):
+                continue
+            size = self._rng.randint(1, 5)
+            batch = conflated(notices[at : at + size])
+            end = min(at + size, len(notices))
+            yield from self._carry(project(batch, process.cache, self._rulebook, self._tick()))
+            yield
+            if self._done_changes[partition] > at:
+                at = self._done_changes[partition]
+                continue
+            at = self._done_changes[partition] = end
+
+    def _carry(self, protocol: Protocol[Any]) -> Generator[None, None, Any]:
+        """Run a protocol, every leaf of every step a turn of its own."""
+        reply: Any = None
+        while True:
+            try:
+                step = protocol.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            reply = yield from self._carry_step(step)
+
+    def _carry_step(self, step: Step) -> Generator[None, None, Any]:
+        if isinstance(step, Together):
+            replies: dict[int, Any] = {}
+            order = list(range(len(step.steps)))
+            self._rng.shuffle(order)
+            for index in order:
+                replies[index] = yield from self._carry_step(step.steps[index])
+            return [replies[index] for index in range(len(step.steps))]
+        if isinstance(step, Publish):
+            offsets: list[int] = []
+            for record in step.records:
+                yield
+                self._sent.append(record)
+                offsets.append(len(self._sent) - 1)
+            yield
+            return offsets
+        yield
+        if isinstance(step, Notify):
+            self._changes[sum(step.notice.component.encode()) % len(self._changes)].append(step.notice)
+            return None
+        return self._store.execute(step)
+
+
+def _one(step: Step) -> Protocol[Any]:
+    reply = yield step
+    return reply
+
