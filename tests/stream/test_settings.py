@@ -129,7 +129,7 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("blocked: {phone: ['re:(a+)+$']}", "1:19: blocked.phone[0]: this pattern could be slow"),
         ("blocked: {phone: '1'}", "1:18: blocked.phone: must be a list"),
         ("caps: {neighbours: {weak: 0}}", "1:27: caps.neighbours.weak: must be a whole number from 1"),
-        ("caps: {neighbors: {}}", "1:8: caps.neighbors: unknown setting; did you mean 'neighbours'?"),
+        ("caps: {neighbors: {}}", "1:8: caps.neighbors: unknown setting; known are: component, neighbours"),
         ("dedupe: 30", "1:9: dedupe: must hold settings; write it as dedupe: {...}"),
         ("sources: {'/wifi/*': trusted}", "1:22: sources./wifi/*: unknown value; known are: allowed, refused"),
         ("timezone: Asia/Shangai", "1:11: timezone: unknown time zone; did you mean 'Asia/Shanghai'?"),
