@@ -13,6 +13,8 @@ from topics.events import Touchpoint
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _MIB: Final = 1_048_576
+# Kafka's own default: publishers' clients are set up for it.
+_BATCH_BYTES: Final = 1_048_588
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -40,7 +42,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     partitions: int
     one_partition: bool = False
     append_time: bool = False
-    message_bytes: int = _MIB
+    message_bytes: int = _BATCH_BYTES
 
     def full_name(self, prefix: str) -> str:
         """The topic's name on the broker."""

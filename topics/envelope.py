@@ -135,7 +135,8 @@ def _binary_attributes(record_headers: headers.Headers) -> Attributes | Refusal:
     try:
         return msgspec.convert(attributes, Attributes)
     except msgspec.ValidationError as error:
-        return _invalid(explain(error, "headers ce_*: $"))
+        message = explain(error).replace(" - at `$.", " - at header `ce_").replace(" - at `$`", " - at headers `ce_*`")
+        return _invalid(message)
 
 
 def _data(text: bytes | msgspec.Raw, event_type: str, root: str) -> Data | Refusal:
