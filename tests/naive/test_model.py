@@ -11,6 +11,7 @@ from stream.retail_truth import quality
 from stream.retail_world import generate
 from tests.naive.decoding import Record
 from tests.naive.model import DEFAULT_CONFIG, Outcome, run
+from tests.naive.random_logs import SMALL_CONFIG, random_log
 from tests.naive.values import read
 
 KEY = b"a key for tests"
@@ -341,6 +342,42 @@ def test_the_order_in_which_records_are_handed_in_does_not_matter() -> None:
     shuffled = records.copy()
     random.Random(1).shuffle(shuffled)
     assert run(shuffled, KEY) == run(records, KEY)
+
+
+def test_random_logs_meet_every_rule() -> None:
+    """Dense logs reach every rule, reused ids and second profiles, so that comparing on them compares everything."""
+    met: set[str] = set()
+    for seed in range(51):
+        config = SMALL_CONFIG | {"policy": ("latest", "first", "drop")[seed % 3]}
+        outcome = run(random_log(seed, 60), KEY, config)
+        met.update(rule for _, _, rule in outcome.refused)
+        met.update(outcome.dead_letters.values())
+        met.update(rule for _, _, rule in outcome.dropped)
+        met.update("reused" for _ in outcome.reused)
+        met.update("second" for person in outcome.people if not person["identifiers"])
+    rules = {"hub", "drop", "unbound", "logged_out", "unique", "limit", "weak_link", "blocked_value", "invalid_value"}
+    assert met == rules | {"no_identifier", "conflicting_identifiers", "reused", "second"}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_every_fact_of_a_random_log_is_in_exactly_one_person(seed: int) -> None:
+    """Counters over all people add up to those of the distinct accepted events, and no identifier is in two people."""
+    records = random_log(seed, 80)
+    outcome = run(records, KEY, SMALL_CONFIG)
+    named = [(each["namespace"], each["token"]) for person in outcome.people for each in person["identifiers"]]
+    assert len(named) == len(set(named))
+    told: dict[str, float] = {}
+    counted: set[str] = set()
+    for record in sorted(records, key=lambda each: each.position):
+        content = json.loads(record.value or b"")
+        if record.position in outcome.dead_letters or content["id"] in counted:
+            continue
+        counted.add(content["id"])
+        silent = content["type"] in {"identity.link", "session.logout"}
+        for name, number in content["data"].get("counters", {}).items():
+            told[name] = told.get(name, 0) + (0 if silent else number)
+    for name, number in told.items():
+        assert sum(person["counters"].get(name, 0) for person in outcome.people) == pytest.approx(number)
 
 
 def test_default_rules_find_the_people_of_the_retail_world() -> None:

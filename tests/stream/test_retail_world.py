@@ -1,7 +1,7 @@
 """The synthetic retail day: the same for a seed, as large and as nasty as it says, and hard for simple resolvers."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -134,6 +134,12 @@ def test_the_world_is_hard(world: World) -> None:
     assert everything.pairwise_recall == pytest.approx(1.0)
     timid = quality(same_phone_only(world.truth, world.observed), world.truth, world.observed)
     assert timid.pairwise_recall < 0.7
+
+
+def test_no_component_grows_to_its_cap(world: World) -> None:
+    """Whatever was named together, in any order and without hubs, stays below the 1,000 identifiers of a component."""
+    clusters = link_everything(world.truth, world.observed)
+    assert max(Counter(clusters.values()).values()) < 1_000
 
 
 @pytest.mark.parametrize("people", [1, 2, 20])
