@@ -33,8 +33,8 @@ from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP as FaustTP
-from faust.types import ConsumerMessage
+
+from faust.types import ConsumerMessage, tuples
 
 from stream.chunks import TP, Chunk, Intake, Positions
 from stream.fetching import ChunkThread
@@ -93,7 +93,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
             None,
             chunk,
             None,
-            tp=FaustTP(chunk.topic, chunk.partition),
+            tp=tuples.TP(chunk.topic, chunk.partition),
             generation_id=self.app.consumer_generation_id,
         )
 
@@ -123,8 +123,21 @@ class ChunkTransport(driver.Transport):  # type: ignore[misc]
     Consumer = ChunkConsumer
 
 
+class ChunkBoot(faust.App.BootStrategy):  # type: ignore[misc]
+    """What a worker starts: the consumer and the agents.
+
+    Not Faust's web server, which `faust worker` would switch on again, on every interface and without authentication.
+    Not Faust's producer, which is not idempotent and loses what it fails to send.
+    """
+
+    enable_web = False
+    enable_kafka_producer = False
+
+
 class ChunkApp(faust.App):  # type: ignore[misc]
     """A Faust app over chunks; `intake` is what its agents talk to. Made by `create_app`."""
+
+    BootStrategy = ChunkBoot
 
     def __init__(
         self, group: str, *, positions: Positions, intake: Intake, chunk_records: int, **settings: Any

@@ -47,8 +47,8 @@ class Store:
         """All positions."""
         return dict(self._database.execute("select part, next from position"))
 
-    def set_position(self, partition: int, offset: int) -> None:
-        """Move the position, as a restored backup would."""
+    def set_position(self, partition: int, offset: int | str) -> None:
+        """Move the position, as a restored backup would; not to a number, to break the store."""
         self._database.execute("insert or replace into position values (?, ?)", (partition, offset))
 
     def apply(self, chunk: Chunk) -> bool:

@@ -193,6 +193,14 @@ def test_the_app_trusts_neither_kafkas_offsets_nor_fausts_acknowledgements() -> 
     assert [str(url) for url in app.conf.broker_consumer] == ["aiokafka://127.0.0.1:1", "aiokafka://127.0.0.1:2"]
 
 
+def test_the_command_line_cannot_switch_fausts_web_server_on() -> None:
+    """`faust worker` sets `web_enabled` by default: an open port on every interface, were it obeyed."""
+    app = create_app("group", ["127.0.0.1:1"], Nowhere())
+    app.conf.web_enabled = True
+    assert list(app.boot_strategy.web_server()) == []
+    assert list(app.boot_strategy.kafka_producer()) == []
+
+
 def test_plain_text_needs_no_credentials() -> None:
     """Without a setting Faust connects in plain text, and says so by None."""
     assert credentials({}) is None
