@@ -159,7 +159,7 @@ class Admission:
         self.rules = rules
         self.pseudonyms = pseudonyms
         self.namespaces: Mapping[str, Namespace] = rules.namespaces
-        self.undeclared = f"the namespace is not declared; declared are: {', '.join(rules.namespaces)}"
+        self.undeclared = f"The namespace is not declared; declared are {', '.join(rules.namespaces)}"
         self._values = {
             name: _Values(namespace, rules.blocked.get(name, ()), pseudonyms)
             for name, namespace in rules.namespaces.items()
@@ -197,7 +197,7 @@ def admit(touchpoint: Touchpoint, append_ms: int, admission: Admission) -> Admit
 
     """
     if admission.rules.sources and not admission.trusts(touchpoint.source):
-        return Refusal(RefusalCode.UNTRUSTED_SOURCE, "the source is not trusted (see `sources` in the configuration)")
+        return Refusal(RefusalCode.UNTRUSTED_SOURCE, "The source is not trusted by the `sources` of the configuration")
     data = touchpoint.data
     dropped: list[Dropped] = []
     readings = _read_all("data.identifiers", data.identifiers, dropped, admission)
@@ -213,10 +213,10 @@ def admit(touchpoint: Touchpoint, append_ms: int, admission: Admission) -> Admit
         else:
             inviter = beside[0].seen.identifier
     if not readings:
-        return Refusal(RefusalCode.NO_IDENTIFIER, "data.identifiers: no value is left that could name a person")
+        return Refusal(RefusalCode.NO_IDENTIFIER, "No value is left that could name a person - at `$.data.identifiers`")
     if (namespace := _conflict(readings)) is not None:
         return Refusal(
-            RefusalCode.CONFLICTING_IDENTIFIERS, f"data.identifiers: two values of {namespace}, which is unique"
+            RefusalCode.CONFLICTING_IDENTIFIERS, f"Two values of {namespace}, which is unique - at `$.data.identifiers`"
         )
     return Admitted(
         tuple([reading.seen for reading in readings]),
@@ -234,7 +234,7 @@ def _read_all(
     readings: list[_Reading] = []
     for namespace, values in named.items():
         if namespace not in namespaces:
-            return Refusal(RefusalCode.UNKNOWN_NAMESPACE, f"{place}: {admission.undeclared}")
+            return Refusal(RefusalCode.UNKNOWN_NAMESPACE, f"{admission.undeclared} - at `$.{place}`")
         for raw in (values,) if isinstance(values, str) else values:
             reading = read(namespace, raw)
             if isinstance(reading, _Reading):
@@ -278,15 +278,15 @@ def parse_identifier(text: str, admission: Admission) -> Identifier | Unreadable
     """
     name, colon, rest = text.strip().partition(":")
     if not (name and colon and rest):
-        return Unreadable("an identifier is written namespace:value, or namespace:~token")
+        return Unreadable("An identifier is written namespace:value, or namespace:~token")
     namespace = admission.namespaces.get(name)
     if namespace is None:
         return Unreadable(admission.undeclared)
     if rest.startswith(TOKEN_MARK):
         token = rest.removeprefix(TOKEN_MARK)
-        return Identifier(name, token) if is_token(namespace, token) else Unreadable(f"this is no token of {name}")
+        return Identifier(name, token) if is_token(namespace, token) else Unreadable(f"This is no token of {name}")
     identifier = admission.identifier(name, rest)
     if identifier is None:
         scoped = "scope:value" if namespace.scoped and namespace.default_scope is None else "value"
-        return Unreadable(f"this is no valid {scoped} of {name}")
+        return Unreadable(f"This is no valid {scoped} of {name}")
     return identifier

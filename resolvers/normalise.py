@@ -38,9 +38,9 @@ _MAINLAND_MOBILE = re.compile(
 _MOBILE_TYPES: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 _MAC_PLAIN = re.compile(r"[0-9a-f]{12}")
-_MAC_CISCO = re.compile(r"[0-9a-f]{4}([.:-])[0-9a-f]{4}\1[0-9a-f]{4}")
+_MAC_CISCO = re.compile(r"[0-9a-f]{4}([.: -])[0-9a-f]{4}\1[0-9a-f]{4}")
 # One digit for a small octet is how BSD and macOS print them.
-_MAC_OCTETS = re.compile(r"[0-9a-f]{1,2}(?:([:-])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4}|(?: [0-9a-f]{1,2}){5})")
+_MAC_OCTETS = re.compile(r"[0-9a-f]{1,2}([.: -])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4}")
 
 _MULTICAST_BIT: Final = 0x01
 _LOCAL_BIT: Final = 0x02
@@ -137,9 +137,9 @@ def _mac_digits(value: str) -> str | None:
     if _MAC_PLAIN.fullmatch(value) is not None:
         return value
     if _MAC_CISCO.fullmatch(value) is not None:
-        return re.sub("[.:-]", "", value)
+        return re.sub("[.: -]", "", value)
     if _MAC_OCTETS.fullmatch(value) is not None:
-        return "".join(octet.zfill(2) for octet in re.split("[: -]", value))
+        return "".join(octet.zfill(2) for octet in re.split("[.: -]", value))
     return None
 
 

@@ -149,6 +149,8 @@ def test_what_is_no_address_has_no_normal_form(value: str) -> None:
         "aa bb cc 00 11 22",
         "aa:bb:cc:0:11:22",
         "AABB-CC00-1122",
+        "aabb cc00 1122",
+        "aa.bb.cc.00.11.22",
         " \uff21\uff21:bb:cc:00:11:22 ",
     ],
 )
