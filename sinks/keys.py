@@ -2,7 +2,7 @@
 
     P:i:<identifier>            string   the component that the identifier was put in
     P:c:{<component>}           hash     the component: fields as in `resolvers.component`
-    P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `n` intent while there is one
+    P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `n` intent
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
     P:meta                      hash     `schema`, and `identity`: the fingerprint of the identity configuration

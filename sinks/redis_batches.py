@@ -1,0 +1,170 @@
+"""Steps of one kind as few commands, and what the replies mean: the table between `resolvers.steps` and Redis.
+
+Rule: many steps go in one invocation of a script, because the round trip and the call cost more than the work (a step
+costs a quarter of what it costs alone); but not too many, because nobody else is served meanwhile.
+Must not know: connections.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from resolvers.component import Component
+from resolvers.publication import NOTHING, Publication, State, decode
+from resolvers.steps import (
+    ClaimHome,
+    Commit,
+    Complete,
+    DropPublication,
+    Freeze,
+    Intend,
+    NameProfile,
+    ReadComponent,
+    ReadHome,
+    ReadPublication,
+    Reply,
+    Settle,
+    ShortenHome,
+)
+from sinks.keys import Keys
+from sinks.redis_link import Command
+from sinks.redis_scripts import (
+    CLAIM,
+    COMMIT,
+    COMPLETE,
+    FREEZE,
+    INTEND,
+    READ_COMPONENTS,
+    READ_PUBLICATIONS,
+    SETTLE,
+    SHORTEN,
+    invoke,
+)
+
+STEPS_AT_ONCE = 500
+"""Steps of one invocation: some 3 ms of the server's time."""
+
+
+class Batch(NamedTuple):
+    """How steps of one kind are carried out: the command for several, and the replies in its reply."""
+
+    command: Callable[[Keys, Sequence[Any]], Command]
+    replies: Callable[[Sequence[Any], Any], Sequence[Reply]]
+
+
+def batches(keys: Keys, steps: Sequence[Any]) -> Iterator[tuple[Command, Batch, Sequence[Any]]]:
+    """The commands for steps of one kind, each with the steps that it is for."""
+    batch = BATCHES[type(steps[0])]
+    for start in range(0, len(steps), STEPS_AT_ONCE):
+        some = steps[start : start + STEPS_AT_ONCE]
+        yield batch.command(keys, some), batch, some
+
+
+def _none(steps: Sequence[Any], _reply: object) -> Sequence[None]:
+    return [None] * len(steps)
+
+
+def _names(_steps: Sequence[Any], reply: list[bytes | None]) -> Sequence[str | None]:
+    return [None if name is None else name.decode() for name in reply]
+
+
+def _as_they_are(_steps: Sequence[Any], reply: list[int | None]) -> Sequence[int | None]:
+    return reply
+
+
+def _truths(_steps: Sequence[Any], reply: list[int]) -> Sequence[bool]:
+    return [done == 1 for done in reply]
+
+
+def _components(steps: Sequence[ReadComponent], reply: list[list[bytes]]) -> Sequence[Component]:
+    return [
+        Component.parse(step.component, dict(zip(map(bytes.decode, flat[::2]), flat[1::2], strict=True)))
+        for step, flat in zip(steps, reply, strict=True)
+    ]
+
+
+def _publications(_steps: Sequence[Any], reply: list[list[bytes | None]]) -> Sequence[Publication]:
+    return [_publication(*fields) for fields in reply]
+
+
+def _publication(revision: bytes | None, state: bytes | None, intent: bytes | None) -> Publication:
+    if revision is None:
+        return NOTHING
+    return Publication(
+        int(revision), State() if state is None else decode(state), None if intent is None else decode(intent)
+    )
+
+
+def _read_homes(keys: Keys, steps: Sequence[ReadHome]) -> Command:
+    return ["MGET", *[keys.home(step.key) for step in steps]]
+
+
+def _claim(keys: Keys, steps: Sequence[ClaimHome]) -> Command:
+    return invoke(CLAIM, [keys.home(step.key) for step in steps], [step.component for step in steps])
+
+
+def _shorten(keys: Keys, steps: Sequence[ShortenHome]) -> Command:
+    seen_and_new = [name for step in steps for name in (step.seen, step.component)]
+    return invoke(SHORTEN, [keys.home(step.key) for step in steps], seen_and_new)
+
+
+def _read_components(keys: Keys, steps: Sequence[ReadComponent]) -> Command:
+    return invoke(READ_COMPONENTS, [keys.component(step.component) for step in steps])
+
+
+def _commit(keys: Keys, steps: Sequence[Commit]) -> Command:
+    arguments: list[str | bytes | int] = []
+    for step in steps:
+        arguments += (step.version, len(step.fields), len(step.removed))
+        for item in step.fields.items():
+            arguments += item
+        arguments += step.removed
+    return invoke(COMMIT, [keys.component(step.component) for step in steps], arguments)
+
+
+def _freeze(keys: Keys, steps: Sequence[Freeze]) -> Command:
+    return invoke(FREEZE, [keys.component(step.component) for step in steps], [step.to for step in steps])
+
+
+def _settle(keys: Keys, steps: Sequence[Settle]) -> Command:
+    return invoke(SETTLE, [keys.component(step.component) for step in steps])
+
+
+def _read_publications(keys: Keys, steps: Sequence[ReadPublication]) -> Command:
+    return invoke(READ_PUBLICATIONS, [keys.publication(step.component) for step in steps])
+
+
+def _intend(keys: Keys, steps: Sequence[Intend]) -> Command:
+    both = [key for step in steps for key in (keys.publication(step.component), keys.component(step.component))]
+    return invoke(INTEND, both, [value for step in steps for value in (step.revision, step.intent)])
+
+
+def _complete(keys: Keys, steps: Sequence[Complete]) -> Command:
+    return invoke(
+        COMPLETE,
+        [keys.publication(step.component) for step in steps],
+        [value for step in steps for value in (step.revision, step.state)],
+    )
+
+
+def _drop(keys: Keys, steps: Sequence[DropPublication]) -> Command:
+    return ["DEL", *[keys.publication(step.component) for step in steps]]
+
+
+def _name(keys: Keys, steps: Sequence[NameProfile]) -> Command:
+    return invoke(CLAIM, [keys.profile(step.profile_id) for step in steps], [step.key for step in steps])
+
+
+BATCHES: dict[type, Batch] = {
+    ReadHome: Batch(_read_homes, _names),
+    ClaimHome: Batch(_claim, _names),
+    ShortenHome: Batch(_shorten, _none),
+    ReadComponent: Batch(_read_components, _components),
+    Commit: Batch(_commit, _as_they_are),
+    Freeze: Batch(_freeze, _names),
+    Settle: Batch(_settle, _none),
+    ReadPublication: Batch(_read_publications, _publications),
+    Intend: Batch(_intend, _as_they_are),
+    Complete: Batch(_complete, _truths),
+    DropPublication: Batch(_drop, _none),
+    NameProfile: Batch(_name, _none),
+}

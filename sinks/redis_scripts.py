@@ -1,0 +1,77 @@
+"""The scripts that run inside Redis, each in a file of its own under `lua/` that says its KEYS, ARGV and reply.
+
+They are called by digest; a server that does not know one (it was restarted, or its scripts were flushed) is told it
+again. Must not know: steps.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+
+from sinks.redis_link import Command, RedisLink
+from sinks.store import StoreError, StoreFullError
+
+
+class Script(NamedTuple):
+    """A script: its text, and the digest that it is called by."""
+
+    source: str
+    sha1: str
+
+
+def script(name: str) -> Script:
+    """The script in `lua/<name>.lua`."""
+    source = (files("sinks") / "lua" / f"{name}.lua").read_text("utf-8")
+    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+CLAIM = script("claim")
+SHORTEN = script("shorten")
+READ_COMPONENTS = script("read_components")
+COMMIT = script("commit")
+FREEZE = script("freeze")
+SETTLE = script("settle")
+READ_PUBLICATIONS = script("read_publications")
+INTEND = script("intend")
+COMPLETE = script("complete")
+ADVANCE = script("advance")
+SOURCES = {
+    one.sha1: one.source
+    for one in (CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE, ADVANCE)
+}
+
+
+def invoke(script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> Command:
+    """The command that runs a script."""
+    return ["EVALSHA", script.sha1, len(keys), *keys, *arguments]
+
+
+async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
+    """Send commands together -> their replies; a script that the server does not know is loaded.
+
+    Raises:
+        StoreLostError, StoreFullError: as they say.
+        StoreError: the server refused a command; its reason is in the message.
+    """
+    replies = await link.call(commands)
+    unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        answers = await _run_in_full(link, [commands[at] for at in unknown])
+        for at, answer in zip(unknown, answers, strict=True):
+            replies[at] = answer
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
+                raise StoreFullError(f"Redis has no memory left: {reply}") from reply
+            if "BUSY" in str(reply):
+                raise StoreFullError(f"Redis is busy: {reply}") from reply
+            raise StoreError(f"Redis refused a command: {reply}") from reply
+    return replies
+
+
+async def _run_in_full(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
+    """Run scripts by their text: a load and a call in one, so that nothing can flush them in between."""
+    return await link.call([["EVAL", SOURCES[str(sha1)], *rest] for _, sha1, *rest in commands])
