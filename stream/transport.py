@@ -33,7 +33,6 @@ from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
-
 from faust.types import ConsumerMessage, tuples
 
 from stream.chunks import TP, Chunk, Intake, Positions
