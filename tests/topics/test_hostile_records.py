@@ -17,11 +17,12 @@ from tests.topics.samples import (
     record,
     visit,
 )
+from topics import envelope
 from topics.codec import encode as encode_json
 from topics.commands import decode_command
 from topics.envelope import Limits, decode, encode
 from topics.events import DATA_TYPES, Touchpoint
-from topics.refusals import Refusal
+from topics.refusals import Refusal, RefusalCode
 
 Path = tuple[Any, ...]
 
@@ -168,6 +169,36 @@ def test_a_damaged_event_never_raises(line: bytes, data: st.DataObject) -> None:
     end = data.draw(st.integers(start, min(len(line), start + 4)))
     damaged = line[:start] + data.draw(st.binary(max_size=4)) + line[end:]
     assert isinstance(decode(record(damaged), Limits()), Touchpoint | Refusal)
+
+
+@given(st.sampled_from(example_lines("touchpoints")), st.data())
+def test_the_fast_way_takes_nothing_that_the_careful_way_refuses(line: bytes, data: st.DataObject) -> None:
+    """Where the fast way reads a damaged event, the careful way reads the same."""
+    damaged = line
+    pieces = st.sampled_from([b'"', b"\\", b'\\"', b"\\u0022", b"{", b"}", b'"a":1,', b'"id":"1",', b'{"', b":", b" "])
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(damaged)))
+        end = data.draw(st.integers(start, min(len(damaged), start + 2)))
+        damaged = damaged[:start] + data.draw(pieces) + damaged[end:]
+    fast = envelope._read_ordinary(damaged, 16)
+    assert fast is None or fast == envelope._read_carefully(damaged, None, 16)
+
+
+@pytest.mark.parametrize("feint", [rb"\u0022" * 4, rb"\"" * 4, b"'" * 4, rb"\u0022\"" * 2, rb"\\u0022" * 4])
+def test_a_repeated_key_cannot_hide_behind_quotes_in_a_value(feint: bytes) -> None:
+    """The fast way counts quotes: none that an escape puts in or takes out may make up for a repeated key's."""
+    honest = encode_json(visit()).replace(b"Shanghai", feint)
+    assert isinstance(decode(record(honest), Limits()), Touchpoint)
+    for repeated in (b'{"id":"1",', b'{"specversion":"1.0",', b'{"type":"x",'):
+        answer = decode(record(honest.replace(b"{", repeated, 1)), Limits())
+        assert isinstance(answer, Refusal)
+        assert answer.code is RefusalCode.INVALID_JSON
+
+
+@pytest.mark.parametrize("line", example_lines("touchpoints"))
+def test_the_examples_take_the_fast_way(line: bytes) -> None:
+    """What ordinary publishers send is read the fast way; if it were not, nobody would notice but the clock."""
+    assert envelope._read_ordinary(line, 16) is not None
 
 
 @given(st.sampled_from(sorted(DATA_TYPES)), st.dictionaries(st.text(max_size=8), _json, max_size=4), st.data())
