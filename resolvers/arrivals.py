@@ -64,8 +64,8 @@ def arrival(
 
 def _replaced_by(old: str, keys: tuple[str, ...]) -> str:
     """The card that took the old one's place: of its scope, else the event's strongest."""
-    scope = old[: old.rfind(":") + 1]
-    return next((key for key in keys if key.startswith(scope)), keys[0])
+    namespace, scope, _ = old.split(":", 2)
+    return next((key for key in keys if key.startswith(f"{namespace}:{scope}:")), keys[0])
 
 
 def apply_facts(facet: Facet, arrival: Arrival) -> None:

@@ -61,6 +61,12 @@ class Cache:
         self.components: Generations[str, Component] = Generations(components)
         self.publications: Generations[str, Publication] = Generations(components)
 
+    def keep(self, component: Component) -> None:
+        """Keep a component, unless a newer one is kept: what was read may be late."""
+        there = self.components.get(component.name)
+        if there is None or there.version <= component.version:
+            self.components.put(component.name, component)
+
     def clear(self) -> None:
         """Drop everything: the store is not the one that was remembered."""
         self.homes.clear()

@@ -88,6 +88,7 @@ def header(notice: Notice) -> tuple[tuple[str, bytes], ...]:
 class _Differ:
     def __init__(self, component: Component, before: State, notice: Notice, now_us: int) -> None:
         self._edges = component.edges
+        self._component_version = component.version
         self._before = before
         self._version = max(before.version + 1, now_us)
         self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
@@ -146,7 +147,14 @@ class _Differ:
             sent,
             identities,
             tuple(carry),
-            State(self._version, state, {**before.ended, **assigned.ended}, refused, taken_over=before.taken_over),
+            State(
+                self._version,
+                state,
+                {**before.ended, **assigned.ended},
+                refused,
+                taken_over=before.taken_over,
+                component_version=self._component_version,
+            ),
             [(one, state[one].holder) for one in sent if one not in before.profiles],
         )
 

@@ -193,17 +193,20 @@ class _Judge:
         return frozenset(found)
 
     def _broken_rule(self, a: _Group, b: _Group, pair: Pair) -> str | None:
-        asserted = self._edges[pair].asserted
-        for scope in a.values.keys() & b.values.keys():
-            namespace = self._rules.namespaces[scope[0]]
-            values = a.values[scope] + b.values[scope]
-            if not asserted and namespace.unique and self._distinct(values) > 1:
-                return "unique"
-            if not asserted and namespace.limit is not None and self._in_window(values, namespace) > namespace.limit.n:
-                return "limit"
-        if a.known and b.known and not asserted and self._through_weak(pair):
-            return "weak_link"
-        return None
+        if self._edges[pair].asserted:
+            return None
+        both = [
+            (self._rules.namespaces[scope[0]], a.values[scope] + b.values[scope])
+            for scope in a.values.keys() & b.values.keys()
+        ]
+        if any(namespace.unique and self._distinct(values) > 1 for namespace, values in both):
+            return "unique"
+        if any(
+            namespace.limit is not None and self._in_window(values, namespace) > namespace.limit.n
+            for namespace, values in both
+        ):
+            return "limit"
+        return "weak_link" if a.known and b.known and self._through_weak(pair) else None
 
     def _through_weak(self, pair: Pair) -> bool:
         return any(namespace_of(key, self._rules).weak for key in pair)

@@ -10,6 +10,8 @@ Must not know: Redis, Kafka, which consumer owns what.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.difference import Difference, difference
@@ -29,6 +31,7 @@ from resolvers.steps import (
     Publish,
     ReadComponent,
     ReadPublication,
+    Settle,
     Together,
     together,
 )
@@ -81,12 +84,16 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             publication = yield ReadPublication(component.name)
         assert publication is not None
         before = inherited(publication.recovered(), {name: one.state for name, one in absorbed})
+        if component.version < before.component_version:
+            cache.components.forget(component.name)
+            notice = notice._replace(version=before.component_version)
+            continue
         found = people(component, rulebook.rules, rulebook.blocked)
         change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
-        if change is None and not absorbed:
+        if change is None and not absorbed and component.version == before.component_version:
             cache.publications.put(component.name, publication)
             return None
-        intent = before if change is None else change.intent()
+        intent = replace(before, component_version=component.version) if change is None else change.intent()
         revision: int | None = yield Intend(component.name, publication.revision, encode(intent))
         if revision is not None:
             yield from _publish(notice, revision, change, intent, cache)
@@ -103,7 +110,7 @@ def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
     if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
         component = yield ReadComponent(notice.component)
         assert component is not None
-        cache.components.put(component.name, component)
+        cache.keep(component)
     return component
 
 
@@ -146,9 +153,11 @@ def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> P
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:
     """What they had published is ours now. Where the mark stays on, the next change finds nothing to inherit."""
-    yield Together([DropPublication(name) for name in sorted(component.absorbed)])
-    removed = tuple(f"a:{name}" for name in sorted(component.absorbed))
+    names = sorted(component.absorbed)
+    # A crash may have left them pending; without the mark, somebody who helps would take them for not absorbed.
+    yield Together([*(Settle(name) for name in names), *(DropPublication(name) for name in names)])
+    removed = tuple(f"a:{name}" for name in names)
     version: int | None = yield Commit(component.name, component.version, {}, removed)
     cache.components.forget(component.name)
     if version is not None:
-        cache.components.put(component.name, component.without_absorbed(version))
+        cache.keep(component.without_absorbed(version))

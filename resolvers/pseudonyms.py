@@ -23,11 +23,11 @@ KEY_ID_CHARACTERS: Final = 4
 _KEY_ID_LABEL: Final = b"idweave key id"
 
 _SCOPE: Final = r"(?:[^:]+:)?"
-_HASHED_TOKEN = re.compile(rf"{_SCOPE}[a-z2-7]{{{KEY_ID_CHARACTERS + DIGEST_CHARACTERS}}}")
+_HASHED_TOKEN = re.compile(rf"{_SCOPE}[A-Z2-7]{{{KEY_ID_CHARACTERS + DIGEST_CHARACTERS}}}")
 
 
 def key_id(key: bytes) -> str:
-    """The key's public fingerprint: 4 lower-case base32 characters that tell which key made a token, and no more."""
+    """The key's public fingerprint: 4 base32 characters that tell which key made a token, and no more."""
     return _digest(key, _KEY_ID_LABEL)[:KEY_ID_CHARACTERS]
 
 
@@ -41,7 +41,7 @@ def mint(id_key: bytes, identifier_key: str, life: int, nth: int) -> str:
         nth: which id this is of that identifier and life, from 0.
 
     """
-    return _digest(id_key, f"profile\0{life}\0{nth}\0{identifier_key}".encode())[:DIGEST_CHARACTERS]
+    return _digest(id_key, f"profile\0{life}\0{nth}\0{identifier_key}".encode())[:DIGEST_CHARACTERS].lower()
 
 
 class Pseudonyms:
@@ -116,5 +116,5 @@ def _masked_phone(e164: str) -> str:
 
 
 def _digest(key: bytes, message: bytes) -> str:
-    """32 lower-case base32 characters of HMAC-SHA256. Base32 in lower case can be said, typed and used in a URL."""
-    return base64.b32encode(hmac.digest(key, message, "sha256")[:20]).decode().lower()
+    """32 base32 characters (RFC 4648) of HMAC-SHA256."""
+    return base64.b32encode(hmac.digest(key, message, "sha256")[:20]).decode()

@@ -50,6 +50,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
         refused: digests of the refused evidence that was reported.
         carry: records that must be sent, byte for byte, before this state holds.
         taken_over: components that moved in and whose publications are in this state already.
+        component_version: of the component that this was made from; no older one may be published after it.
     """
 
     version: int = 0
@@ -58,6 +59,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     refused: tuple[bytes, ...] = ()
     carry: tuple[Outgoing, ...] = ()
     taken_over: tuple[str, ...] = ()
+    component_version: int = 0
 
 
 class Publication(NamedTuple):
@@ -93,7 +95,7 @@ def inherited(state: State, absorbed: Mapping[str, State]) -> State:
 
     An id that two of them knew is published whatever the difference says.
     """
-    known = state.taken_over
+    known = {*state.taken_over, *(name for other in absorbed.values() for name in other.taken_over)}
     for name, other in absorbed.items():
         if name not in known:
             state = _joined(state, other)
@@ -111,4 +113,5 @@ def _joined(state: State, other: State) -> State:
         {**state.ended, **other.ended},
         tuple(sorted({*state.refused, *other.refused})),
         state.carry + other.carry,
+        component_version=state.component_version,
     )

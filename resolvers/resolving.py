@@ -19,7 +19,7 @@ from resolvers.evidence import Pair
 from resolvers.facets import Facet
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
-from resolvers.steps import ClaimHome, Commit, Protocol, ReadComponent, ReadHome, ShortenHome, together
+from resolvers.steps import ClaimHome, Commit, Protocol, ReadComponent, ReadHome, ShortenHome, Together, together
 from resolvers.uniting import finish, unite
 
 
@@ -78,33 +78,31 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
 
 def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component | None]]:
     """The component that each identifier is in; None for one that was never seen."""
-    unknown = [key for key in keys if cache.homes.get(key) is None]
+    homes = {key: cache.homes.get(key) for key in keys}
+    unknown = [key for key, home in homes.items() if home is None]
     if unknown:
-        homes = yield from together([_read_home(key) for key in unknown])
-        for key, home in zip(unknown, homes, strict=True):
+        read = yield from together([_read_home(key) for key in unknown])
+        for key, home in zip(unknown, read, strict=True):
+            homes[key] = home
             if home is not None:
                 cache.homes.put(key, home)
-    names = dict.fromkeys(home for key in keys if (home := cache.homes.get(key)) is not None)
-    absent = [name for name in names if not _at_rest(cache.components.get(name))]
-    if absent:
-        yield from together([_root(name, cache) for name in absent])
-    found: dict[str, Component | None] = {}
-    moved: list[str] = []
-    for key in keys:
-        home = cache.homes.get(key)
-        component = None if home is None else cache.components.get(home)
-        if home is None or _at_rest(component):
-            found[key] = component
+    at_rest: dict[str, Component] = {}
+    away: list[str] = []
+    for name in dict.fromkeys(home for home in homes.values() if home is not None):
+        component = cache.components.get(name)
+        if component is not None and component.moved_to is None:
+            at_rest[name] = component
         else:
-            moved.append(key)
-    if moved:
-        roots = yield from together([_follow(key, cache) for key in moved])
-        found.update(zip(moved, roots, strict=True))
-    return found
-
-
-def _at_rest(component: Component | None) -> bool:
-    return component is not None and component.moved_to is None
+            away.append(name)
+    if away:
+        roots = yield from together([_root(name, cache) for name in away])
+        at_rest.update(zip(away, roots, strict=True))
+        moved = [(key, home) for key, home in homes.items() if home is not None and at_rest[home].name != home]
+        for key, home in moved:
+            cache.homes.put(key, at_rest[home].name)
+        if moved:
+            yield Together([ShortenHome(key, home, at_rest[home].name) for key, home in moved])
+    return {key: None if home is None else at_rest[home] for key, home in homes.items()}
 
 
 def _read_home(key: str) -> Protocol[str | None]:
@@ -116,29 +114,17 @@ def _root(name: str, cache: Cache) -> Protocol[Component]:
     """The component that has all that was in the named one, with moves on the way finished."""
     while True:
         component = cache.components.get(name)
-        if not _at_rest(component):
+        if component is None or component.moved_to is not None:
             component = yield ReadComponent(name)
             assert component is not None
-            cache.components.put(name, component)
-        assert component is not None
+            cache.keep(component)
         if component.moved_to is None:
             return component
         if component.pending:
             yield from finish(name)
             cache.components.forget(name)
-            continue
-        name = component.moved_to
-
-
-def _follow(key: str, cache: Cache) -> Protocol[Component]:
-    """The component that an identifier's home leads to; the way is shortened for the next one."""
-    home = cache.homes.get(key)
-    assert home is not None
-    root = yield from _root(home, cache)
-    if root.name != home:
-        yield ShortenHome(key, home, root.name)
-        cache.homes.put(key, root.name)
-    return root
+        else:
+            name = component.moved_to
 
 
 def _grouped(arrivals: Sequence[Arrival], roots: dict[str, Component | None], rules: IdentityRules) -> Iterable[_Group]:
@@ -242,7 +228,7 @@ def _settle(group: _Group, cache: Cache, rules: IdentityRules) -> Protocol[_Sett
             cache.components.forget(root.name)
             continue
         component = work.draft.taken(version)
-        cache.components.put(root.name, component)
+        cache.keep(component)
         return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
 
 

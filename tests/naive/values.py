@@ -167,7 +167,7 @@ def keyed(hash_key: bytes, namespace: str, normal: str) -> str:
 
 
 def _base32(hash_key: bytes, message: bytes) -> str:
-    return base64.b32encode(hmac.new(hash_key, message, "sha256").digest()).decode().lower()
+    return base64.b32encode(hmac.new(hash_key, message, "sha256").digest()).decode()
 
 
 def _masked(kind: str | None, normal: str) -> str:

@@ -48,7 +48,9 @@ def check_versions(sent: list[Outgoing], *, monotone: bool) -> None:
         if record.topic not in {"profiles", "identities"} or record.value is None:
             continue
         version = json.loads(record.value)["version"]
-        assert seen.setdefault((record.topic, record.key, version), record.value) == record.value, "two bytes, one version"
+        assert seen.setdefault((record.topic, record.key, version), record.value) == record.value, (
+            "two bytes, one version"
+        )
         if monotone:
             assert version >= last[record.topic, record.key], "a version went backwards"
         last[record.topic, record.key] = version

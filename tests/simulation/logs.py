@@ -50,7 +50,9 @@ def _event(rng: random.Random, n: int, pool: list[tuple[str, str]]) -> dict[str,
     if kind.startswith("order."):
         data["order"] = {"order_id": f"O{rng.randrange(4)}", "amount": rng.choice(["10.00", "0.35"]), "currency": "CNY"}
     if kind == "member.update":
-        data["traits"] = rng.choice([{"city": "Shanghai"}, {"city": None}, {"a": {"b": n}}, {"a": n}, {"a": {"c": [n]}}])
+        data["traits"] = rng.choice(
+            [{"city": "Shanghai"}, {"city": None}, {"a": {"b": n}}, {"a": n}, {"a": {"c": [n]}}]
+        )
         data["traits_once"] = rng.choice([{}, {"first_store": f"S{n}"}, {"city": "Wuhan"}, {"a": {"b": "once"}}])
         data["consents"] = rng.choice([{}, {"sms": True}, {"sms": False}])
     return {"id": f"e{n}", "source": "/sim", "type": kind, "time": to_text(time_us), "data": data}

@@ -57,7 +57,9 @@ class Process:
 class Simulation:
     """One run over a log, decided by a seed."""
 
-    def __init__(self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None):
+    def __init__(
+        self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None
+    ):
         self._rng = random.Random(seed)
         self._clock_us = 1_800_000_000_000_000
         self._rules = rules
@@ -136,7 +138,9 @@ class Simulation:
             resolved = yield from self._carry(resolve(arrivals, process.cache, self._rules))
             for changed in resolved.changed:
                 cause = changed.cause.mark
-                notice = Notice(changed.component.name, changed.component.version, cause.id, cause.source, cause.append_ms)
+                notice = Notice(
+                    changed.component.name, changed.component.version, cause.id, cause.source, cause.append_ms
+                )
                 yield from self._carry(_one(Notify(notice)))
             yield
             if self._done_input[partition] > at:  # somebody else is further: this is a zombie, or was one
@@ -198,4 +202,3 @@ class Simulation:
 def _one(step: Step) -> Protocol[Any]:
     reply = yield step
     return reply
-
