@@ -8,6 +8,7 @@ process, which it shares with the consumer's thread. The clock starts with the f
 import asyncio
 import platform
 import sys
+import tempfile
 import time
 import uuid
 from typing import Any
@@ -88,6 +89,7 @@ def event_app(broker: str, topic: str, clock: Clock) -> Any:  # noqa: ANN401 - F
         f"{topic}-events",
         broker=f"kafka://{broker}",
         consumer_auto_offset_reset="earliest",
+        datadir=tempfile.mkdtemp(),
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,

@@ -184,6 +184,11 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
             waiter.cancel()
             wake.cancel()
 
+    async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """What Kafka holds for the consumer group; None where it holds nothing."""
+        consumer = self._ensure_consumer()
+        return {tp: await consumer.committed(driver.ensure_aiokafka_TP(tp)) for tp in partitions}
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()

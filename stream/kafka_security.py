@@ -12,22 +12,36 @@ from typing import Any
 from faust.auth import SASLCredentials, SSLCredentials
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+PREFIX = "IDWEAVE_KAFKA_"
+SECURITY_PREFIXES = ("security.", "sasl.", "ssl.", "enable.ssl.", "enable.sasl.")
 SSL_SETTINGS = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password")
 SASL_SETTINGS = ("sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password")
+
+
+def librdkafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an environment in librdkafka's names: IDWEAVE_KAFKA_SASL_USERNAME is `sasl.username`."""
+    return {
+        name.removeprefix(PREFIX).lower().replace("_", "."): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
 
 
 def credentials(settings: Mapping[str, str]) -> Any:
     """Faust's `broker_credentials` for settings such as `security.protocol`; None for plain text.
 
+    Settings that are not about security, such as a producer's `linger.ms`, are passed over.
+
     Raises:
-        ValueError: A setting is unknown, missing, or has no effect under the protocol. No secret is in the message.
+        ValueError: One about security is unknown, missing, or has no effect under the protocol. No secret is in the
+            message.
     """
     protocol = settings.get("security.protocol", "plaintext").lower()
     secure, authenticated = protocol.endswith("ssl"), protocol.startswith("sasl")
     if protocol not in {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"}:
         raise ValueError(f"security.protocol {protocol!r} is not one of plaintext, ssl, sasl_plaintext, sasl_ssl")
     allowed = {"security.protocol", *(SSL_SETTINGS if secure else ()), *(SASL_SETTINGS if authenticated else ())}
-    refused = sorted(settings.keys() - allowed)
+    refused = sorted(name for name in settings.keys() - allowed if name.startswith(SECURITY_PREFIXES))
     if refused:
         raise ValueError(f"not understood with security.protocol {protocol}: {', '.join(refused)}")
     context = _ssl_context(settings) if secure else None

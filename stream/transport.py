@@ -20,6 +20,8 @@ Its rules:
   loop**: Faust would restart the agent and go on with the next chunk. Retry what the world did, dead-letter what the
   data did, and end the process (`os._exit(70)`) on a bug; the next process starts from the store's position.
 - Consume a chunk in a plain `async for`: `take` and its kin acknowledge and drop what they buffered.
+- One agent per topic, with the default concurrency of one: `done` says how far the topic's only reader is.
+- When the worker stops, an agent is cancelled at its next `await`; the chunk that it was in is read again.
 - A rebalance waits for no agent (`stream_wait_empty` is off, because Faust's wait has no deadline). An agent may go on
   with a chunk of a partition that another worker owns by now. That is safe because group membership is never trusted:
   the store's fences decide whose effects count, and its positions where the other one starts.
@@ -95,6 +97,14 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
             tp=tuples.TP(chunk.topic, chunk.partition),
             generation_id=self.app.consumer_generation_id,
         )
+
+    async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """What Kafka holds for the consumer group: a store's position behind it means that the store lost writes.
+
+        For `Positions.start_offsets`, by `app.consumer.committed`. None where Kafka holds nothing.
+        """
+        committed: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, partitions)
+        return committed
 
     async def perform_seek(self) -> None:
         """Called by Faust before the flow resumes: every partition starts where `Positions` says, once it is read."""

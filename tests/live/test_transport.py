@@ -156,8 +156,11 @@ async def test_a_restart_goes_on_at_our_position(
     log.commit(0, committed)
     store.set_position(0, 30)
     trace = Trace()
-    async with running(log, store, trace=trace):
+    async with running(log, store, trace=trace) as app:
         await until(lambda: store.positions() == {0: 100})
+        assert (await app.consumer.highwaters(TP(log.name, 0))) == {TP(log.name, 0): 100}
+        await until(lambda: log.committed() == {0: 100})
+        assert (await app.consumer.committed({TP(log.name, 0)})) == {TP(log.name, 0): 100}
     assert [row[2] for row in store.seen()] == list(range(30, 100))
     assert trace.refetches == 0
     assert log.committed() == {0: 100}
@@ -371,34 +374,44 @@ async def test_a_rebalance_waits_for_no_agent(kafka: Broker, topic_prefix: str, 
     second.close()
 
 
-async def test_kill_9_and_a_second_worker_lose_and_double_nothing(
-    kafka: Broker, topic_prefix: str, store: Store, tmp_path: Path
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+async def test_a_lost_worker_and_its_heir_lose_and_double_nothing(
+    kafka: Broker, topic_prefix: str, tmp_path: Path, fault: signal.Signals
 ) -> None:
-    """Workers started by `faust worker`, one killed in mid-stream: every record once, commits never beyond done."""
+    """Workers as `faust worker` starts them, one killed in mid-stream, or frozen until long after it was given up.
+
+    Every record counts once, and Kafka's committed offsets are at no time beyond what was done.
+    """
     log, path = Log(kafka, topic_prefix, partitions=4), tmp_path / "store.sqlite"
-    slow = {"seconds_per_chunk": "0.1", "chunk_records": "50"}
+    store, slow = Store(path), {"seconds_per_chunk": "0.1", "chunk_records": "50"}
     for partition in range(4):
-        log.write(3_000, partition)
+        log.write(2_000, partition)
 
     def beyond() -> list[int]:
         committed = log.committed()  # before the positions, which only grow
         positions = store.positions()
         return [p for p, offset in committed.items() if offset > positions.get(p, 0)]
 
-    with worker_process(log, path, "killed", **slow) as killed:
-        await until(lambda: store.count() > 1_000, seconds=60)
-        with worker_process(log, path, "heir", **slow) as heir:
-            await until(lambda: any(row[0] == "heir" for row in store.seen()))
-            assert beyond() == []
-            killed.send_signal(signal.SIGKILL)
-            await until(lambda: store.count() == 12_000, seconds=60)
-            assert beyond() == []
-            heir.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(heir.wait, 30)
+    def seen_by(worker: str) -> set[int]:
+        return {row[1] for row in store.seen() if row[0] == worker}
+
+    with worker_process(log, path, "lost", **slow) as lost, worker_process(log, path, "heir", **slow) as heir:
+        await until(lambda: len(seen_by("lost")) >= 2 and len(seen_by("heir")) >= 2)
+        assert beyond() == []
+        lost.send_signal(fault)
+        await until(lambda: len(seen_by("heir")) == 4, seconds=60)
+        assert beyond() == []
+        lost.send_signal(signal.SIGCONT)
+        await until(lambda: store.count() == 8_000, seconds=60)
+        assert beyond() == []
+        for process in (lost, heir):
+            process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(process.wait, 30)
     rows = store.seen()
     for partition in range(4):
-        assert [row[2] for row in rows if row[1] == partition] == list(range(3_000))
-    assert log.committed() == store.positions() == dict.fromkeys(range(4), 3_000)
+        assert [row[2] for row in rows if row[1] == partition] == list(range(2_000))
+    assert log.committed() == store.positions() == dict.fromkeys(range(4), 2_000)
+    store.close()
 
 
 async def test_a_broker_that_dies_and_returns_is_survived(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stream.chunks import TP, Chunk, Intake, Reading
 from stream.fetching import Cursor, LogTruncatedError
-from stream.kafka_security import credentials
+from stream.kafka_security import credentials, librdkafka_settings
 from stream.transport import create_app
 
 HERE, THERE = TP("touchpoints", 0), TP("touchpoints", 1)
@@ -205,6 +205,15 @@ def test_plain_text_needs_no_credentials() -> None:
     """Without a setting Faust connects in plain text, and says so by None."""
     assert credentials({}) is None
     assert credentials({"security.protocol": "PLAINTEXT"}) is None
+
+
+def test_the_environment_speaks_librdkafkas_names() -> None:
+    """Only the engine's own variables count, and what is not about security does not hinder the reader."""
+    settings = librdkafka_settings(
+        {"IDWEAVE_KAFKA_SECURITY_PROTOCOL": "SSL", "IDWEAVE_KAFKA_LINGER_MS": "5", "KAFKA_SASL_USERNAME": "other"}
+    )
+    assert settings == {"security.protocol": "SSL", "linger.ms": "5"}
+    assert credentials(settings).protocol.value == "SSL"
 
 
 def test_sasl_over_tls_is_translated() -> None:
