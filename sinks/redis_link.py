@@ -84,6 +84,7 @@ class RedisLink:
         Raises:
             StoreLostError: the connection is gone, now or before; whether the commands were carried out is unknown.
         """
+        assert commands, "no command would ever be answered"
         data = [hiredis.pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
         if self._lost is not None:
             raise StoreLostError(self._lost)

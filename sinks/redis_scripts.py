@@ -68,7 +68,8 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
-            raise StoreError(f"Redis refused a command: {reply}") from reply
+            # An unknown command is answered with its arguments, which may hold identifiers.
+            raise StoreError(f"Redis refused a command: {str(reply).partition(', with args')[0]}") from reply
     return replies
 
 

@@ -72,6 +72,8 @@ class RedisStore:
 
         All commands go out at once: one round trip.
         """
+        if not steps:
+            return []
         places: dict[type, list[int]] = {}
         for at, step in enumerate(steps):
             places.setdefault(type(step), []).append(at)

@@ -1,0 +1,320 @@
+"""What each step does, on every store: in memory, on Redis and on Valkey."""
+
+import asyncio
+import random
+
+import pytest
+
+from resolvers.component import Component
+from resolvers.evidence import Edge, Mark
+from resolvers.facets import encode, sighted
+from resolvers.publication import NOTHING, Publication, State
+from resolvers.publication import encode as at_rest
+from resolvers.steps import (
+    ClaimHome,
+    Commit,
+    Complete,
+    DropPublication,
+    Freeze,
+    Intend,
+    NameProfile,
+    ReadComponent,
+    ReadHome,
+    ReadPublication,
+    Reply,
+    Settle,
+    ShortenHome,
+    Step,
+)
+from sinks.memory_store import MemoryStore
+from tests.contract.conftest import AnyStore, AwaitedMemory, OpenStore
+
+ONE, TWO = State(1), State(2)
+MARK = Mark(1, 2, "touchpoints", 0, 3, "id", "source")
+FACET = encode(sighted("138****8000", 5))
+EDGE = encode(Edge(MARK, MARK, 1))
+FIELDS = {"f:phone:a": FACET, "e:phone:a\x1fmac:b": EDGE, "a:mac:old": b""}
+HOSTILE = [
+    "plain",
+    "with 'quotes' and \"more\"",
+    "}",
+    "{}",
+    "a}b",
+    "a%7Db",
+    "{a",
+    "nul\0 and \r\n$3\r\n",
+    "\N{PILE OF POO}\u4e2d\u6587",
+    "*?[a-z]",
+    "x" * 65_536,
+    " ",
+]
+
+
+async def do(store: AnyStore, step: Step) -> Reply:
+    """Carry out one step."""
+    [reply] = await store.execute_many([step])
+    return reply
+
+
+def seen(reply: Reply) -> Reply:
+    """A reply in a form that can be compared."""
+    if isinstance(reply, Component):
+        return (reply.name, reply.version, reply.fields(), reply.moved_to, reply.pending)
+    return reply
+
+
+async def component(store: AnyStore, name: str) -> Reply:
+    """What a component reads as."""
+    return seen(await do(store, ReadComponent(name)))
+
+
+async def test_a_home_is_claimed_once(store: AnyStore) -> None:
+    """The first claim decides, the second learns who did; nobody's home is None."""
+    assert await do(store, ReadHome("phone:a")) is None
+    assert await do(store, ClaimHome("phone:a", "one")) == "one"
+    assert await do(store, ClaimHome("phone:a", "two")) == "one"
+    assert await do(store, ReadHome("phone:a")) == "one"
+
+
+async def test_a_home_is_shortened_only_as_it_was_seen(store: AnyStore) -> None:
+    """Shortening from another value, or of a home that is not there, changes nothing."""
+    await do(store, ClaimHome("phone:a", "three"))
+    assert await do(store, ShortenHome("phone:a", "two", "one")) is None
+    assert await do(store, ReadHome("phone:a")) == "three"
+    assert await do(store, ShortenHome("phone:a", "three", "one")) is None
+    assert await do(store, ReadHome("phone:a")) == "one"
+    await do(store, ShortenHome("phone:b", "three", "one"))
+    assert await do(store, ReadHome("phone:b")) is None
+
+
+async def test_a_component_that_is_not_there_reads_as_empty(store: AnyStore) -> None:
+    """Version 0, no fields, not moved."""
+    assert await component(store, "c") == ("c", 0, {}, None, False)
+
+
+async def test_a_commit_at_its_version_is_taken(store: AnyStore) -> None:
+    """It sets and removes fields, leaves the others, and the version grows by one."""
+    assert await do(store, Commit("c", 0, FIELDS)) == 1
+    assert await component(store, "c") == ("c", 1, FIELDS, None, False)
+    assert await do(store, Commit("c", 1, {"a:new": b""}, ("a:mac:old", "a:unknown"))) == 2
+    assert await component(store, "c") == (
+        "c",
+        2,
+        {"f:phone:a": FACET, "e:phone:a\x1fmac:b": EDGE, "a:new": b""},
+        None,
+        False,
+    )
+    assert await do(store, Commit("c", 2, {})) == 3
+
+
+@pytest.mark.parametrize("version", [0, 2])
+async def test_a_commit_at_another_version_changes_nothing(store: AnyStore, version: int) -> None:
+    """It is refused, whether it comes too late or speaks of a future that the store lost."""
+    await do(store, Commit("c", 0, {"a:x": b""}))
+    assert await do(store, Commit("c", version, {"a:y": b""}, ("a:x",))) is None
+    assert await component(store, "c") == ("c", 1, {"a:x": b""}, None, False)
+
+
+async def test_a_commit_of_thousands_of_fields_is_one(store: AnyStore) -> None:
+    """The content of the largest component arrives whole, and can be taken away again."""
+    many = {f"a:{number}": b"" for number in range(9_999)}
+    assert await do(store, Commit("c", 0, many)) == 1
+    assert await component(store, "c") == ("c", 1, many, None, False)
+    assert await do(store, Commit("c", 1, {}, tuple(many))) == 2
+    assert await component(store, "c") == ("c", 2, {}, None, False)
+
+
+async def test_the_first_freeze_decides(store: AnyStore) -> None:
+    """It grows the version; whoever freezes after it learns where the component moves to and changes nothing."""
+    await do(store, Commit("c", 0, {"a:x": b""}))
+    assert await do(store, Freeze("c", "b")) == "b"
+    assert await component(store, "c") == ("c", 2, {"a:x": b""}, "b", True)
+    assert await do(store, Freeze("c", "a")) == "b"
+    assert await component(store, "c") == ("c", 2, {"a:x": b""}, "b", True)
+
+
+async def test_a_component_without_content_can_be_frozen(store: AnyStore) -> None:
+    """An identifier may have claimed its home in it and not have committed yet."""
+    assert await do(store, Freeze("c", "b")) == "b"
+    assert await component(store, "c") == ("c", 1, {}, "b", True)
+
+
+async def test_a_moving_component_takes_no_commit(store: AnyStore) -> None:
+    """Not while it is pending, and not after; not even at its version."""
+    await do(store, Freeze("c", "b"))
+    assert await do(store, Commit("c", 1, {"a:x": b""})) is None
+    await do(store, Settle("c"))
+    assert await do(store, Commit("c", 2, {"a:x": b""})) is None
+    assert await component(store, "c") == ("c", 2, {}, "b", False)
+
+
+async def test_settling_empties_a_pending_component_once(store: AnyStore) -> None:
+    """Only where it moved to is left; settling again, or what never moved, changes nothing."""
+    await do(store, Commit("c", 0, FIELDS))
+    assert await do(store, Settle("c")) is None
+    assert (await component(store, "c"))[1:3] == (1, FIELDS)
+    await do(store, Freeze("c", "b"))
+    assert await do(store, Settle("c")) is None
+    assert await component(store, "c") == ("c", 3, {}, "b", False)
+    await do(store, Settle("c"))
+    await do(store, Settle("never"))
+    assert await component(store, "c") == ("c", 3, {}, "b", False)
+    assert await component(store, "never") == ("never", 0, {}, None, False)
+
+
+async def test_a_publication_goes_from_intent_to_state(store: AnyStore) -> None:
+    """Nothing, an intent beside the last state, the state; the revision grows with each intent and stays after it."""
+    assert await do(store, ReadPublication("c")) == NOTHING
+    assert await do(store, Intend("c", 0, at_rest(ONE))) == 1
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
+    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+    assert await do(store, ReadPublication("c")) == Publication(1, ONE)
+    assert await do(store, Intend("c", 1, at_rest(TWO))) == 2
+    assert await do(store, ReadPublication("c")) == Publication(2, ONE, TWO)
+    assert await do(store, Intend("c", 2, at_rest(TWO))) == 3, "an intent that was left is replaced by who recovers it"
+
+
+async def test_an_intent_at_another_revision_is_refused(store: AnyStore) -> None:
+    """It changes nothing: somebody else published since."""
+    await do(store, Intend("c", 0, at_rest(ONE)))
+    assert await do(store, Intend("c", 0, at_rest(TWO))) is None
+    assert await do(store, Intend("c", 2, at_rest(TWO))) is None
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
+
+
+async def test_a_moved_component_intends_nothing(store: AnyStore) -> None:
+    """From the moment it is frozen; but what was on its way can be completed."""
+    await do(store, Intend("c", 0, at_rest(ONE)))
+    await do(store, Freeze("c", "b"))
+    assert await do(store, Intend("c", 1, at_rest(TWO))) is None
+    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+    await do(store, Settle("c"))
+    assert await do(store, Intend("c", 1, at_rest(TWO))) is None
+
+
+async def test_completion_is_refused_at_another_revision(store: AnyStore) -> None:
+    """And where there is no publication; to complete twice says the same twice."""
+    assert await do(store, Complete("c", 0, at_rest(ONE))) is False
+    await do(store, Intend("c", 0, at_rest(ONE)))
+    assert await do(store, Complete("c", 0, at_rest(TWO))) is False
+    assert await do(store, Complete("c", 2, at_rest(TWO))) is False
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
+    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+
+
+async def test_a_dropped_publication_is_nothing(store: AnyStore) -> None:
+    """And dropping nothing is fine."""
+    await do(store, Intend("c", 0, at_rest(ONE)))
+    assert await do(store, DropPublication("c")) is None
+    assert await do(store, DropPublication("c")) is None
+    assert await do(store, ReadPublication("c")) == NOTHING
+    assert await do(store, Complete("c", 1, at_rest(ONE))) is False
+
+
+async def test_steps_of_many_kinds_are_answered_in_order(store: AnyStore) -> None:
+    """Each reply stands where its step stood, whatever the store grouped."""
+    replies = await store.execute_many(
+        [
+            Commit("c1", 0, {"a:x": b""}),
+            ReadHome("phone:a"),
+            Freeze("c2", "c0"),
+            NameProfile("p1", "phone:a"),
+            Commit("c3", 7, {}),
+            ClaimHome("phone:b", "c9"),
+            Commit("c4", 0, {}),
+            Intend("c5", 0, at_rest(ONE)),
+            ReadPublication("c6"),
+        ]
+    )
+    assert replies == [1, None, "c0", None, None, "c9", 1, 1, NOTHING]
+    assert await store.execute_many([]) == []
+
+
+async def test_more_steps_than_go_at_once_are_answered_in_order(store: AnyStore) -> None:
+    """Thousands of steps of one kind come back one for one."""
+    names = [f"c{number}" for number in range(1_201)]
+    assert await store.execute_many([Commit(name, 0, {f"a:{name}": b""}) for name in names]) == [1] * len(names)
+    replies = await store.execute_many([ReadComponent(name) for name in names])
+    assert [(one.name, one.absorbed) for one in replies] == [(name, {name}) for name in names]
+    assert await store.execute_many([ClaimHome(name, f"h{name}") for name in names]) == [f"h{name}" for name in names]
+
+
+async def test_two_commits_of_one_call_meet(store: AnyStore) -> None:
+    """Of commits of the same version to the same component in one call, one is taken."""
+    replies = await store.execute_many([Commit("c", 0, {f"a:{number}": b""}) for number in range(10)])
+    assert sorted(replies, key=str) == [1, *[None] * 9]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name[:12]))
+async def test_names_are_data(store: AnyStore, name: str) -> None:
+    """Any text is a name, a field, a key and a value, and comes back as it was."""
+    assert await do(store, ClaimHome(name, name)) == name
+    assert await do(store, ReadHome(name)) == name
+    assert await do(store, Commit(name, 0, {f"f:{name}": FACET, f"a:{name}": b""})) == 1
+    assert await component(store, name) == (name, 1, {f"f:{name}": FACET, f"a:{name}": b""}, None, False)
+    assert await do(store, Intend(name, 0, at_rest(State(1, ended={name: name})))) == 1
+    assert await do(store, NameProfile(name, name)) is None
+    assert await do(store, Freeze(name, name)) == name
+    assert await do(store, Intend(name, 1, at_rest(TWO))) is None
+    assert (await do(store, ReadPublication(name))).intent == State(1, ended={name: name})
+    others = [ReadComponent(other) for other in HOSTILE if other != name]
+    assert [one.version for one in await store.execute_many(others)] == [0] * len(others)
+
+
+async def test_of_a_hundred_writers_one_wins_each_version(open_store: OpenStore) -> None:
+    """Racing workers, each on a connection of its own: every version is given to exactly one, and nothing is lost."""
+    stores = [await open_store() for _ in range(5)]
+    given: list[int] = []
+
+    async def writer(number: int) -> None:
+        store, version = stores[number % len(stores)], 0
+        while True:
+            taken = await do(store, Commit("c", version, {f"a:{number}": b""}))
+            if taken is not None:
+                given.append(taken)
+                return
+            version = (await do(store, ReadComponent("c"))).version
+
+    await asyncio.gather(*[writer(number) for number in range(100)])
+    assert sorted(given) == list(range(1, 101))
+    last = await do(stores[0], ReadComponent("c"))
+    assert (last.version, len(last.absorbed)) == (100, 100)
+
+
+async def test_of_a_hundred_claims_one_wins(open_store: OpenStore) -> None:
+    """Everybody learns the same winner."""
+    stores = [await open_store() for _ in range(5)]
+    claims = [do(stores[number % 5], ClaimHome("phone:a", f"c{number}")) for number in range(100)]
+    assert len(set(await asyncio.gather(*claims))) == 1
+
+
+def random_step(chance: random.Random) -> Step:
+    """A step on one of a few components, at a version that may be right."""
+    name, other = chance.choice("abc"), chance.choice("abc")
+    state = at_rest(State(chance.randrange(9)))
+    number = chance.randrange(6)
+    steps: list[Step] = [
+        ReadHome(name),
+        ClaimHome(name, other),
+        ShortenHome(name, other, chance.choice("abc")),
+        ReadComponent(name),
+        Commit(name, number, {f"a:{other}": b""}, (f"a:{chance.choice('abc')}x",)),
+        Commit(name, number, {f"f:{other}": FACET}, (f"a:{other}",)),
+        ReadPublication(name),
+        Intend(name, number, state),
+        Complete(name, number, state),
+        NameProfile(name, other),
+    ]
+    if chance.random() < 0.03:
+        steps = [Freeze(name, other), Settle(name), DropPublication(name)]
+    return chance.choice(steps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_every_store_answers_as_the_one_in_memory(store: AnyStore, seed: int) -> None:
+    """The same random steps, one after the other, get the same replies from both."""
+    chance, twin = random.Random(seed), AwaitedMemory(MemoryStore())
+    for at in range(150):
+        step = random_step(chance)
+        assert seen(await do(store, step)) == seen(await do(twin, step)), (at, step)
