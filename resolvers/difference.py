@@ -42,7 +42,8 @@ REASONS = {
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
-    `sent` are the ids whose record is in `profiles`, in that order.
+    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, with their holders.
+    `merges` and `refused` count, for metrics: the types of merges, and the rules of newly refused evidence.
     """
 
     profiles: list[Outgoing]
@@ -51,11 +52,15 @@ class Difference(NamedTuple):
     carry: tuple[Outgoing, ...]
     state: State
     named: list[tuple[str, str]]
+    merges: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def records(self) -> list[Outgoing]:
         """Everything to send, in order."""
-        return [*self.profiles, *self.identities, *self.carry]
+        ended = [record for record in self.carry if record.topic == "profiles"]
+        others = [record for record in self.carry if record.topic != "profiles"]
+        return [*self.profiles, *ended, *self.identities, *others]
 
     def intent(self) -> State:
         """The state to write down before sending: what is touched is blank, what can't be computed again is carried."""
@@ -80,9 +85,9 @@ def difference(
     return _Differ(component, before, notice, now_us).run(now, mint)
 
 
-def header(notice: Notice) -> tuple[tuple[str, bytes], ...]:
+def header(traceparent: str | None) -> tuple[tuple[str, bytes], ...]:
     """The W3C trace context of the event that caused a record."""
-    return () if notice.traceparent is None else (("traceparent", notice.traceparent.encode()),)
+    return () if traceparent is None else (("traceparent", traceparent.encode()),)
 
 
 class _Differ:
@@ -92,80 +97,86 @@ class _Differ:
         self._before = before
         self._version = max(before.version + 1, now_us)
         self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
-        self._headers = header(notice)
+        self._headers = header(notice.traceparent)
 
     def run(self, now: People, mint: Mint) -> Difference | None:
         before = self._before
         assigned = assign(now.persons, before, mint)
         merged = _merged_from(before, assigned.ended)
-        profiles: list[Outgoing] = []
-        sent: list[str] = []
-        identities: list[Outgoing] = []
-        state: dict[str, Published] = {}
-        id_of = {key: one for person, one in zip(now.persons, assigned.ids, strict=True) for key in person.members}
         was_in = {key: one for one, published in before.profiles.items() for key in published.members}
+        id_of = {key: one for person, one in zip(now.persons, assigned.ids, strict=True) for key in person.members}
+        profiles: list[Outgoing] = []
+        identities: list[Outgoing] = []
         values: list[Outgoing] = []
+        sent: list[str] = []
+        after: dict[str, Published] = {}
         for person, profile_id in zip(now.persons, assigned.ids, strict=True):
             old = before.profiles.get(profile_id)
-            ended = merged.get(profile_id, ())
-            contents = {**person.contents, "merged_from": list(ended)}
+            contents = {**person.contents, "merged_from": list(merged.get(profile_id, ()))}
             digest = hashlib.blake2b(canonical(contents), digest_size=12).digest()
             if old is not None and old.digest == digest and old.holder == person.holder:
-                state[profile_id] = old
+                after[profile_id] = old
                 continue
             sent.append(profile_id)
             profiles.append(self._framed("profiles", profile_id, contents))
-            state[profile_id] = Published(
-                person.holder,
-                old.born if old is not None else self._version,
-                self._version,
-                digest,
-                person.members,
-                contents["lifetime_value"],
-                ended,
-            )
+            after[profile_id] = self._published(person, old, contents, digest)
             again = old is not None and old.digest == BLANK
             identities += [
                 self._identity(key, profile_id) for key in person.members if again or was_in.get(key) != profile_id
             ]
             values += self._values(profile_id, old, contents["lifetime_value"])
-        carry = [
-            *before.carry,
-            *(
-                self._framed("profiles", ended, {"merged_into": into}, bare=True)
-                for ended, into in assigned.ended.items()
-            ),
-            *self._merges(was_in, id_of, assigned.ended, now.persons),
-            *values,
-            *self._conflicts(now.refused),
-        ]
+        ended = [self._ended(one, into) for one, into in assigned.ended.items()]
+        merges = self._merges(was_in, id_of, assigned.ended, now.persons)
+        news = [one for one in now.refused if _digest_of(one) not in before.refused]
+        conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
+        carry = (*before.carry, *ended, *(record for _, record in merges), *values, *conflicts)
         refused = tuple(sorted(_digest_of(one) for one in now.refused))
-        if not sent and not carry and state == before.profiles and refused == before.refused:
+        if not sent and not carry and after == before.profiles and refused == before.refused:
             return None
         return Difference(
             profiles,
             sent,
             identities,
-            tuple(carry),
+            carry,
             State(
                 self._version,
-                state,
+                after,
                 {**before.ended, **assigned.ended},
                 refused,
                 taken_over=before.taken_over,
                 component_version=self._component_version,
             ),
-            [(one, state[one].holder) for one in sent if one not in before.profiles],
+            [(one, after[one].holder) for one in sent if one not in before.profiles],
+            tuple(kind for kind, _ in merges),
+            tuple(one.rule for one in news),
         )
 
-    def _framed(self, topic: str, profile_id: str, content: dict[str, Any], *, bare: bool = False) -> Outgoing:
-        """A record keyed by profile id; a bare one has the id, the version and its content only."""
-        frame = {"profile_id": profile_id, "version": self._version}
-        if bare:
-            return Outgoing(topic, profile_id.encode(), encode({**frame, **content}), self._headers)
-        body = {**frame, **self._frame, **content}
-        named = {"id": _record_id(topic, profile_id, self._version, content), **body}
-        return Outgoing(topic, profile_id.encode(), encode(named), self._headers)
+    def _published(self, person: Person, old: Published | None, contents: dict[str, Any], digest: bytes) -> Published:
+        return Published(
+            person.holder,
+            old.born if old is not None else self._version,
+            self._version,
+            digest,
+            person.members,
+            contents["lifetime_value"],
+            tuple(contents["merged_from"]),
+        )
+
+    def _ended(self, profile_id: str, into: str) -> Outgoing:
+        """The last word on an id that merged away."""
+        value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
+        return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
+
+    def _framed(self, topic: str, profile_id: str, content: dict[str, Any]) -> Outgoing:
+        """A record keyed by profile id."""
+        value = {
+            "id": _record_id(topic, profile_id, self._version, content),
+            "profile_id": profile_id,
+            "version": self._version,
+            **self._frame,
+            **content,
+        }
+        return Outgoing(topic, profile_id.encode(), encode(value), self._headers)
 
     def _identity(self, key: str, profile_id: str) -> Outgoing:
         namespace, _, token = key.partition(":")
@@ -174,14 +185,14 @@ class _Differ:
 
     def _merges(
         self, was_in: Mapping[str, str], id_of: Mapping[str, str], ended: Mapping[str, str], persons: list[Person]
-    ) -> list[Outgoing]:
+    ) -> list[tuple[str, Outgoing]]:
         """`merged` for every id that ends, `split` and `moved` for identifiers that left a profile that goes on."""
         left: dict[str, dict[str, str]] = {}
         for key, old in was_in.items():
             new = id_of.get(key)
             if new is not None and new != old:
                 left.setdefault(old, {})[key] = new
-        records: list[Outgoing] = []
+        records: list[tuple[str, Outgoing]] = []
         for old in sorted({*left, *ended}):
             went = left.get(old, {})
             if old in ended:
@@ -196,7 +207,7 @@ class _Differ:
                 "identifiers": [_moved(key, went[key]) for key in sorted(went)],
                 "evidence": self._evidence(set(went), [set(one.members) for one in persons]),
             }
-            records.append(self._framed("merges", old, content))
+            records.append((kind, self._framed("merges", old, content)))
         return records
 
     def _evidence(self, moved: set[str], groups: list[set[str]]) -> list[dict[str, str]]:
@@ -221,25 +232,19 @@ class _Differ:
             if previous.get(one, "0.00") != new.get(one, "0.00")
         ]
 
-    def _conflicts(self, refused: tuple[Refused, ...]) -> list[Outgoing]:
-        """Refused evidence that was not reported yet."""
-        known = set(self._before.refused)
-        return [
-            conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers)
-            for one in refused
-            if _digest_of(one) not in known
-        ]
-
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:
     """A record of `conflicts`: identifiers by key, and the events that are the evidence."""
-    value = {
-        "identifiers": list(keys),
+    namespaces = [key.partition(":") for key in keys]
+    content = {
+        "identifiers": [{"namespace": namespace, "token": token} for namespace, _, token in namespaces],
         "rule": rule,
         "reason": REASONS[rule],
         "evidence": [_event(mark) for mark in marks],
     }
-    return Outgoing("conflicts", keys[0].partition(":")[2].encode(), encode(value), headers)
+    token = namespaces[0][2]
+    value = {"id": _record_id("conflicts", token, 0, content), "at": to_text(marks[-1].append_ms * 1000), **content}
+    return Outgoing("conflicts", token.encode(), encode(value), headers)
 
 
 def _record_id(topic: str, key: str, version: int, content: Mapping[str, Any]) -> str:

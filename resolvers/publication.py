@@ -2,8 +2,8 @@
 
 Before anything is sent, the state that will hold afterwards is written down as the *intent*, with the digests of all
 that is touched left blank and every record that can't be computed again in `carry`. So whoever finds an intent (the
-worker after a crash, or the component that this one moved into) takes it as the state: a blank digest says "publish this whatever
-the difference says", and `carry` is sent byte for byte.
+worker after a crash, or the component that this one moved into) takes it as the state: a blank digest
+says "publish this whatever the difference says", and `carry` is sent byte for byte.
 Must not know: Kafka, Redis, profiles' contents.
 """
 

@@ -1,7 +1,7 @@
 """Every metric, in one place: what an SRE watches (contract, section 8).
 
-Rules: names, help and labels are said here and nowhere else; units are base units; no identifier, key or value of an event
-is ever a label.
+Rules: names, help and labels are said here and nowhere else; units are base units; no identifier, key or value of an
+event is ever a label.
 Must not know: where they are counted, how they are served.
 """
 
@@ -37,14 +37,15 @@ class Metrics:
             "idweave_store_seconds", "Time of a call to the store.", ["op"], buckets=SECONDS, registry=registry
         )
         self.merges = Counter(
-            "idweave_merges", "Changes to who is who, by type: merged, split, moved, erased.", ["type"], registry=registry
+            "idweave_merges",
+            "Changes to who is who, by type: merged, split, moved, erased.",
+            ["type"],
+            registry=registry,
         )
         self.refused_links = Counter(
             "idweave_refused_links", "Evidence refused, by the rule that refused it.", ["rule"], registry=registry
         )
-        self.dead_letters = Counter(
-            "idweave_dead_letters", "Records refused, by code.", ["code"], registry=registry
-        )
+        self.dead_letters = Counter("idweave_dead_letters", "Records refused, by code.", ["code"], registry=registry)
         self.component_identifiers_max = Gauge(
             "idweave_component_identifiers_max",
             "Identifiers of the largest component that this worker has touched.",

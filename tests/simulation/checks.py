@@ -9,6 +9,7 @@ import networkx as nx
 from resolvers.component import Component
 from resolvers.steps import Outgoing, ReadComponent, ReadHome
 from sinks.memory_store import MemoryStore
+from tests.naive.decoding import Record as NaiveRecord
 from tests.naive.model import run as run_naive
 from tests.simulation.scheduler import HASH_KEY, Outcome
 from topics.codec import canonical
@@ -22,9 +23,9 @@ def contents(profile: dict[str, Any]) -> bytes:
     return canonical({name: value for name, value in profile.items() if name not in IDS})
 
 
-def naive_people(log: list[Record], key_id: str) -> Counter[bytes]:
+def naive_people(log: list[Record]) -> Counter[bytes]:
     """What the log says, by the model written apart from the engine."""
-    outcome = run_naive(log, HASH_KEY, {"key_id": key_id})
+    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY)
     return Counter(canonical(person) for person in outcome.people)
 
 
@@ -94,7 +95,7 @@ def check_merges(sent: list[Outgoing]) -> None:
 
 
 def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
-    """I1: every identifier leads to one component that is at rest and holds its facet; components hold what hangs together."""
+    """I1: every identifier leads to one component at rest that holds its facet and its evidence."""
     graph: nx.Graph[str] = nx.Graph()
     found: dict[str, Component] = {}
     for key in keys:

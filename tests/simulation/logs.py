@@ -31,7 +31,7 @@ def random_log(seed: int, events: int | None = None) -> list[Record]:
     append_ms = START_MS
     for n in range(events or rng.randint(4, 18)):
         body = _event(rng, n, pool)
-        for _ in range(2 if rng.random() < 0.1 else 1):  # noqa: PLR2004 - one in ten
+        for _ in range(2 if rng.random() < 0.1 else 1):
             append_ms += rng.choice([0, 1, 5])
             at = rng.randrange(partitions)
             records.append(Record(TOPIC, at, offsets[at], append_ms, None, encode(body), ()))

@@ -1,8 +1,8 @@
 """A seeded scheduler: the real protocols, interleaved at every store and publish step, crashed and outlived by zombies.
 
-A process runs a loop per input partition and per partition of changes that it owns, over one shared cache, as the worker does.
-Every leaf step of every loop is one turn. A crash drops the process with everything it remembers; a zombie goes on for some
-turns after another process took its partitions over.
+A process runs a loop per input partition and per partition of changes that it owns, over one shared cache, as the
+worker does. Every leaf step of every loop is one turn. A crash drops the process with everything it remembers; a
+zombie goes on for some turns after another process took its partitions over.
 """
 
 import random
@@ -59,7 +59,7 @@ class Simulation:
 
     def __init__(
         self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None
-    ):
+    ) -> None:
         self._rng = random.Random(seed)
         self._clock_us = 1_800_000_000_000_000
         self._rules = rules
@@ -105,7 +105,7 @@ class Simulation:
 
     def _ownership(self) -> list[tuple[list[int], list[int]]]:
         """Which process owns which partitions: input and changes are dealt out over one or two."""
-        count = 1 if len(self._inputs) + len(self._changes) < 3 else 2  # noqa: PLR2004 - enough for two
+        count = 1 if len(self._inputs) + len(self._changes) < 3 else 2
         inputs, changes = sorted(self._inputs), range(len(self._changes))
         return [(inputs[at::count], [one for one in changes if one % count == at]) for at in range(count)]
 

@@ -1,0 +1,87 @@
+"""The worker: a Faust app with two agents, and all that they need. Start reading here.
+
+    publishers -> touchpoints -> resolve -> changes -> project -> profiles, identities, merges, values, conflicts
+
+Each agent's loop only puts its chunks in a queue (`stream.batches`), so that no exception can leave it: Faust loses events
+when one does. `faust -A stream.app worker` and `idweave worker` run the same `app`.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import Any
+
+from resolvers.admission import Admission
+from resolvers.projecting import Rulebook
+from resolvers.pseudonyms import Pseudonyms, mint
+from sinks.kafka_producer import KafkaPublisher
+from sinks.redis_store import RedisStore
+from stream.batches import Batches
+from stream.chunks import TP, Chunk
+from stream.metrics import Metrics
+from stream.progress import Progress
+from stream.project import BATCH_RECORDS as PROJECT_RECORDS
+from stream.project import Projecting
+from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
+from stream.resolve import Resolving
+from stream.session import Parts, Session
+from stream.settings import Settings, load_settings
+from stream.transport import ChunkApp, create_app
+from topics.catalogue import CHANGES, TOUCHPOINTS
+
+
+class Worker:
+    """One worker process: settings in, a Faust app out. `app` is what runs."""
+
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        self.metrics = metrics or Metrics()
+        self.session = Session(self._open, self.metrics)
+        self.progress = Progress(self.session)
+        rules = settings.configuration.rules
+        id_key = settings.id_key.reveal().encode()
+        self.admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
+        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth))
+        self.app: ChunkApp = create_app(
+            settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
+        )
+        self.session.attach(self.app.intake)
+        resolving = Resolving(self.session, self.admission, settings.configuration.limits, self.metrics)
+        projecting = Projecting(self.session, self.rulebook, self.metrics)
+        self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolving.begin, RESOLVE_RECORDS)
+        self._agent(CHANGES.full_name(settings.topic_prefix), projecting.begin, PROJECT_RECORDS)
+        self._background(self.session.watch)
+
+    async def _open(self) -> Parts:
+        settings = self.settings
+        store = await RedisStore.open(
+            settings.redis_url.reveal(), settings.redis_prefix, settings.identity_fingerprint
+        )
+        return Parts(store, KafkaPublisher(settings.brokers, settings.topic_prefix, settings.kafka_settings()))
+
+    def _agent(self, topic: str, begin: Any, records_max: int) -> None:
+        batches = Batches(self.session, self.progress, records_max=records_max, begin=begin)
+
+        async def collect(chunks: AsyncIterable[Chunk]) -> None:
+            async for chunk in chunks:
+                batches.put(chunk)
+
+        self.app.agent(self.app.topic(topic), name=topic)(collect)
+
+        async def work() -> None:
+            await batches.run(self.app.intake)
+
+        self._background(work)
+
+    def _background(self, task: Any) -> None:
+        self.app.task(task)
+
+
+def worker_from_environment() -> Worker:
+    """The worker that the environment and the working folder describe.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    return Worker(load_settings(os.environ, Path.cwd()))

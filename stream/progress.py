@@ -1,0 +1,67 @@
+"""Progress: where this worker is in each partition, held against the store's positions.
+
+Two places per partition: what was handed to the agents (`_next`), and what the store has (`_stored`). They differ by
+what is in flight. Rule (I5): the store's position moves by compare-and-set from what it was, on the server that the
+batch worked on.
+Must not know: what is in a chunk.
+"""
+
+from collections.abc import Sequence
+
+from sinks.redis_store import RedisStore
+from sinks.store import Advance
+from stream.chunks import TP, Chunk, Intake
+from stream.session import Session
+
+
+class StartAgainError(Exception):
+    """The store is not what this worker took it for: everything is read again from its positions."""
+
+
+class Progress:
+    """The positions of the partitions that this worker reads; also what the transport asks where to start."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._next: dict[TP, int | None] = {}
+        self._stored: dict[TP, int | None] = {}
+
+    async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """The next offset to read of each partition; None: the earliest."""
+        offsets = await self._session.start_offsets(partitions)
+        self._next.update(offsets)
+        self._stored.update(offsets)
+        return offsets
+
+    def continued(self, chunks: Sequence[Chunk], intake: Intake) -> list[Chunk]:
+        """The chunks that are to be done now; a partition whose chunk does not continue its position is read again."""
+        wanted: list[Chunk] = []
+        for chunk in chunks:
+            if intake.is_stale(chunk):
+                continue
+            position = self._next.get(chunk.tp)
+            if position is not None and chunk.first_offset != position:
+                intake.refetch(chunk.tp, position)
+                continue
+            self._next[chunk.tp] = chunk.next_offset
+            wanted.append(chunk)
+        return wanted
+
+    async def advance(self, chunk: Chunk, store: RedisStore, intake: Intake) -> None:
+        """Everything of the chunk is done, in this store.
+
+        Raises:
+            StartAgainError: the store has lost what came before, or is another one.
+        """
+        start = self._stored.get(chunk.tp)
+        outcome, position = await store.advance(chunk.tp, start, chunk.next_offset, store.run_id)
+        match outcome:
+            case Advance.DONE:
+                self._stored[chunk.tp] = position
+                intake.done(chunk.tp, chunk.next_offset)
+            case Advance.BEHIND:
+                # Somebody else was here with the same records, or is further; the fences kept it single.
+                self._stored[chunk.tp] = self._next[chunk.tp] = position
+                intake.refetch(chunk.tp, position)
+            case Advance.GAP | Advance.CHANGED:
+                raise StartAgainError(f"the position can't be moved on: the store answers {outcome}")

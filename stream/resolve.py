@@ -1,0 +1,102 @@
+"""The resolve agent: touchpoints in, the identity graph changed, and the projection told.
+
+The way of a batch: take in (decode, admit) -> the resolver's protocol against the store -> dead letters, conflicts
+and notices acknowledged by Kafka -> the position moves on. The last two run while the next batch is resolved.
+Rules: I5, a position moves only after its effects are in the store and its notices are acknowledged; I6, a refused
+record is in the dead letters before its position is passed.
+Must not know: how people are published.
+"""
+
+import asyncio
+from collections import Counter
+
+from resolvers.admission import Admission, Dropped
+from resolvers.arrivals import Arrival
+from resolvers.difference import conflict, header
+from resolvers.intake import take_in
+from resolvers.namespaces import IdentityRules
+from resolvers.resolving import Changed, Resolved, resolve
+from resolvers.steps import Notice
+from sinks.carrying import carry
+from sinks.dead_letters import dead_letter
+from sinks.publisher import Sendable
+from stream.batches import Finish
+from stream.chunks import Chunk
+from stream.metrics import Metrics
+from stream.session import Parts, Session
+from topics.envelope import Limits
+from topics.refusals import Refusal
+
+BATCH_RECORDS = 4_000
+"""Records resolved together, of all partitions: enough to share round trips, few enough to stay quick."""
+
+
+class Resolving:
+    """What `Batches` does with chunks of touchpoints."""
+
+    def __init__(self, session: Session, admission: Admission, limits: Limits, metrics: Metrics) -> None:
+        self._session = session
+        self._admission = admission
+        self._rules: IdentityRules = admission.rules
+        self._limits = limits
+        self._metrics = metrics
+        self._largest = 0
+
+    async def begin(self, chunks: list[Chunk], parts: Parts) -> Finish:
+        """Resolve the chunks' records; what is left is to tell."""
+        arrivals, reports = self._taken_in(chunks)
+        protocol = resolve(arrivals, self._session.cache, self._rules)
+        with self._metrics.store_seconds.labels("resolve").time():
+            resolved = await carry(protocol, parts.store, parts.publisher)
+        reports += [
+            conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))
+            for seen in resolved.observations
+        ]
+        notices = [_notice(changed) for changed in resolved.changed]
+        self._count(resolved)
+
+        async def finish() -> None:
+            await asyncio.gather(parts.publisher.send(reports), parts.publisher.notify(notices))
+
+        return finish
+
+    def _taken_in(self, chunks: list[Chunk]) -> tuple[list[Arrival], list[Sendable]]:
+        """The records that count, and what there is to report of the others and of dropped values."""
+        arrivals: list[Arrival] = []
+        reports: list[Sendable] = []
+        refused: Counter[str] = Counter()
+        for chunk in chunks:
+            self._metrics.position_gap.inc(chunk.expired)
+            for record in chunk.records:
+                taken = take_in(record, self._limits, self._admission)
+                if isinstance(taken, Refusal):
+                    refused[taken.code] += 1
+                    reports.append(dead_letter(record, taken))
+                    continue
+                arrivals.append(taken.arrival)
+                if taken.dropped:
+                    reports += [_dropped(one, taken.arrival) for one in taken.dropped]
+        for code, count in refused.items():
+            self._metrics.dead_letters.labels(code).inc(count)
+        self._metrics.events.labels("refused").inc(refused.total())
+        self._metrics.events.labels("accepted").inc(len(arrivals))
+        return arrivals, reports
+
+    def _count(self, resolved: Resolved) -> None:
+        for seen in resolved.observations:
+            self._metrics.refused_links.labels(seen.rule).inc()
+        largest = max((len(changed.component.facets) for changed in resolved.changed), default=0)
+        if largest > self._largest:
+            self._largest = largest
+            self._metrics.component_identifiers_max.set(largest)
+
+
+def _notice(changed: Changed) -> Notice:
+    component, cause = changed
+    mark = cause.mark
+    return Notice(component.name, component.version, mark.id, mark.source, mark.append_ms, cause.traceparent)
+
+
+def _dropped(dropped: Dropped, arrival: Arrival) -> Sendable:
+    key = f"{dropped.namespace}:{dropped.token}"
+    return conflict((key,), dropped.rule, [arrival.mark], header(arrival.traceparent))

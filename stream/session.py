@@ -1,0 +1,134 @@
+"""A session: the store, the publisher and the cache that a worker works with until one of them is lost.
+
+Rule: what was in flight when a store or publisher is lost may or may not have happened. So nothing is carried over:
+the cache is emptied, both are opened anew, every partition is read again from the store's position, and the fences
+sort out the rest.
+Must not know: what is resolved or projected.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import structlog
+from sinks.kafka_producer import KafkaPublisher
+
+from resolvers.cache import Cache
+from sinks.publisher import PublishFailedError
+from sinks.redis_store import RedisStore
+from sinks.store import StoreError
+from stream.chunks import TP, Intake
+from stream.metrics import Metrics
+
+BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger("idweave.session")
+
+WorldError = (StoreError, PublishFailedError, OSError)
+"""What the world does to us: to be waited out. Anything else is a bug."""
+
+
+class Parts(NamedTuple):
+    """What a session is made of."""
+
+    store: RedisStore
+    publisher: KafkaPublisher
+
+
+class Session:
+    """The current parts, and how to get new ones. `number` grows with every loss."""
+
+    def __init__(self, opening: Callable[[], Awaitable[Parts]], metrics: Metrics) -> None:
+        self.cache = Cache()
+        self.number = 0
+        self.ready = asyncio.Event()
+        self.reason = "starting"
+        self._opening = opening
+        self._metrics = metrics
+        self._parts: Parts | None = None
+        self._intake: Intake | None = None
+        self._reopening: asyncio.Task[None] | None = None
+
+    def attach(self, intake: Intake) -> None:
+        """Whose readings begin again after a loss."""
+        self._intake = intake
+
+    async def parts(self) -> Parts:
+        """The store and the publisher, as soon as they are there."""
+        if self._parts is None:
+            self._reopen()
+            await self.ready.wait()
+        assert self._parts is not None
+        return self._parts
+
+    async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """Where reading starts: the store's positions. Waits for the store for as long as it is away."""
+        while True:
+            number = self.number
+            parts = await self.parts()
+            try:
+                return await parts.store.start_offsets(partitions)
+            except WorldError as error:
+                self.lost(number, error)
+
+    def lost(self, number: int, error: BaseException | str) -> None:
+        """The parts of session `number` are of no use any more; said once, the next ones are opened."""
+        if number != self.number:
+            return
+        self.number += 1
+        self.reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+        log.warning("session lost, starting again from the store's positions", reason=self.reason)
+        self._metrics.store_lost.inc()
+        self.ready.clear()
+        self.cache.clear()
+        if self._intake is not None:
+            self._intake.restart()
+        parts, self._parts = self._parts, None
+        self._reopen(parts)
+
+    async def watch(self) -> None:
+        """Ask the store every second, so that an idle worker notices a server that has changed."""
+        while True:
+            await asyncio.sleep(1.0)
+            number, parts = self.number, self._parts
+            if parts is not None:
+                try:
+                    await parts.store.ping()
+                except WorldError as error:
+                    self.lost(number, error)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        if self._parts is not None:
+            await _closed(self._parts)
+
+    def _reopen(self, old: Parts | None = None) -> None:
+        if self._reopening is None or self._reopening.done():
+            self._reopening = asyncio.create_task(self._open(old))
+
+    async def _open(self, old: Parts | None) -> None:
+        if old is not None:
+            await _closed(old)
+        for attempt in range(1_000_000_000):
+            try:
+                self._parts = await self._opening()
+            except WorldError as error:
+                self.reason = f"{type(error).__name__}: {error}"
+                seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+                log.warning("cannot open a session", reason=self.reason, again_in_seconds=seconds)
+                await asyncio.sleep(seconds)
+            else:
+                self.reason = ""
+                self.ready.set()
+                return
+
+
+async def _closed(parts: Parts) -> None:
+    """Close both, whatever state they are in."""
+    for closing in (parts.store.close(), parts.publisher.close()):
+        try:
+            await closing
+        except WorldError as error:
+            log.info("closing what was lost", reason=type(error).__name__)
