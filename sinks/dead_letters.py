@@ -3,13 +3,13 @@
 Must not know: what is in a record. No header added here carries anything out of it.
 """
 
-from sinks.publisher import DeadLetter
+from sinks.publisher import RawRecord
 from topics.catalogue import DEAD_LETTERS
 from topics.records import Record
 from topics.refusals import Refusal
 
 
-def dead_letter(record: Record, refusal: Refusal) -> DeadLetter:
+def dead_letter(record: Record, refusal: Refusal) -> RawRecord:
     """The record for the dead-letter topic: key, value and headers as received, and why and whence in added headers."""
     added = (
         ("idweave.error.code", refusal.code.encode()),
@@ -18,4 +18,4 @@ def dead_letter(record: Record, refusal: Refusal) -> DeadLetter:
         ("__connect.errors.offset", b"%d" % record.offset),
         ("__connect.errors.exception.message", refusal.message.encode()),
     )
-    return DeadLetter(DEAD_LETTERS.name, record.key, record.value, (*record.headers, *added))
+    return RawRecord(DEAD_LETTERS.name, record.key, record.value, (*record.headers, *added))

@@ -20,16 +20,16 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Notice])
 
 
-class DeadLetter(NamedTuple):
-    """A refused record on its way to the dead-letter topic: an `Outgoing` whose key is as received, or none."""
+class RawRecord(NamedTuple):
+    """An `Outgoing` without a key of ours: a dead letter's is as it was received, or missing; notices have none."""
 
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
-Sendable = Outgoing | DeadLetter
+Sendable = Outgoing | RawRecord
 
 
 class Publisher(Protocol):

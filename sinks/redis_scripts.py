@@ -69,7 +69,7 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
             # An unknown command is answered with its arguments, which may hold identifiers.
-            raise StoreError(f"Redis refused a command: {str(reply).partition(', with args')[0]}") from reply
+            raise StoreError(f"Redis refused a command: {str(reply).partition(', with args')[0]}") from None
     return replies
 
 

@@ -1,0 +1,89 @@
+"""Create all topics of the catalogue, or say how those that are there differ from it.
+
+Rule: what is there is never changed. Must not know: what is on the topics.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from sinks.kafka_settings import Settings, client_settings
+from topics.catalogue import ALL, Topic
+
+BROKER_SECONDS = 30.0
+MUST_MATCH = ("cleanup.policy", "message.timestamp.type")
+"""Settings that correctness rests on. The others are an operator's to choose."""
+
+
+class Outcome(StrEnum):
+    """What became of a topic."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+    DIFFERS = "differs"
+
+
+class TopicReport(NamedTuple):
+    """A topic by its full name; `differences` are sentences for an operator."""
+
+    topic: str
+    outcome: Outcome
+    differences: tuple[str, ...] = ()
+
+
+class TopicsFailedError(Exception):
+    """The broker does not answer, or does not let us. The message says why."""
+
+
+def create_topics(brokers: str, prefix: str, settings: Settings, replication: int = -1) -> list[TopicReport]:
+    """Create the topics that are not there -> a report on each, in the catalogue's order.
+
+    Args:
+        brokers: `host:port` list.
+        prefix: of all topics.
+        settings: librdkafka's, for authentication.
+        replication: copies of each partition; -1: the broker's default.
+
+    Raises:
+        TopicsFailedError: a topic could not be created or looked at.
+    """
+    admin = AdminClient(client_settings(brokers, settings, {}))
+    wanted = [NewTopic(topic.full_name(prefix), topic.partitions, replication, config=topic.config()) for topic in ALL]
+    going = admin.create_topics(wanted, operation_timeout=BROKER_SECONDS, request_timeout=BROKER_SECONDS)
+    reports = []
+    for topic in ALL:
+        name = topic.full_name(prefix)
+        try:
+            going[name].result(BROKER_SECONDS)
+            reports.append(TopicReport(name, Outcome.CREATED))
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise TopicsFailedError(f"{name}: {error.args[0].str()}") from error
+            differences = tuple(_differences(admin, topic, name))
+            reports.append(TopicReport(name, Outcome.DIFFERS if differences else Outcome.EXISTS, differences))
+        except TimeoutError as error:
+            raise TopicsFailedError(f"{name}: no broker answered within {BROKER_SECONDS:.0f} s") from error
+    return reports
+
+
+def _differences(admin: AdminClient, topic: Topic, name: str) -> list[str]:
+    """How a topic that is there differs in what correctness rests on."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    try:
+        there = admin.describe_configs([resource], request_timeout=BROKER_SECONDS)[resource].result(BROKER_SECONDS)
+        partitions = len(admin.list_topics(name, BROKER_SECONDS).topics[name].partitions)
+    except (KafkaException, TimeoutError) as error:
+        raise TopicsFailedError(f"{name}: its settings can't be read: {error}") from error
+    wanted = topic.config()
+    found = [
+        f"{setting} is {there[setting].value}, not {wanted[setting]}"
+        for setting in MUST_MATCH
+        if setting in there and there[setting].value != wanted[setting]
+    ]
+    if "max.message.bytes" in there and int(there["max.message.bytes"].value) < topic.message_bytes:
+        found.append(f"max.message.bytes is {there['max.message.bytes'].value}, less than {topic.message_bytes}")
+    if topic.one_partition and partitions != 1:
+        found.append(f"it has {partitions} partitions and must have one, because its order has a meaning")
+    return found
