@@ -16,6 +16,7 @@ from resolvers.admission import Admission
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
+from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
@@ -55,10 +56,15 @@ class Worker:
 
     async def _open(self) -> Parts:
         settings = self.settings
-        store = await RedisStore.open(
-            settings.redis_url.reveal(), settings.redis_prefix, settings.identity_fingerprint
-        )
-        return Parts(store, KafkaPublisher(settings.brokers, settings.topic_prefix, settings.kafka_settings()))
+        url = settings.redis_url.reveal()
+        store = await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
+        try:
+            brokers = ",".join(settings.brokers)
+            publisher = await KafkaPublisher.open(brokers, settings.topic_prefix, settings.kafka_settings())
+        except PublishFailedError:
+            await store.close()
+            raise
+        return Parts(store, publisher)
 
     def _agent(self, topic: str, begin: Any, records_max: int) -> None:
         batches = Batches(self.session, self.progress, records_max=records_max, begin=begin)
