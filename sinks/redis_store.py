@@ -91,6 +91,11 @@ class RedisStore:
                 replies[at] = next(found)
         return replies
 
+    async def profile_key(self, profile_id: str) -> str | None:
+        """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
+        [key] = await call(self._link, [["GET", self._keys.profile(profile_id)]])
+        return None if key is None else key.decode()
+
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
         tps = list(partitions)

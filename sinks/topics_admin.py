@@ -3,16 +3,18 @@
 Rule: what is there is never changed. Must not know: what is on the topics.
 """
 
+import time
 from enum import StrEnum
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType, TopicMetadata
 
 from sinks.kafka_settings import Settings, client_settings
 from topics.catalogue import ALL, Topic
 
 BROKER_SECONDS = 30.0
+POLL_SECONDS = 0.05
 MUST_MATCH = ("cleanup.policy", "message.timestamp.type")
 """Settings that correctness rests on. The others are an operator's to choose."""
 
@@ -65,7 +67,28 @@ def create_topics(brokers: str, prefix: str, settings: Settings, replication: in
             reports.append(TopicReport(name, Outcome.DIFFERS if differences else Outcome.EXISTS, differences))
         except TimeoutError as error:
             raise TopicsFailedError(f"{name}: no broker answered within {BROKER_SECONDS:.0f} s") from error
+    _wait_until_usable(admin, [report.topic for report in reports])
     return reports
+
+
+def _wait_until_usable(admin: AdminClient, names: list[str]) -> None:
+    """A topic just created is unknown to clients for a moment, and has no leader for another."""
+    deadline = time.monotonic() + BROKER_SECONDS
+    missing = set(names)
+    while missing:
+        if time.monotonic() > deadline:
+            raise TopicsFailedError(f"created, but not usable within {BROKER_SECONDS:.0f} s: {sorted(missing)}")
+        try:
+            there = admin.list_topics(timeout=BROKER_SECONDS).topics
+        except KafkaException as error:
+            raise TopicsFailedError(f"the topics can't be listed: {error.args[0].str()}") from error
+        missing = {name for name in missing if name not in there or not _has_leaders(there[name])}
+        if missing:
+            time.sleep(POLL_SECONDS)
+
+
+def _has_leaders(topic: TopicMetadata) -> bool:
+    return topic.error is None and all(partition.leader >= 0 for partition in topic.partitions.values())
 
 
 def _differences(admin: AdminClient, topic: Topic, name: str) -> list[str]:

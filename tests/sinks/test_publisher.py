@@ -1,0 +1,58 @@
+"""Notices as records of `changes`, and dead letters."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolvers.steps import Notice
+from sinks.dead_letters import dead_letter
+from sinks.murmur2 import partition_of
+from sinks.publisher import NOTICES_BYTES_MAX, packed, unpacked
+from topics.records import Record
+from topics.refusals import Refusal, RefusalCode
+
+notices = st.builds(
+    Notice,
+    st.sampled_from(["phone:a", "mac:b", "\u4e2d", ""]),
+    st.integers(0, 9),
+    st.text(),
+    st.text(),
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(notices), st.integers(1, 5))
+def test_notices_come_back_as_they_were(several: list[Notice], partitions: int) -> None:
+    """Each in the partition of its component, those of one component in order, one record for each partition."""
+    records = list(packed(several, partitions))
+    assert len({partition for partition, _ in records}) == len(records)
+    found = [(partition, one) for partition, value in records for one in unpacked(value)]
+    for component in {one.component for one in several}:
+        mine = [(partition, one) for partition, one in found if one.component == component]
+        assert [one for _, one in mine] == [one for one in several if one.component == component]
+        assert {partition for partition, _ in mine} == {partition_of(component.encode(), partitions)}
+    assert len(found) == len(several)
+
+
+def test_notices_fit_in_a_record() -> None:
+    """However long the ids that publishers choose: too many for one record go in several, in order."""
+    several = [Notice("c", number, "x" * 60_000, "source", 0) for number in range(100)]
+    values = [value for _, value in packed(several, 4)]
+    assert len(values) > 1
+    assert max(len(value) for value in values) <= NOTICES_BYTES_MAX
+    assert [one for value in values for one in unpacked(value)] == several
+
+
+def test_a_dead_letter_is_as_received() -> None:
+    """Key, value and headers are untouched; why and whence is added, in Kafka Connect's names."""
+    received = Record("idweave.touchpoints", 3, 42, 1, None, b"\xff not json", (("ce_id", b"7"), ("ce_id", b"8")))
+    letter = dead_letter(received, Refusal(RefusalCode.INVALID_JSON, "not JSON at byte 0"))
+    assert (letter.topic, letter.key, letter.value) == ("touchpoints.dlq", None, b"\xff not json")
+    assert letter.headers == (
+        ("ce_id", b"7"),
+        ("ce_id", b"8"),
+        ("idweave.error.code", b"invalid_json"),
+        ("__connect.errors.topic", b"idweave.touchpoints"),
+        ("__connect.errors.partition", b"3"),
+        ("__connect.errors.offset", b"42"),
+        ("__connect.errors.exception.message", b"not JSON at byte 0"),
+    )
