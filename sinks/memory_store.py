@@ -21,6 +21,7 @@ from resolvers.steps import (
     ReadComponent,
     ReadHome,
     ReadPublication,
+    Reply,
     Settle,
     ShortenHome,
     Step,
@@ -53,44 +54,24 @@ class MemoryStore:
         self.content = Content({}, {}, {}, {}, {})
         self.run_id = "run-1"
         self.clock_us = clock_us
+        self._carry_out: dict[type, Callable[[Any], Reply]] = {
+            ReadHome: self._read_home,
+            ClaimHome: self._claim_home,
+            ShortenHome: self._shorten_home,
+            ReadComponent: self._read_component,
+            Commit: self._commit,
+            Freeze: self._freeze,
+            Settle: self._settle,
+            ReadPublication: self._read_publication,
+            Intend: self._intend,
+            Complete: self._complete,
+            DropPublication: self._drop_publication,
+            NameProfile: self._name_profile,
+        }
 
-    def execute(self, step: Step) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - one row per kind of step
+    def execute(self, step: Step) -> Reply:
         """Carry out one leaf step of the store -> its reply, as `resolvers.steps` says."""
-        content = self.content
-        match step:
-            case ReadHome(key):
-                return content.homes.get(key)
-            case ClaimHome(key, component):
-                return content.homes.setdefault(key, component)
-            case ShortenHome(key, seen, component):
-                if content.homes.get(key) == seen:
-                    content.homes[key] = component
-                return None
-            case ReadComponent(name):
-                return Component.parse(name, content.components.get(name, {}))
-            case Commit():
-                return self._commit(step)
-            case Freeze(name, to):
-                return self._freeze(name, to)
-            case Settle(name):
-                return self._settle(name)
-            case ReadPublication(name):
-                return self._publication(name)
-            case Intend():
-                return self._intend(step)
-            case Complete():
-                return self._complete(step)
-            case DropPublication(name):
-                content.publications.pop(name, None)
-                return None
-            case NameProfile(profile_id, key):
-                content.profiles.setdefault(profile_id, key)
-                return None
-        raise AssertionError(f"{type(step).__name__} is not a store's")
-
-    def profile_key(self, profile_id: str) -> str | None:
-        """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
-        return self.content.profiles.get(profile_id)
+        return self._carry_out[type(step)](step)
 
     def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
@@ -127,6 +108,19 @@ class MemoryStore:
         if content is not None:
             self.content = deepcopy(content)
 
+    def _read_home(self, step: ReadHome) -> str | None:
+        return self.content.homes.get(step.key)
+
+    def _claim_home(self, step: ClaimHome) -> str:
+        return self.content.homes.setdefault(step.key, step.component)
+
+    def _shorten_home(self, step: ShortenHome) -> None:
+        if self.content.homes.get(step.key) == step.seen:
+            self.content.homes[step.key] = step.component
+
+    def _read_component(self, step: ReadComponent) -> Component:
+        return Component.parse(step.component, self.content.components.get(step.component, {}))
+
     def _commit(self, step: Commit) -> int | None:
         record = self.content.components.get(step.component, {})
         if int(record.get("v", b"0")) != step.version or "to" in record:
@@ -138,19 +132,19 @@ class MemoryStore:
         record["v"] = b"%d" % (step.version + 1)
         return step.version + 1
 
-    def _freeze(self, name: str, to: str) -> str:
-        record = self.content.components.setdefault(name, {})
+    def _freeze(self, step: Freeze) -> str:
+        record = self.content.components.setdefault(step.component, {})
         if "to" not in record:
-            record.update({"to": to.encode(), "p": b"1", "v": _next(record)})
+            record.update({"to": step.to.encode(), "p": b"1", "v": _next(record)})
         return record["to"].decode()
 
-    def _settle(self, name: str) -> None:
-        record = self.content.components.get(name, {})
+    def _settle(self, step: Settle) -> None:
+        record = self.content.components.get(step.component, {})
         if "p" in record:
-            self.content.components[name] = {"v": _next(record), "to": record["to"]}
+            self.content.components[step.component] = {"v": _next(record), "to": record["to"]}
 
-    def _publication(self, name: str) -> Publication:
-        record = self.content.publications.get(name)
+    def _read_publication(self, step: ReadPublication) -> Publication:
+        record = self.content.publications.get(step.component)
         if record is None:
             return NOTHING
         state = State() if record.state is None else decode(record.state)
@@ -169,6 +163,12 @@ class MemoryStore:
             return False
         self.content.publications[step.component] = PublicationRecord(step.revision, step.state, None)
         return True
+
+    def _drop_publication(self, step: DropPublication) -> None:
+        self.content.publications.pop(step.component, None)
+
+    def _name_profile(self, step: NameProfile) -> None:
+        self.content.profiles.setdefault(step.profile_id, step.key)
 
 
 def judged(position: int | None, start: int | None, *, allow_gap: bool) -> Advance:

@@ -54,19 +54,25 @@ class RedisLink:
             raise StoreRefusedError(
                 "redis+cluster:// is not supported yet: name a single Redis by redis:// or rediss://."
             )
+        ours: dict[str, Any] = {
+            "protocol": 2,
+            "socket_timeout": None,
+            "socket_connect_timeout": timeout_seconds,
+            "retry": Retry(NoBackoff(), 0),
+            "retry_on_error": [],
+            "retry_on_timeout": False,
+            "decode_responses": False,
+            "health_check_interval": 0,
+        }
         try:
-            pool = ConnectionPool.from_url(
-                url,
-                protocol=2,
-                socket_timeout=None,
-                socket_connect_timeout=timeout_seconds,
-                retry=Retry(NoBackoff(), 0),
-                retry_on_error=[],
-                decode_responses=False,
-                health_check_interval=0,
-            )
-        except ValueError as error:
-            raise StoreRefusedError(f"The address of Redis can't be read: {error}") from error
+            pool = ConnectionPool.from_url(url, **ours)
+        except (ValueError, TypeError):
+            # The reason would quote the address, and with it a password.
+            raise StoreRefusedError(
+                "The address of Redis can't be read. It looks like redis://user:password@host:6379/0, with special"
+                " characters of the password percent-encoded."
+            ) from None
+        pool.connection_kwargs.update(ours)  # what the address says of these does not count
         connection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(timeout_seconds):
