@@ -73,6 +73,10 @@ class MemoryStore:
         """Carry out one leaf step of the store -> its reply, as `resolvers.steps` says."""
         return self._carry_out[type(step)](step)
 
+    def profile_key(self, profile_id: str) -> str | None:
+        """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
+        return self.content.profiles.get(profile_id)
+
     def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
         return {tp: self.content.positions.get(tp) for tp in partitions}
