@@ -1,0 +1,134 @@
+"""Lag: how many records of each touchpoints partition are not resolved yet (`idweave_lag_records`).
+
+The log's end, asked of the brokers in a thread, minus the store's position, which is what counts; Kafka's committed
+offsets are not. Every worker says it of every partition, so that one that nobody reads is seen too: dashboards take the
+maximum over workers.
+Rules: a lag that is not known is not shown; every call is bounded, and none is in Faust's consumer.
+Must not know: which worker reads what.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NoReturn
+
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+
+from sinks.kafka_settings import client_settings
+from stream.chunks import TP
+from stream.metrics import Metrics
+from stream.session import Session, WorldError
+
+EVERY_SECONDS = 5.0
+BROKER_SECONDS = 3.0
+METADATA_SECONDS = 60.0
+"""How long the number of partitions is taken for known; it may grow."""
+
+log = structlog.get_logger("idweave.lag")
+
+
+class LagUnknownError(Exception):
+    """The brokers did not say where the log ends."""
+
+
+class LogEnds:
+    """Where each partition of a topic begins and ends, asked of the brokers. Blocks: for a thread, one at a time."""
+
+    def __init__(self, settings: Mapping[str, str], brokers: str, topic: str) -> None:
+        self._settings = client_settings(brokers, settings, {})
+        self._topic = topic
+        self._partitions: list[TP] = []
+        self._known_until = 0.0
+
+    def partitions(self) -> list[TP]:
+        """The topic's partitions.
+
+        Raises:
+            LagUnknownError: no answer in time, or the topic is not there.
+        """
+        now = time.monotonic()
+        if now >= self._known_until:
+            try:
+                topic = self._admin.list_topics(self._topic, timeout=BROKER_SECONDS).topics[self._topic]
+            except KafkaException as error:
+                raise LagUnknownError(type(error).__name__) from error
+            if topic.error is not None:
+                raise LagUnknownError(topic.error.str())
+            self._partitions = [TP(self._topic, one) for one in sorted(topic.partitions)]
+            self._known_until = now + METADATA_SECONDS
+        return self._partitions
+
+    def ask(self) -> dict[TP, tuple[int, int]]:
+        """The first offset and the next one to be written, of each partition.
+
+        Raises:
+            LagUnknownError: no answer in time, or the topic is not there.
+        """
+        asked = [TopicPartition(*tp) for tp in self.partitions()]
+        try:
+            first = self._offsets(asked, OffsetSpec.earliest())
+            end = self._offsets(asked, OffsetSpec.latest())
+        except (KafkaException, TimeoutError) as error:
+            self._known_until = 0.0
+            raise LagUnknownError(type(error).__name__) from error
+        return {tp: (first[tp], end[tp]) for tp in first}
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        """Made when it is first needed, because it starts threads."""
+        return AdminClient(self._settings)
+
+    def _offsets(self, partitions: list[TopicPartition], which: OffsetSpec) -> dict[TP, int]:
+        asked = self._admin.list_offsets(dict.fromkeys(partitions, which), request_timeout=BROKER_SECONDS)
+        answers: dict[TP, ListOffsetsResultInfo] = {
+            TP(one.topic, one.partition): answer.result(BROKER_SECONDS) for one, answer in asked.items()
+        }
+        return {tp: answer.offset for tp, answer in answers.items()}
+
+
+class Lag:
+    """Keeps the metric; `watch` is a task of the worker."""
+
+    def __init__(self, ends: LogEnds, session: Session, metrics: Metrics) -> None:
+        self._ends = ends
+        self._session = session
+        self._gauge = metrics.lag_records
+
+    async def watch(self) -> NoReturn:
+        """Set the metric every few seconds, until cancelled."""
+        was_known = True
+        while True:
+            known = await self._measured()
+            if was_known and not known:
+                log.warning("the lag is not known")
+            was_known = known
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _measured(self) -> bool:
+        """Set the metric of every partition; whether that could be done."""
+        if not self._session.ready.is_set():
+            self._gauge.clear()
+            return False
+        store = (await self._session.parts()).store
+        try:
+            # Positions first: then none can be after its log's end, unless that is another log.
+            positions = await store.start_offsets(await asyncio.to_thread(self._ends.partitions))
+            ends = await asyncio.to_thread(self._ends.ask)
+        except (LagUnknownError, *WorldError):
+            self._gauge.clear()
+            return False
+        for tp, (first, end) in ends.items():
+            self._gauge.labels(str(tp.partition)).set(behind(positions.get(tp), first, end))
+        return True
+
+
+def behind(position: int | None, first: int, end: int) -> int:
+    """How many records are to be resolved yet, from the store's position and where the log begins and ends.
+
+    What retention took is not to come any more. A position after the end is that of another log, of which nothing is
+    resolved.
+    """
+    return end - first if position is None or position > end else end - max(first, position)
