@@ -8,8 +8,9 @@ Must not know: which commands.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import hiredis
 from redis.asyncio import ConnectionPool
@@ -64,14 +65,7 @@ class RedisLink:
             "decode_responses": False,
             "health_check_interval": 0,
         }
-        try:
-            pool = ConnectionPool.from_url(url, **ours)
-        except (ValueError, TypeError):
-            # The reason would quote the address, and with it a password.
-            raise StoreRefusedError(
-                "The address of Redis can't be read. It looks like redis://user:password@host:6379/0, with special"
-                " characters of the password percent-encoded."
-            ) from None
+        pool = _pool(url, ours)
         pool.connection_kwargs.update(ours)  # what the address says of these does not count
         connection = pool.make_connection()  # type: ignore[no-untyped-call]
         try:
@@ -116,8 +110,9 @@ class RedisLink:
                 try:
                     reply = await self._connection.read_response(timeout=math.inf, disconnect_on_error=False)
                 except ResponseError as error:
-                    if isinstance(error, ReadOnlyError | MasterDownError):
-                        raise  # it is not, or no longer, the server that keeps what we write
+                    # Not, or no longer, the server that keeps what we write; Redis 6 says so inside a script's error.
+                    if isinstance(error, ReadOnlyError | MasterDownError) or "-READONLY" in str(error):
+                        raise
                     reply = error
                 assert self._calls, "a reply that nobody asked for"
                 call = self._calls[0]
@@ -142,3 +137,24 @@ class RedisLink:
             if not call.waiting.done():
                 call.waiting.set_exception(StoreLostError(why))
         self._calls.clear()
+
+
+def _pool(url: str, ours: Mapping[str, Any]) -> ConnectionPool:
+    """What makes connections to an address."""
+    pool = _understood(url, ours)
+    if pool is None:  # the reason would quote the address, and with it a password
+        raise StoreRefusedError(
+            "The address of Redis can't be read. It looks like redis://user:password@host:6379/0, with special"
+            " characters of the password percent-encoded."
+        )
+    return pool
+
+
+def _understood(url: str, ours: Mapping[str, Any]) -> ConnectionPool | None:
+    try:
+        parts = urlsplit(url)
+        if parts.fragment or not (parts.hostname or parts.scheme == "unix"):
+            return None  # a `#` in a password cuts the host off, and the client would take this machine
+        return ConnectionPool.from_url(url, **ours)
+    except (ValueError, TypeError):
+        return None

@@ -143,7 +143,7 @@ async def test_a_full_server_does_nothing_by_halves(open_one: Open, operator: re
     """Writes are refused until there is room; reads and the connection go on."""
     store = await open_one()
     await do(store, Commit("c", 0, {"a:x": b""}))
-    operator.config_set("maxmemory", "1mb")
+    operator.config_set("maxmemory", "1")
     try:
         with pytest.raises(StoreFullError):
             await store.execute_many([Commit("c", 1, {"a:y": b"y" * 10_000}), Freeze("d", "c")])
@@ -223,6 +223,8 @@ async def test_another_layout_is_refused(open_one: Open, operator: redis.Redis, 
         ("redis+cluster://127.0.0.1:1", "not supported yet"),
         ("http://127.0.0.1", "can't be read"),
         ("redis://user:wrong@{address}/0", "does not accept"),
+        ("redis://:#wrong@host:6379/0", "can't be read"),
+        ("redis://:wrong:wrong@host:port/0", "can't be read"),
     ],
 )
 async def test_addresses_that_are_no_good(server: RedisServer, topic_prefix: str, url: str, sentence: str) -> None:
@@ -231,6 +233,15 @@ async def test_addresses_that_are_no_good(server: RedisServer, topic_prefix: str
     with pytest.raises(StoreRefusedError, match=sentence) as refused:
         await RedisStore.open(url.format(address=address), topic_prefix, "identity")
     assert "wrong" not in str(refused.value)
+
+
+async def test_an_address_cannot_change_what_we_rely_on(server: RedisServer, topic_prefix: str) -> None:
+    """Retries, decoding and the protocol are ours, whatever the address says."""
+    asks = "retry_on_timeout=true&decode_responses=true&protocol=3&health_check_interval=1"
+    store = await RedisStore.open(f"{server.url}?{asks}", topic_prefix, "identity")
+    assert await do(store, ClaimHome("k", "c")) == "c"
+    assert await do(store, Commit("c", 0, {"a:x": b"\xff"})) == 1
+    await store.close()
 
 
 @pytest.mark.parametrize("prefix", ["", "{a}", "with blank", "x" * 65])
