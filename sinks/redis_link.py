@@ -86,6 +86,8 @@ class RedisLink:
         """
         assert commands, "no command would ever be answered"
         data = [hiredis.pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+        if not self._connection.is_connected:  # the client would connect again by itself
+            self._lose("the connection to Redis is lost")
         if self._lost is not None:
             raise StoreLostError(self._lost)
         call = _Call(len(data))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -93,6 +94,29 @@ async def test_a_broker_that_hangs_fails_the_publisher(
     finally:
         kafka.resume()
         await publisher.close()
+
+
+async def test_a_broker_that_is_killed_and_comes_back_has_every_record_once(
+    kafka: Broker, tmp_path: Path, topic_prefix: str
+) -> None:
+    """What was on its way is sent again by the client, in order, and nothing is there twice."""
+    if not isinstance(kafka, KafkaServer):
+        pytest.skip("the embedded broker forgets everything when it is killed")
+    with KafkaServer(tmp_path / "kafka") as own:
+        create_topics(own.bootstrap, topic_prefix, {})
+        publisher = await KafkaPublisher.open(own.bootstrap, topic_prefix, {})
+        values = [b"%d" % number for number in range(2_000)]
+        sent = [
+            asyncio.create_task(publisher.send([Outgoing("profiles", b"k", value) for value in values[at : at + 100]]))
+            for at in range(0, 2_000, 100)
+        ]
+        await sent[0]
+        own.kill()
+        own.start()
+        offsets = [offset for some in await asyncio.gather(*sent) for offset in some]
+        await publisher.close()
+        assert [one.value for one in consumed(own.bootstrap, f"{topic_prefix}.profiles")] == values
+        assert offsets == sorted(set(offsets))
 
 
 async def test_what_is_not_there_is_a_sentence(
