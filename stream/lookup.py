@@ -78,7 +78,7 @@ class _Walk(NamedTuple):
     """
 
     states: list[State]
-    mark: tuple[str | int, ...]
+    mark: tuple[object, ...]
 
 
 _Chosen = tuple[str, Published] | None
@@ -136,7 +136,7 @@ class Lookup:
         start: Callable[[LookupStore], Awaitable[str | None]],
         choose: Callable[[list[State]], _Chosen],
     ) -> Found | None:
-        mark: tuple[str | int, ...] = ()
+        mark: tuple[object, ...] = ()
         for _ in range(WALKS):
             store = await self._store()
             key = await start(store)
@@ -183,14 +183,8 @@ async def _walked(store: LookupStore, key: str) -> _Walk | None:
         component = await _component(store, component.moved_to)
     names = list(dict.fromkeys([component.name, *sorted(component.absorbed), *passed]))
     publications: list[Publication] = await store.execute_many([ReadPublication(name) for name in names])
-    own = publications[0].state
-    states = [own, *(one.state for name, one in zip(names, publications, strict=True) if _is_left(name, names[0], own))]
-    return _Walk(states, (*names, component.version, *(one.revision for one in publications)))
-
-
-def _is_left(name: str, own_name: str, own: State) -> bool:
-    """Whether what another component had published is still its own."""
-    return name != own_name and name not in own.taken_over
+    mark = (*names, component.version, *(one.revision for one in publications))
+    return _Walk([one.state for one in publications], mark)
 
 
 async def _component(store: LookupStore, name: str) -> Component:

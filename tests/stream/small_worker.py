@@ -1,0 +1,125 @@
+"""A worker in memory for the tests of lookups and of the web: events in, people published, one step at a time."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+from resolvers.admission import Admission
+from resolvers.cache import Cache
+from resolvers.intake import Accepted, take_in
+from resolvers.namespaces import DEFAULT_RULES
+from resolvers.projecting import Rulebook, conflated, project
+from resolvers.pseudonyms import Pseudonyms, mint
+from resolvers.resolving import resolve
+from resolvers.steps import Notice, Notify, Protocol, Publish, Reply, Step, Together
+from sinks.memory_log import MemoryLog
+from sinks.memory_store import MemoryStore
+from sinks.murmur2 import partition_of
+from topics.codec import decode, encode
+from topics.envelope import Limits
+from topics.records import Record
+
+NOW_MS = 1_790_000_000_000
+
+
+class SmallWorker:
+    """The store, the log, and the protocols between them. Also a `LookupStore` and its `Records`.
+
+    `between` is called before every call of a lookup, so that a test lets the world go on meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(self._now_us)
+        self.log = MemoryLog()
+        self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
+        self.between: Callable[[], None] = lambda: None
+        self._rulebook = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, 0, nth))
+        self._ticks = 0
+        self._offset = 0
+        self._notices: list[Notice] = []
+
+    def publish(self, *events: dict[str, str]) -> None:
+        """Take events in, each named by its identifiers, and publish what has changed."""
+        for _ in self.steps(*events):
+            pass
+
+    def steps(self, *events: dict[str, str]) -> Iterator[None]:
+        """The same, step by step."""
+        cache = Cache()
+        taken = [take_in(self._record(event), Limits(), self.admission) for event in events]
+        arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
+        assert len(arrivals) == len(events), "a test's event was refused"
+        resolved: Any = yield from self._carry(resolve(arrivals, cache, DEFAULT_RULES))
+        for changed in resolved.changed:
+            component, mark = changed.component, changed.cause.mark
+            self._notices.append(Notice(component.name, component.version, mark.id, mark.source, mark.append_ms))
+        while self._notices:
+            batch, self._notices = conflated(self._notices), []
+            yield from self._carry(project(batch, cache, self._rulebook, self._now_us()))
+
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """The last record of each profile on the topic."""
+        records = [record for partition in self.log.topic("profiles") for record in partition]
+        return {record.key.decode(): decode(record.value) for record in records if record.key and record.value}
+
+    def values(self, profile_id: str) -> list[bytes]:
+        """All records of a profile, oldest first."""
+        partition = self.log.topic("profiles")[partition_of(profile_id.encode(), self.log.partitions)]
+        return [record.value for record in partition if record.key == profile_id.encode() and record.value is not None]
+
+    async def execute_many(self, steps: Sequence[Step]) -> list[Reply]:
+        """One after the other."""
+        self.between()
+        return [self.store.execute(step) for step in steps]
+
+    async def profile_key(self, profile_id: str) -> str | None:
+        """As every store."""
+        self.between()
+        return self.store.profile_key(profile_id)
+
+    async def read(self, profile_id: str, offset: int) -> bytes | None:
+        """As `ProfileReader` does."""
+        self.between()
+        partition = self.log.topic("profiles")[partition_of(profile_id.encode(), self.log.partitions)]
+        there = partition[offset] if 0 <= offset < len(partition) else None
+        return there.value if there is not None and there.key == profile_id.encode() else None
+
+    def _now_us(self) -> int:
+        self._ticks += 1
+        return NOW_MS * 1000 + self._ticks
+
+    def _record(self, identifiers: dict[str, str]) -> Record:
+        self._offset += 1
+        event = {
+            "id": f"event-{self._offset}",
+            "source": "/test",
+            "type": "store.visited",
+            "time": f"2026-08-01T10:{self._offset // 60:02}:{self._offset % 60:02}Z",
+            "data": {"identifiers": identifiers, "consents": {"sms": True}},
+        }
+        return Record("touchpoints", 0, self._offset, NOW_MS + self._offset, None, encode(event), ())
+
+    def _carry(self, protocol: Protocol[Any]) -> Generator[None, None, Any]:
+        reply: Reply = None
+        while True:
+            try:
+                step = protocol.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            reply = yield from self._carry_step(step)
+
+    def _carry_step(self, step: Step) -> Generator[None, None, Any]:
+        match step:
+            case Together(steps):
+                replies = []
+                for one in steps:
+                    replies.append((yield from self._carry_step(one)))  # noqa: PERF401 - no comprehension can yield
+                return replies
+            case Publish(records):
+                yield
+                return [self.log.append(record) for record in records]
+            case Notify(notice):
+                yield
+                self._notices.append(notice)
+                return None
+        yield
+        return self.store.execute(step)
