@@ -38,11 +38,14 @@ REASONS = {
     "invalid_value": "a value that its namespace can't read",
 }
 
+_UNKNOWN = Published("", 0, 0, BLANK, ())
+
 
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
-    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, with their holders.
+    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, or may never have been
+    published, with their holders.
     `merges` and `refused` count, for metrics: the types of merges, and the rules of newly refused evidence.
     """
 
@@ -146,7 +149,8 @@ class _Differ:
                 taken_over=before.taken_over,
                 component_version=self._component_version,
             ),
-            [(one, after[one].holder) for one in sent if one not in before.profiles],
+            # A blank one may be an intent's that was given up before its id was named.
+            [(one, after[one].holder) for one in sent if before.profiles.get(one, _UNKNOWN).digest == BLANK],
             tuple(kind for kind, _ in merges),
             tuple(one.rule for one in news),
         )

@@ -100,8 +100,8 @@ def partition(
     Returns:
         Groups ordered by their strongest identifier; refused evidence in the order it was judged.
     """
-    judge = _Judge(sights, edges, rules)
     ignored = hubs(sights, edges, rules)
+    judge = _Judge(sights, edges, rules, ignored)
     refused: list[Refused] = []
     for pair in _in_order(edges, rules):
         if pair.strong in ignored or pair.weak in ignored:
@@ -157,12 +157,14 @@ def _scope_of(key: str, namespace: Namespace) -> tuple[str, str]:
 class _Judge:
     """Joins groups edge by edge and says which rule an edge would break."""
 
-    def __init__(self, sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules) -> None:
+    def __init__(
+        self, sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules, ignored: frozenset[str]
+    ) -> None:
         self._sights = sights
         self._edges = edges
         self._rules = rules
         self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
-        self._one_value = _asserted_values(edges)
+        self._one_value = _asserted_values(edges, ignored)
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
 
     def groups(self) -> list[_Group]:
@@ -237,17 +239,23 @@ class _Judge:
 
     def _contested_by_unique(self) -> frozenset[str]:
         """Policy `drop`: weak identifiers with evidence to two values of one unique namespace and scope."""
-        values: dict[tuple[str, tuple[str, str]], set[str]] = {}
+        # Strangers are evidence too: whether a hub's link came before or after it was a hub must make no difference.
+        met = [(key, other) for key, sight in self._sights.items() for other in sight.strangers]
         for pair in self._edges:
-            for end, other in (pair, (pair.weak, pair.strong)):
-                namespace = namespace_of(other, self._rules)
-                if namespace.unique and namespace_of(end, self._rules).weak:
-                    values.setdefault((end, _scope_of(other, namespace)), set()).add(other)
+            met += [(pair.strong, pair.weak), (pair.weak, pair.strong)]
+        values: dict[tuple[str, tuple[str, str]], set[str]] = {}
+        for end, other in met:
+            namespace = namespace_of(other, self._rules)
+            if namespace.unique and namespace_of(end, self._rules).weak:
+                values.setdefault((end, _scope_of(other, namespace)), set()).add(other)
         return frozenset(end for (end, _), found in values.items() if self._distinct(sorted(found)) > 1)
 
 
-def _asserted_values(edges: Mapping[Pair, Edge]) -> dict[str, str]:
-    """Identifiers joined by assertion, each with the smallest key of those it counts as one with."""
+def _asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
+    """Identifiers joined by assertion, each with the smallest key of those it counts as one with.
+
+    A hub's assertions count as little as its other links: those that came late are not kept as edges.
+    """
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:
@@ -256,7 +264,7 @@ def _asserted_values(edges: Mapping[Pair, Edge]) -> dict[str, str]:
         return key
 
     for pair, edge in edges.items():
-        if edge.asserted:
+        if edge.asserted and pair.strong not in ignored and pair.weak not in ignored:
             low, high = sorted((root(pair.strong), root(pair.weak)))
             parent[high] = low
     return {key: root(key) for key in parent}

@@ -108,7 +108,8 @@ class Values:
         for (strong, weak), evidence in observed.evidence.items():
             self.neighbours[strong].add(weak)
             self.neighbours[weak].add(strong)
-            if evidence.alias:
+        for (strong, weak), evidence in observed.evidence.items():
+            if evidence.alias and not self.is_hub(strong) and not self.is_hub(weak):
                 joined = {strong, weak}
                 for other in [alias for alias in self.aliases if alias & joined]:
                     self.aliases.remove(other)
