@@ -1,0 +1,128 @@
+"""`idweave`: the command line. Which commands there are, and how every one of them ends.
+
+Rules: an error is a sentence that says what to do next, never a traceback. Exit codes: 0 done, 1 failed, 2 wrong usage
+or configuration.
+Must not know: what a command does.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import typer.exceptions
+
+from stream import cli_demo, cli_profile, cli_publish, cli_topics
+from stream.child_process import ServerError
+from stream.cli_console import (
+    FAILED,
+    USAGE,
+    Brokers,
+    CommandFailedError,
+    Redis,
+    complain,
+    say,
+    servers,
+    settings_for,
+)
+from stream.mistakes import ConfigError
+
+app = typer.Typer(
+    name="idweave",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start here:  idweave demo",
+)
+config = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
+
+app.add_typer(cli_demo.commands)
+app.add_typer(cli_topics.commands, name="topics")
+app.add_typer(cli_publish.commands)
+app.add_typer(cli_profile.commands)
+app.add_typer(config, name="config")
+
+
+@app.callback()
+def idweave(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
+    """Real-time identity resolution: touchpoint events in from Kafka, people out."""
+    context.obj = servers(context, brokers, redis)
+
+
+@app.command(epilog="Example:  idweave --brokers kafka-1:9092,kafka-2:9092 worker")
+def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
+    """Run a worker until it is stopped (SIGTERM or Ctrl-C). Start as many as there are partitions."""
+    from stream.cli_worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
+
+    run_worker(settings_for(servers(context, brokers, redis)))
+
+
+@config.command(epilog="Example:  idweave config check idweave.yaml")
+def check(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
+) -> None:
+    """Read the configuration and the environment as the worker would, and name every mistake with its place."""
+    named = {} if file is None else {"IDWEAVE_CONFIG": str(file)}
+    settings = settings_for({**servers(context, None), **named})
+    rules = settings.configuration.rules
+    say(f"{settings.config_file}: good. Policy {rules.policy}; strongest first: {', '.join(rules.namespaces)}.")
+    say(f"Kafka {','.join(settings.brokers)}, topics {settings.topic_prefix}.*; Redis {settings.redis_shown}.")
+
+
+def main() -> None:
+    """The console script: run the command line and exit."""
+    logging.basicConfig(handlers=[logging.NullHandler()])  # a client's own words would stand beside our sentence
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command -> its exit code. Whatever goes wrong has been said."""
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="idweave", standalone_mode=False)
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else FAILED
+    except Exception as error:  # noqa: BLE001 - the last resort of the process: nobody gets a traceback
+        return _said(error)
+    except KeyboardInterrupt:
+        complain("\nStopped.", "yellow")
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _said(error: Exception) -> int:
+    """Say what went wrong -> the exit code."""
+    sentences, code = _told(error)
+    for sentence in sentences:
+        complain(sentence)
+    return code
+
+
+def _told(error: Exception) -> tuple[list[str], int]:
+    """What is to be said of an error, and the exit code."""
+    match error:
+        case CommandFailedError():
+            told = ([str(error)], error.exit_code)
+        case ConfigError():
+            told = ([str(mistake) for mistake in error.mistakes], USAGE)
+        case ServerError():
+            told = ([str(error)], FAILED)
+        case typer.exceptions.Exit():
+            told = ([], error.exit_code)
+        case typer.exceptions.Abort():
+            told = (["Stopped."], FAILED)
+        case typer.exceptions.TyperException():
+            told = ([f"{error.format_message()} See `idweave --help`."], error.exit_code)
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing at exit either
+            told = ([], FAILED)
+        case _:
+            name = type(error).__name__
+            told = ([f"idweave ended by a mistake of its own ({name}). Please report it, with what you ran."], FAILED)
+    return told
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""`idweave demo` and `idweave up`: the whole engine on a laptop, on servers that pip installed.
+
+Rules: the embedded servers are used unless real ones are named on the command line; on real ones the demo keeps to a
+prefix of its own and removes it afterwards.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import redis as redis_client
+import typer
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from sinks.kafka_settings import client_settings
+from sinks.topics_admin import TopicsFailedError, create_topics
+from stream.cli_console import (
+    OUT,
+    USAGE,
+    Brokers,
+    CommandFailedError,
+    Redis,
+    broker_list,
+    complain,
+    no_broker,
+    plural,
+    say,
+    servers,
+    settings_for,
+)
+from stream.cli_publish import yesterday
+from stream.demo import Demo, stopped_by_signals, without_kafka_settings
+from stream.embedded import EmbeddedServers, embedded_servers
+from stream.retail_world import PEOPLE_DEFAULT, generate
+from stream.settings import Settings
+from topics.catalogue import ALL
+
+BROKER_SECONDS: Final = 10.0
+# Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
+DEMO_KEYS: Final = {
+    "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
+    "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
+}
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example:  idweave demo --people 500")
+def demo(
+    context: typer.Context,
+    *,
+    people: Annotated[int, typer.Option(min=10, max=100_000, help="How many people live that day.")] = PEOPLE_DEFAULT,
+    seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="On real servers: leave topics and keys for a look.")] = False,
+    brokers: Brokers = None,
+    redis: Redis = None,
+) -> None:
+    """Stream a synthetic retail day through the engine and show the people in it. Needs no servers."""
+    started = time.monotonic()
+    with stopped_by_signals(), _engine(servers(context, brokers, redis), keep=keep) as settings:
+        world = generate(seed, people, yesterday())
+        say(f"A retail day of {people:,} people: {plural(len(world.records), 'record')} to publish.")
+        Demo(settings, OUT, world, people).run()
+    say()
+    say(f"Done in {time.monotonic() - started:.0f} s. The same with servers of your own: --brokers and --redis.")
+
+
+@commands.command(epilog="Example:  idweave up")
+def up(
+    context: typer.Context,
+    *,
+    broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = 9092,
+    store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = 6379,
+) -> None:
+    """Run embedded servers and a worker until Ctrl-C. The other commands find them where they look anyway."""
+    from stream.cli_worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
+
+    if servers(context, None):
+        raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
+    with embedded_servers(broker_port, store_port) as there:
+        settings = _embedded_settings(there, {})
+        _create_topics(settings)
+        say(there.banner)
+        say(f"Topics {settings.topic_prefix}.*; keys for a demonstration, to be set where tokens are asked for:")
+        for name in DEMO_KEYS:
+            say(f"  export {name}={DEMO_KEYS[name]}")
+        say("Ctrl-C stops all of it.")
+        run_worker(settings)
+
+
+@contextmanager
+def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
+    """Settings of servers that run, with topics that are there and empty."""
+    if not named:
+        with embedded_servers() as there:
+            say(there.banner)
+            settings = _embedded_settings(there, {"IDWEAVE_TOPIC_PREFIX": "idweave"})
+            _create_topics(settings)
+            yield settings
+        return
+    if len(named) == 1:
+        raise CommandFailedError("Name both --brokers and --redis, or neither for the embedded servers.", USAGE)
+    prefix = f"idweave-demo-{secrets.token_hex(4)}"
+    own = {"IDWEAVE_TOPIC_PREFIX": prefix, "IDWEAVE_REDIS_PREFIX": prefix}
+    settings = settings_for({**named, **own, "IDWEAVE_HTTP": "127.0.0.1:0"}, DEMO_KEYS)
+    _create_topics(settings)
+    after = "stay there" if keep else "are removed at the end"
+    say(f"Your servers: broker {broker_list(settings)}, store {settings.redis_shown}.")
+    say(f"Topics and keys of this run begin with {prefix} and {after}.")
+    try:
+        yield settings
+    finally:
+        if not keep:
+            _remove(settings)
+
+
+def _embedded_settings(there: EmbeddedServers, own: dict[str, str]) -> Settings:
+    addresses = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+    return without_kafka_settings(settings_for({**own, **addresses}, DEMO_KEYS))
+
+
+def _create_topics(settings: Settings) -> None:
+    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
+    try:
+        admin.list_topics(timeout=BROKER_SECONDS)
+        create_topics(broker_list(settings), settings.topic_prefix, settings.kafka_settings())
+    except KafkaException as error:
+        raise no_broker(settings, error.args[0].str()) from error
+    except TopicsFailedError as error:
+        raise CommandFailedError(f"The topics cannot be created: {error}.") from error
+
+
+def _remove(settings: Settings) -> None:
+    """Remove the topics and the keys of this run's own prefix; what cannot be removed is said."""
+    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
+    names = [topic.full_name(settings.topic_prefix) for topic in ALL]
+    try:
+        for waiting in admin.delete_topics(names, operation_timeout=BROKER_SECONDS).values():
+            waiting.result(BROKER_SECONDS)
+        with redis_client.Redis.from_url(settings.redis_url.reveal()) as store:
+            keys = list(store.scan_iter(f"{settings.redis_prefix}:*", count=1000))
+            for at in range(0, len(keys), 1000):
+                store.unlink(*keys[at : at + 1000])
+    except (KafkaException, TimeoutError, redis_client.RedisError) as error:
+        complain(f"{settings.topic_prefix}.* could not be removed ({type(error).__name__}): please do.", "yellow")

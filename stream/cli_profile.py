@@ -1,0 +1,112 @@
+"""`idweave profile` and `idweave token`: one person as last published, and what stands for a value.
+
+Rules: read from the store and the profiles topic, so that it works whether or not a worker runs; a value of a hashed
+namespace is never repeated.
+"""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import orjson
+import typer
+
+from resolvers.admission import Admission, Unreadable, parse_identifier
+from resolvers.pseudonyms import Pseudonyms
+from sinks.profile_reader import ProfileReader, ProfileReadError
+from sinks.redis_store import RedisStore
+from sinks.store import StoreLostError, StoreRefusedError
+from stream.cli_console import (
+    USAGE,
+    AsJson,
+    Brokers,
+    CommandFailedError,
+    Redis,
+    broker_list,
+    no_broker,
+    no_store,
+    say,
+    servers,
+    settings_for,
+)
+from stream.lookup import Found, Lookup, UnavailableError
+from stream.person_card import card
+from stream.settings import Settings
+from topics.identifiers import Identifier
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example:  idweave profile phone:13800138000 --json")
+def profile(
+    context: typer.Context,
+    who: Annotated[
+        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
+    ],
+    *,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+    redis: Redis = None,
+) -> None:
+    """Show a person as last published. An id that was merged away shows the one it became."""
+    settings = settings_for(servers(context, brokers, redis))
+    name = _given(who)
+    identifier = _identifier(name, settings) if ":" in name else None
+    found = asyncio.run(_found(name if identifier is None else identifier, settings))
+    if found is None:
+        raise CommandFailedError(
+            "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
+            if identifier is None
+            else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
+        )
+    say(found.json.decode() if as_json else card(orjson.loads(found.json)))
+
+
+@commands.command(epilog="Example:  idweave token phone:13800138000")
+def token(
+    context: typer.Context,
+    value: Annotated[str, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier; - reads it from the input.")],
+) -> None:
+    """Print what stands for a value in the store and in every output topic."""
+    identifier = _identifier(_given(value), settings_for(servers(context, None)))
+    say(identifier.token)
+
+
+def _given(text: str) -> str:
+    """What was given, from the input where that keeps it out of the shell's history."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
+def _identifier(text: str, settings: Settings) -> Identifier:
+    admission = Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
+    identifier = parse_identifier(text, admission)
+    if isinstance(identifier, Unreadable):
+        raise CommandFailedError(f"{identifier.message}.", USAGE)
+    return identifier
+
+
+async def _found(who: str | Identifier, settings: Settings) -> Found | None:
+    try:
+        url = settings.redis_url.reveal()
+        store = await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
+    except StoreLostError as error:
+        raise no_store(settings, error) from error
+    except StoreRefusedError as error:
+        raise CommandFailedError(str(error)) from error
+    try:
+        reader = await ProfileReader.open(broker_list(settings), settings.topic_prefix, settings.kafka_settings())
+    except ProfileReadError as error:
+        await store.close()
+        raise no_broker(settings, str(error)) from error
+
+    async def current() -> RedisStore:
+        return store
+
+    try:
+        lookup = Lookup(current, reader)
+        return await (lookup.by_id(who) if isinstance(who, str) else lookup.by_identifier(who))
+    except UnavailableError as error:
+        raise CommandFailedError(f"The profile cannot be read: {error}. Try again in a moment.") from error
+    finally:
+        await reader.close()
+        await store.close()

@@ -1,0 +1,120 @@
+"""Read what an engine has published, as any consumer can: a stock client, the output topics, the contract.
+
+Rules: the last record of a key is the truth; a tombstone is a record.
+Must not know: the store, the engine's types.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from sinks.kafka_settings import client_settings
+from stream.settings import Settings
+from topics.catalogue import CONFLICTS, DEAD_LETTERS, MERGES, PROFILES, Topic
+
+BATCH: Final = 500
+SECONDS: Final = 20.0
+OURS: Final = {
+    "group.id": "idweave-demo-reader",  # the client demands one; it is never joined
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+}
+TOPICS: Final = (PROFILES, MERGES, CONFLICTS, DEAD_LETTERS)
+
+
+class ReadingError(Exception):
+    """The broker does not hand out what it has."""
+
+
+@dataclass(slots=True)
+class Outputs:
+    """What is on the output topics.
+
+    `profiles`: the people there are, by profile id. `merges`: by type. `refused`: (rule, reason) of evidence that did
+    not count, and of values dropped. `dead_letters`: by code.
+    """
+
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    merged_away: int = 0
+    versions: int = 0
+    merges: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+
+
+def read_outputs(settings: Settings) -> Outputs:
+    """Everything on the output topics, up to their ends at this moment.
+
+    Raises:
+        ReadingError: the broker stopped answering.
+    """
+    latest: dict[bytes, bytes | None] = {}
+    outputs = Outputs()
+    names = {topic.full_name(settings.topic_prefix): topic for topic in TOPICS}
+    for message in read_all(settings, list(names)):
+        _take(names[message.topic() or ""], message, latest, outputs)
+    for value in latest.values():
+        if value is not None:
+            record = orjson.loads(value)
+            if "merged_into" in record:
+                outputs.merged_away += 1
+            else:
+                outputs.profiles[record["profile_id"]] = record
+    return outputs
+
+
+def _take(topic: Topic, message: Message, latest: dict[bytes, bytes | None], outputs: Outputs) -> None:
+    value = message.value()
+    if topic is PROFILES:
+        outputs.versions += 1
+        latest[message.key() or b""] = value
+    elif topic is DEAD_LETTERS:
+        outputs.dead_letters[dict(message.headers() or ())["idweave.error.code"].decode()] += 1
+    elif value is not None:
+        record = orjson.loads(value)
+        if topic is MERGES:
+            outputs.merges[record["type"]] += 1
+        else:
+            outputs.refused[record["rule"], record["reason"]] += 1
+
+
+def read_all(settings: Settings, topics: Sequence[str]) -> Iterator[Message]:
+    """Every record of some topics, from the first to the last one that is there now; of one partition in order.
+
+    Raises:
+        ReadingError: the broker stopped answering.
+    """
+    consumer = Consumer(client_settings(",".join(settings.brokers), settings.kafka_settings(), OURS))
+    try:
+        left = _ranges(consumer, topics)
+        consumer.assign([TopicPartition(*tp, offset) for tp, (offset, _) in left.items()])
+        while left:
+            messages = consumer.consume(BATCH, SECONDS)
+            if not messages:
+                raise ReadingError("Kafka does not hand out the output topics any more.")
+            for message in messages:
+                error = message.error()
+                if error is not None:
+                    raise ReadingError(f"Kafka does not hand out {message.topic()}: {error.str()}.")
+                yield message
+                tp = (message.topic() or "", message.partition() or 0)
+                if tp in left and (message.offset() or 0) + 1 >= left[tp][1]:
+                    del left[tp]
+    except KafkaException as error:
+        raise ReadingError(f"Kafka does not answer: {error.args[0].str()}.") from error
+    finally:
+        consumer.close()
+
+
+def _ranges(consumer: Consumer, topics: Sequence[str]) -> dict[tuple[str, int], tuple[int, int]]:
+    """First and next offset of each partition that is not empty."""
+    found = {
+        (name, at): consumer.get_watermark_offsets(TopicPartition(name, at), SECONDS)
+        for name in topics
+        for at in consumer.list_topics(name, SECONDS).topics[name].partitions
+    }
+    return {tp: (first, end) for tp, (first, end) in found.items() if end > first}

@@ -1,0 +1,87 @@
+"""A person for people: a profile without what is empty, and why its identifiers are one.
+
+Rules: nothing is shown that the profile does not show; a link is told by the event that first said so.
+Must not know: where profiles and components are kept.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from resolvers.component import Component
+from resolvers.namespaces import IdentityRules
+from resolvers.partition import partition, strength
+from topics.instants import to_text
+
+LIST_MAX: Final = 4
+FRAME: Final = frozenset({"id", "at", "cause", "version", "profile_id"})
+
+
+class Link(NamedTuple):
+    """Two identifiers of a person (keys `namespace:token`), and the event that first showed them together."""
+
+    known: str
+    joined: str
+    event_id: str
+    source: str
+    at: str
+    events: int
+
+
+def trimmed(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """JSON without nulls, zeros and what is empty; of a long list the first few."""
+    if isinstance(value, dict):
+        return {name: short for name, one in value.items() if (short := trimmed(one)) not in (None, "", 0, [], {})}
+    if isinstance(value, list):
+        short = [trimmed(one) for one in value[:LIST_MAX]]
+        return [*short, f"... {len(value) - LIST_MAX} more"] if len(value) > LIST_MAX else short
+    return value
+
+
+def card(profile: Mapping[str, Any]) -> str:
+    """A profile as indented JSON, trimmed, one line for each identifier."""
+    contents = {name: one for name, one in profile.items() if name not in FRAME and name != "identifiers"}
+    text = orjson.dumps(trimmed(contents), option=orjson.OPT_INDENT_2).decode()
+    rows = [("", f"{one['display']}", one) for one in profile["identifiers"]]
+    names = max(len(one["namespace"]) for _, _, one in rows)
+    width = max(len(display) for _, display, _ in rows)
+    lines = [f"profile {profile['profile_id']}, version {profile['version']}"]
+    lines += [
+        f"  {one['namespace']:<{names}}  {display:<{width}}  {one['first_seen'][:16]} - {one['last_seen'][:16]}"
+        for _, display, one in rows
+    ]
+    return "\n".join([*lines, text])
+
+
+def links(component: Component, members: Iterable[str], rules: IdentityRules) -> Iterator[Link]:
+    """How the members of one profile hang together, from the strongest on: a tree of the evidence that counts."""
+    wanted = set(members)
+    refused = {one.pair for one in partition(component.sights(), component.edges, rules).refused}
+    near: dict[str, list[str]] = {}
+    edges = {}
+    for pair, edge in component.edges.items():
+        if pair not in refused and pair.strong in wanted and pair.weak in wanted:
+            near.setdefault(pair.strong, []).append(pair.weak)
+            near.setdefault(pair.weak, []).append(pair.strong)
+            edges[frozenset(pair)] = edge
+    start = min(wanted, key=lambda key: strength(key, rules))
+    reached = {start}
+    waiting = deque([start])
+    while waiting:
+        known = waiting.popleft()
+        for joined in sorted(near.get(known, ()), key=lambda key: strength(key, rules)):
+            if joined not in reached:
+                reached.add(joined)
+                waiting.append(joined)
+                edge = edges[frozenset((known, joined))]
+                mark = edge.first
+                yield Link(known, joined, mark.id, mark.source, to_text(mark.time_us), edge.count)
+
+
+def told(link: Link, displays: Mapping[str, str]) -> str:
+    """A link as a sentence; `displays` has what may be shown of each key."""
+    ends = [f"{key.partition(':')[0]} {displays[key]}" for key in (link.known, link.joined)]
+    times = "" if link.events <= 1 else f", {link.events} events in all"
+    return f"{ends[0]} - {ends[1]}: together in {link.event_id} ({link.source}) at {link.at[:19]}Z{times}"
