@@ -75,7 +75,7 @@ def create_web(
             Route("/metrics", routes.metrics),
             Route("/v1/profiles/{profile_id}", routes.profile),
             Route("/v1/identifiers/{namespace}/{value:path}", routes.identifier),
-            Route("/v1/lookup", routes.look_up, methods=["POST"], max_body_size=BODY_BYTES_MAX),
+            Route("/v1/lookup", routes.look_up, methods=["POST"]),
         ],
         exception_handlers={HTTPException: on_http_exception, Exception: on_bug},
     )
@@ -121,9 +121,12 @@ class _Routes:
             return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await request.body()
+                body = await _body(request)
         except TimeoutError:
             return problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.", {"Connection": "close"})
+        if body is None:
+            detail = f"The body has more than {BODY_BYTES_MAX} bytes."
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, {"Connection": "close"})
         try:
             asked = _asked.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -138,6 +141,16 @@ class _Routes:
         if isinstance(identifier, Unreadable):
             return problem(HTTPStatus.BAD_REQUEST, identifier.message)
         return await _answered(request, self._lookup.by_identifier(identifier))
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, or None as soon as it is too large."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            return None
+    return body
 
 
 async def _answered(request: Request, looking: Awaitable[Found | None]) -> Response:
