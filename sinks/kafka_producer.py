@@ -101,7 +101,7 @@ class KafkaPublisher:
         if self._batches:
             await asyncio.wait([batch.waiting for batch in self._batches], timeout=timeout_seconds)
         self._fail("this publisher was closed")
-        self._producer.poll(0)
+        await asyncio.to_thread(self._producer.close)
 
     async def _produce(self, batch: _Batch, at: int, record: Sendable, partition: int) -> None:
         name, key, value, headers = record
@@ -134,7 +134,8 @@ class KafkaPublisher:
         return batch.offsets
 
     def _poll(self) -> None:
-        self._producer.poll(0)
+        if self._failure is None:
+            self._producer.poll(0)
         self._polling = bool(self._batches)
         if self._polling:
             asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)

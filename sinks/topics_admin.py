@@ -4,6 +4,7 @@ Rule: what is there is never changed. Must not know: what is on the topics.
 """
 
 import time
+from concurrent.futures import Future
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,21 +55,28 @@ def create_topics(brokers: str, prefix: str, settings: Settings, replication: in
     admin = AdminClient(client_settings(brokers, settings, {}))
     wanted = [NewTopic(topic.full_name(prefix), topic.partitions, replication, config=topic.config()) for topic in ALL]
     going = admin.create_topics(wanted, operation_timeout=BROKER_SECONDS, request_timeout=BROKER_SECONDS)
+    created = {name for name, outcome in going.items() if _was_created(name, outcome)}
+    _wait_until_usable(admin, list(going))
     reports = []
     for topic in ALL:
         name = topic.full_name(prefix)
-        try:
-            going[name].result(BROKER_SECONDS)
-            reports.append(TopicReport(name, Outcome.CREATED))
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise TopicsFailedError(f"{name}: {error.args[0].str()}") from error
-            differences = tuple(_differences(admin, topic, name))
-            reports.append(TopicReport(name, Outcome.DIFFERS if differences else Outcome.EXISTS, differences))
-        except TimeoutError as error:
-            raise TopicsFailedError(f"{name}: no broker answered within {BROKER_SECONDS:.0f} s") from error
-    _wait_until_usable(admin, [report.topic for report in reports])
+        differences = () if name in created else tuple(_differences(admin, topic, name))
+        outcome = Outcome.CREATED if name in created else Outcome.DIFFERS if differences else Outcome.EXISTS
+        reports.append(TopicReport(name, outcome, differences))
     return reports
+
+
+def _was_created(name: str, outcome: Future[None]) -> bool:
+    """Whether it was not there before."""
+    try:
+        outcome.result(BROKER_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise TopicsFailedError(f"{name}: {error.args[0].str()}") from error
+    except TimeoutError as error:
+        raise TopicsFailedError(f"{name}: no broker answered within {BROKER_SECONDS:.0f} s") from error
+    return True
 
 
 def _wait_until_usable(admin: AdminClient, names: list[str]) -> None:

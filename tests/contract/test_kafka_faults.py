@@ -74,6 +74,19 @@ async def test_a_cancelled_caller_harms_nobody(publisher: KafkaPublisher) -> Non
     assert await publisher.send([Outgoing("profiles", b"k", b"3")]) == [2]
 
 
+async def test_a_closed_publisher_sends_what_it_has_and_takes_no_more(
+    publisher: KafkaPublisher, kafka: Broker, topic_prefix: str
+) -> None:
+    """Closing waits for what is on its way; it can be closed twice."""
+    sent = asyncio.create_task(publisher.send([Outgoing("profiles", b"k", b"%d" % number) for number in range(500)]))
+    await asyncio.sleep(0)
+    await publisher.close()
+    assert await sent == list(range(500))
+    assert len(consumed(kafka.bootstrap, f"{topic_prefix}.profiles")) == 500
+    with pytest.raises(PublishFailedError, match="closed"):
+        await publisher.send([Outgoing("profiles", b"k", b"v")])
+
+
 async def test_a_broker_that_hangs_fails_the_publisher(
     kafka: Broker, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
