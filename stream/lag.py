@@ -23,6 +23,7 @@ from stream.metrics import Metrics
 from stream.session import Session, WorldError
 
 EVERY_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
 BROKER_SECONDS = 3.0
 METADATA_SECONDS = 60.0
 """How long the number of partitions is taken for known; it may grow."""
@@ -99,15 +100,15 @@ class Lag:
 
     async def watch(self) -> NoReturn:
         """Set the metric every few seconds, until cancelled."""
-        was_known = True
+        was_known = False
         while True:
-            known = await self._measured()
+            known = await self.measure()
             if was_known and not known:
                 log.warning("the lag is not known")
             was_known = known
-            await asyncio.sleep(EVERY_SECONDS)
+            await asyncio.sleep(EVERY_SECONDS if known else AGAIN_SECONDS)
 
-    async def _measured(self) -> bool:
+    async def measure(self) -> bool:
         """Set the metric of every partition; whether that could be done."""
         if not self._session.ready.is_set():
             self._gauge.clear()

@@ -1,0 +1,53 @@
+"""Lag: log end minus the store's position, and nothing at all where one of the two is not known."""
+
+import asyncio
+import time
+
+import pytest
+from prometheus_client import generate_latest
+
+from stream import lag as module
+from stream.child_process import free_port
+from stream.lag import Lag, LagUnknownError, LogEnds, behind
+from stream.metrics import Metrics
+from stream.session import Parts, Session
+
+
+@pytest.mark.parametrize(
+    ("position", "first", "end", "records"),
+    [
+        (None, 0, 10, 10),  # nothing is resolved yet
+        (None, 4, 10, 6),  # and retention has taken some
+        (7, 0, 10, 3),
+        (10, 0, 10, 0),
+        (2, 4, 10, 6),  # what retention took does not come any more
+        (4, 10, 10, 0),  # an empty partition whose records are all gone
+        (90, 0, 10, 10),  # the topic was made anew
+    ],
+)
+def test_what_is_behind(position: int | None, first: int, end: int, records: int) -> None:
+    """Records that are to be resolved yet; never fewer than none."""
+    assert behind(position, first, end) == records
+
+
+def test_a_broker_that_is_away_is_unknown_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question is bounded, and its failure a typed error."""
+    monkeypatch.setattr(module, "BROKER_SECONDS", 0.2)
+    ends = LogEnds({}, f"127.0.0.1:{free_port()}", "idweave.touchpoints")
+    began = time.monotonic()
+    with pytest.raises(LagUnknownError):
+        ends.ask()
+    assert time.monotonic() - began < 3
+
+
+async def test_a_lag_that_is_not_known_is_not_shown() -> None:
+    """While the servers are away the metric has no values: an old one would look as if all were well."""
+
+    async def never() -> Parts:
+        await asyncio.Event().wait()
+        raise AssertionError("this is never reached")
+
+    metrics = Metrics()
+    metrics.lag_records.labels("0").set(7)
+    assert not await Lag(LogEnds({}, "", "t"), Session(never, metrics), metrics).measure()
+    assert b"lag_records{" not in generate_latest(metrics.registry)
