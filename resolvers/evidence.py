@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """One observation: when it happened and where it stands in the log.
 
     Ordered by event time, then log position, which is the contract's order of evidence; a position is unique, so the
@@ -48,7 +48,7 @@ class Pair(NamedTuple):
         return cls(strong, weak)
 
 
-class Edge(msgspec.Struct, array_like=True, frozen=True):
+class Edge(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is known of one pair: its first and last observation, how many events said so, and if one asserted it.
 
     `asserted`: said by `card.replaced` (or an operator), so that the two values count as one.

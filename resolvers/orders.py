@@ -7,7 +7,7 @@ Must not know: facets, profiles.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ STATUS_OF_TYPE = {
 OPEN = frozenset({"placed", "paid", "shipped"})
 
 
-class Payment(NamedTuple):
+class Payment(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """The latest `order.paid`: its stamp (event time in us, id, source), amount (decimal text) and currency."""
 
     time_us: int
@@ -34,7 +34,7 @@ class Payment(NamedTuple):
     currency: str
 
 
-class Status(NamedTuple):
+class Status(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """The latest event that changes the status."""
 
     time_us: int
@@ -43,14 +43,14 @@ class Status(NamedTuple):
     status: str
 
 
-class Refund(NamedTuple):
+class Refund(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One `order.refunded`."""
 
     amount: str
     currency: str
 
 
-class Order(msgspec.Struct, array_like=True, frozen=True):
+class Order(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One order. `refunds` is keyed by the refunding event's id and source."""
 
     status: Status | None = None

@@ -123,9 +123,9 @@ def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
         return list(edges)
     by_token = sorted(edges)
     if rules.policy == "first":
-        by_age = sorted(by_token, key=lambda pair: edges[pair].first[:5])
+        by_age = sorted(by_token, key=lambda pair: edges[pair].first)
     else:
-        by_age = sorted(by_token, key=lambda pair: edges[pair].last[:5], reverse=True)
+        by_age = sorted(by_token, key=lambda pair: edges[pair].last, reverse=True)
 
     def importance(pair: Pair) -> tuple[bool, int, int]:
         a, b = namespace_of(pair.strong, rules).rank, namespace_of(pair.weak, rules).rank

@@ -17,7 +17,7 @@ from resolvers.steps import Outgoing
 BLANK = b""
 
 
-class Published(msgspec.Struct, array_like=True, frozen=True):
+class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One profile as last published.
 
     Attributes:
@@ -40,7 +40,7 @@ class Published(msgspec.Struct, array_like=True, frozen=True):
     offset: int = -1
 
 
-class State(msgspec.Struct, array_like=True, frozen=True):
+class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """All that was published of a component.
 
     Attributes:

@@ -8,10 +8,12 @@ Must not know: identifiers, facets.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 
-class Write(NamedTuple):
+class Write(Struct, array_like=True, frozen=True, gc=False):
     """A value written at a path by an event; ordered by event time (us), event id, source."""
 
     time_us: int
