@@ -26,6 +26,7 @@ from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
+from stream.serving import lag, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
@@ -53,6 +54,10 @@ class Worker:
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolving.begin, RESOLVE_RECORDS)
         self._agent(CHANGES.full_name(settings.topic_prefix), projecting.begin, PROJECT_RECORDS)
         self._background(self.session.watch)
+        reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
+        self._background(self.web.run)
+        self._background(lag(settings, self.session, self.metrics).watch)
 
     async def _open(self) -> Parts:
         settings = self.settings

@@ -1,0 +1,162 @@
+"""The HTTP interface of a real worker on real servers: what it answers is what a stock consumer reads on the topics."""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from sinks.topics_admin import create_topics
+from stream.app import Worker
+from stream.settings import load_settings
+from tests.conftest import Broker
+from tests.live.redis_server import RedisServer
+
+PATH = "/v1/identifiers/phone/13800138001"
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Running(NamedTuple):
+    """A worker that runs in this process, and how to speak with it."""
+
+    worker: Worker
+    brokers: str
+    prefix: str
+    url: str
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """A GET from another thread, as any client would."""
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310 - a loopback address
+
+        def ask() -> Answer:
+            try:
+                with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                    return Answer(answer.status, dict(answer.headers), answer.read())
+            except urllib.error.HTTPError as error:
+                with error:
+                    return Answer(error.code, dict(error.headers), error.read())
+
+        return await asyncio.to_thread(ask)
+
+    async def until(self, path: str, good: Callable[[Answer], bool], seconds: float = 60) -> Answer:
+        """Ask until the answer is good."""
+        deadline = time.monotonic() + seconds
+        while not good(answer := await self.get(path)):
+            assert time.monotonic() < deadline, f"waited in vain: {answer.status}"
+            await asyncio.sleep(0.05)
+        return answer
+
+    async def publish(self, event_id: str, identifiers: dict[str, str]) -> None:
+        """One event, by a stock producer."""
+        event = {
+            "id": event_id,
+            "source": "/live/http",
+            "type": "store.visited",
+            "time": "2026-08-01T10:00:00+08:00",
+            "data": {"identifiers": identifiers},
+        }
+        producer = Producer({"bootstrap.servers": self.brokers})
+        producer.produce(f"{self.prefix}.touchpoints", json.dumps(event).encode())
+        assert await asyncio.to_thread(producer.flush, 30) == 0
+
+    async def records(self) -> dict[str, bytes]:
+        """The last record of each profile on the topic, by a stock consumer."""
+        return await asyncio.to_thread(self._records)
+
+    def _records(self) -> dict[str, bytes]:
+        topic = f"{self.prefix}.profiles"
+        settings = {"group.id": "plain", "enable.auto.commit": False, "enable.partition.eof": True}
+        consumer = Consumer({"bootstrap.servers": self.brokers, **settings})
+        found: dict[str, bytes] = {}
+        for partition in consumer.list_topics(topic, 20).topics[topic].partitions:
+            consumer.assign([TopicPartition(topic, partition, 0)])
+            while (message := consumer.poll(20)) is not None and message.error() is None:
+                key, value = message.key(), message.value()
+                assert key is not None
+                assert value is not None
+                found[key.decode()] = value
+            assert message is not None, "the broker does not say where the partition ends"
+        consumer.close()
+        return found
+
+
+@pytest.fixture
+async def running(
+    kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path
+) -> AsyncIterator[Running]:
+    """A worker on the session's servers, with topics and keys of its own."""
+    await asyncio.to_thread(create_topics, kafka.bootstrap, topic_prefix, {}, 1)
+    environment = {
+        "IDWEAVE_BROKERS": kafka.bootstrap,
+        "IDWEAVE_REDIS_URL": redis_server.url,
+        "IDWEAVE_TOPIC_PREFIX": topic_prefix,
+        "IDWEAVE_REDIS_PREFIX": topic_prefix,
+        "IDWEAVE_HASH_KEY": "hash-key-for-tests-that-is-long-enough",
+        "IDWEAVE_ID_KEY": "id-key-for-tests-that-is-long-enough-too",
+        "IDWEAVE_HTTP": "127.0.0.1:0",
+    }
+    worker = Worker(load_settings(environment, tmp_path))
+    address = worker.web.bind()
+    worker.app.finalize()
+    await worker.app.start()
+    try:
+        yield Running(worker, kafka.bootstrap, topic_prefix, f"http://{address.host}:{address.port}")
+    finally:
+        await worker.app.stop()
+        await worker.session.close()
+
+
+async def test_a_profile_over_http_is_the_record_on_the_topic(running: Running) -> None:
+    """Published by a stock producer, asked by HTTP, compared with what a stock consumer reads, through a merge."""
+    await running.until("/readyz", lambda answer: answer.status == 200)
+    assert (await running.get(PATH)).status == 404
+
+    await running.publish("1", {"phone": "138 0013 8001"})
+    first = await running.until(PATH, lambda answer: answer.status == 200)
+    first_id = json.loads(first.body)["profile_id"]
+    assert first.body == (await running.records())[first_id]
+    assert (await running.get(PATH, **{"If-None-Match": first.headers["etag"]})).status == 304
+
+    await running.publish("2", {"card": "8800"})
+    second = await running.until("/v1/identifiers/card/8800", lambda answer: answer.status == 200)
+    second_id = json.loads(second.body)["profile_id"]
+    await running.publish("3", {"card": "8800", "phone": "13800138001"})
+    merged = await running.until(PATH, lambda answer: b'"card"' in answer.body)
+    survivor = json.loads(merged.body)["profile_id"]
+    assert survivor == first_id, "the older id survives"
+    for path in (f"/v1/profiles/{first_id}", f"/v1/profiles/{second_id}", "/v1/identifiers/card/8800"):
+        assert (await running.get(path)).body == merged.body
+    records = await running.records()
+    assert merged.body == records[survivor]
+    assert json.loads(records[second_id])["merged_into"] == survivor
+
+
+async def test_metrics_say_how_far_the_worker_is(running: Running) -> None:
+    """The lag of every touchpoints partition is there and comes to 0; events and the process are counted."""
+    for number in range(20):
+        await running.publish(str(number), {"card": f"88{number:02}"})
+    await running.until("/v1/identifiers/card/8819", lambda answer: answer.status == 200)
+
+    def caught_up(answer: Answer) -> bool:
+        lags = [line for line in answer.body.decode().splitlines() if line.startswith("idweave_lag_records{")]
+        return len(lags) == 4 and all(line.endswith(" 0.0") for line in lags)
+
+    metrics = await running.until("/metrics", caught_up)
+    values: dict[str, Any] = dict(
+        line.rsplit(" ", 1) for line in metrics.body.decode().splitlines() if not line.startswith("#")
+    )
+    assert float(values['idweave_events_total{result="accepted"}']) == 20
+    assert "process_resident_memory_bytes" in values
