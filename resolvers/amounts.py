@@ -1,12 +1,13 @@
 """Exact numbers: counters and money never pass through a float.
 
-Rule: a float in an event stands for the decimal number its shortest text says. Sums are decimals of up to 60 digits,
-far above what 2^64 events could add up to, so that addition stays associative: no order of events gives another sum.
+Rule: a float in an event stands for the decimal number its shortest text says. Sums have room for the digits of the
+smallest double (the last of them the 340th after the point) below what 2^64 events of 10^12 add up to, so that
+addition is exact and associative: no order of events gives another sum. Digits that a sum does not have cost nothing.
 """
 
 from decimal import Context, Decimal
 
-_EXACT = Context(prec=60)
+_EXACT = Context(prec=400)
 CENT = Decimal("0.01")
 CENT_EXPONENT = -2
 

@@ -84,7 +84,7 @@ def apply_facts(facet: Facet, arrival: Arrival) -> None:
     for name, value in data.counters.items():
         facts.counters[name] = add(facts.counters.get(name, 0), value)
     if data.consents:
-        _date(facet.values, event.time_us)
+        facet.values.date(event.time_us)
         for name, answer in data.consents.items():
             _consent(facet.values, name, event.time_us, answer)
     special = _SPECIAL.get(event.type)
@@ -97,11 +97,6 @@ def _consent(values: Values, name: str, time_us: int, answer: bool) -> None:  # 
     there = values.consents.get(name)
     if there is None or (time_us, not answer) > (there[0], not there[1]):
         values.consents[name] = (time_us, answer)
-
-
-def _date(values: Values, time_us: int) -> None:
-    values.first_us = min(values.first_us or time_us, time_us)
-    values.last_us = max(values.last_us, time_us)
 
 
 def _order(facet: Facet, event: Touchpoint, data: Data) -> None:
@@ -124,7 +119,7 @@ def _shipment(facet: Facet, event: Touchpoint, data: Data) -> None:
 
 
 def _know(values: Values, event: Touchpoint, order_id: str, news: Order) -> None:
-    _date(values, event.time_us)
+    values.date(event.time_us)
     there = values.orders.get(order_id)
     values.orders[order_id] = news if there is None else joined(there, news)
 

@@ -14,7 +14,11 @@ from resolvers.orders import Order
 from resolvers.writes import Write
 
 
-class Facts(msgspec.Struct, array_like=True):
+NEVER_US = -1
+"""Before every event's time."""
+
+
+class Facts(msgspec.Struct, array_like=True, gc=False):
     """What goes where its identifier goes.
 
     `traits`, `once`: path (RFC 6901) -> newest, oldest write. `counters`: name -> exact sum, as a decimal text where it
@@ -26,19 +30,29 @@ class Facts(msgspec.Struct, array_like=True):
     counters: dict[str, int | str] = {}
 
 
-class Values(msgspec.Struct, array_like=True):
-    """Value facts: what a contested device must not carry to a person. Times in us; 0 where there is no event yet.
+class Values(msgspec.Struct, array_like=True, gc=False):
+    """Value facts: what a contested device must not carry to a person. Times in us; NEVER_US while there is no event.
 
     `consents`: name -> (time of the latest answer, the answer). `orders`: order id -> order.
     """
 
-    first_us: int = 0
-    last_us: int = 0
+    first_us: int = NEVER_US
+    last_us: int = NEVER_US
     consents: dict[str, tuple[int, bool]] = {}
     orders: dict[str, Order] = {}
 
+    @property
+    def dated(self) -> bool:
+        """Whether there is any value fact."""
+        return self.last_us != NEVER_US
 
-class Facet(msgspec.Struct, array_like=True):
+    def date(self, time_us: int) -> None:
+        """There is a value fact of this event time."""
+        self.first_us = min(self.first_us, time_us) if self.dated else time_us
+        self.last_us = max(self.last_us, time_us)
+
+
+class Facet(msgspec.Struct, array_like=True, gc=False):
     """One identifier: its sights, its fences, its facts.
 
     Attributes:

@@ -48,7 +48,7 @@ def people(component: Component, rules: IdentityRules, blocked: frozenset[str] =
         aside += [
             Person(f"{VALUES_OF}{key}", (), _contents([], [facet.values], rules))
             for key, facet in facets
-            if key in division.contested and facet.values.last_us
+            if key in division.contested and facet.values.dated
         ]
     return People(persons + aside, division.refused)
 
