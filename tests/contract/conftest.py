@@ -30,6 +30,10 @@ class AnyStore(Protocol):
         """A reply for each step."""
         ...
 
+    async def profile_key(self, profile_id: str) -> str | None:
+        """The identifier that leads to a profile."""
+        ...
+
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The positions."""
         ...
@@ -55,6 +59,10 @@ class AwaitedMemory:
     async def execute_many(self, steps: Sequence[Step]) -> list[Reply]:
         """One step after the other."""
         return [self.store.execute(step) for step in steps]
+
+    async def profile_key(self, profile_id: str) -> str | None:
+        """The identifier that leads to a profile."""
+        return self.store.profile_key(profile_id)
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The positions."""

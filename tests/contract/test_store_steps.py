@@ -212,6 +212,14 @@ async def test_a_dropped_publication_is_nothing(store: AnyStore) -> None:
     assert await do(store, Complete("c", 1, at_rest(ONE))) is False
 
 
+async def test_a_profile_is_named_once(store: AnyStore) -> None:
+    """The first identifier stays the one that leads to it; nobody's id is None."""
+    assert await store.profile_key("p1") is None
+    assert await do(store, NameProfile("p1", "phone:a")) is None
+    assert await do(store, NameProfile("p1", "phone:b")) is None
+    assert await store.profile_key("p1") == "phone:a"
+
+
 async def test_steps_of_many_kinds_are_answered_in_order(store: AnyStore) -> None:
     """Each reply stands where its step stood, whatever the store grouped."""
     replies = await store.execute_many(
