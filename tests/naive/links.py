@@ -105,7 +105,7 @@ class Values:
         self.policy: str = config["policy"]
         self.neighbours: dict[Key, set[Key]] = {key: set() for key in observed.identifiers}
         self.aliases: list[set[Key]] = []
-        for (strong, weak), evidence in observed.evidence.items():
+        for strong, weak in observed.evidence:
             self.neighbours[strong].add(weak)
             self.neighbours[weak].add(strong)
         for (strong, weak), evidence in observed.evidence.items():

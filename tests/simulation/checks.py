@@ -2,16 +2,20 @@
 
 import json
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import networkx as nx
 
 from resolvers.component import Component
-from resolvers.steps import Outgoing, ReadComponent, ReadHome
+from resolvers.namespaces import DEFAULT_RULES, IdentityRules
+from resolvers.publication import NOTHING, Publication
+from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
 from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
 from tests.naive.model import run as run_naive
 from tests.simulation.scheduler import HASH_KEY, Outcome
+from tests.simulation.worlds import naive_config
 from topics.codec import canonical
 from topics.records import Record
 
@@ -23,10 +27,26 @@ def contents(profile: dict[str, Any]) -> bytes:
     return canonical({name: value for name, value in profile.items() if name not in IDS})
 
 
-def naive_people(log: list[Record]) -> Counter[bytes]:
+def contents_of(sent: list[Outgoing]) -> Counter[bytes]:
+    """Contents of the live profiles that a consumer ends up with."""
+    profiles = applied(sent, "profiles").values()
+    return Counter(contents(value) for value in profiles if "merged_into" not in value)
+
+
+class Expected(NamedTuple):
+    """What a log says: people, and refused evidence as (two identifiers in order, rule)."""
+
+    people: Counter[bytes]
+    refused: set[tuple[str, str, str]]
+
+
+def naive(log: list[Record], rules: IdentityRules = DEFAULT_RULES) -> Expected:
     """What the log says, by the model written apart from the engine."""
-    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY)
-    return Counter(canonical(person) for person in outcome.people)
+    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY, naive_config(rules))
+    return Expected(
+        Counter(canonical(person) for person in outcome.people),
+        {(min(one, other), max(one, other), rule) for one, other, rule in outcome.refused},
+    )
 
 
 def applied(sent: list[Outgoing], topic: str) -> dict[str, dict[str, Any]]:
@@ -109,7 +129,10 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
         found[component.name] = component
         graph.add_node(key)
     for component in found.values():
-        assert not component.absorbed, "publications are left to be taken over"
+        for name in component.absorbed:  # the marks stay where something else was written at that moment
+            publication: Publication = store.execute(ReadPublication(component.name))
+            assert name in publication.state.taken_over, "a publication is left to be taken over"
+            assert store.execute(ReadPublication(name)) == NOTHING, "what was taken over is still there"
         for pair in component.edges:
             assert pair.strong in component.facets
             assert pair.weak in component.facets
@@ -120,12 +143,65 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
     assert log
 
 
-def check(outcome: Outcome, log: list[Record], expected: Counter[bytes]) -> dict[str, str]:
+def check_conflicts(outcome: Outcome, expected: set[tuple[str, str, str]]) -> None:
+    """All evidence that is refused in the end was reported with its rule.
+
+    Not so for a link between two hubs, which neither remembers; nor for a hub's link that is news to the one end while
+    the other end's component is still to be written, and the worker dies in between.
+    """
+    if outcome.crashes or outcome.zombies:
+        expected = {(one, other, rule) for one, other, rule in expected if rule != "hub"}
+    hubs = {
+        key
+        for name, fields in outcome.store.content.components.items()
+        for key, facet in Component.parse(name, fields).facets.items()
+        if facet.hub
+    }
+    missing = {(one, other, rule) for one, other, rule in expected - reported(outcome.sent) if not {one, other} <= hubs}
+    assert not missing, f"refused but never reported: {missing}"
+
+
+def reported(sent: list[Outgoing]) -> set[tuple[str, str, str]]:
+    """Pairs and rules on the conflicts topic."""
+    found: set[tuple[str, str, str]] = set()
+    for record in sent:
+        if record.topic == "conflicts" and record.value is not None:
+            value = json.loads(record.value)
+            one, *others = sorted(f"{key['namespace']}:{key['token']}" for key in value["identifiers"])
+            if others:
+                found.add((one, others[0], value["rule"]))
+    return found
+
+
+def check_names(store: MemoryStore, live: Iterable[str], homes: dict[str, str]) -> None:
+    """The store leads from every live profile id to an identifier, by which its component is found."""
+    names = store.content.profiles
+    missing = set(live) - names.keys()
+    assert not missing, f"no way from a profile id to its component: {missing}"
+    for profile_id in live:
+        assert names[profile_id].removeprefix("!") in homes
+
+
+def check_survivors(sent: list[Outgoing]) -> None:
+    """A survivor is published before the `merged_into` that leads to it."""
+    published: set[str] = set()
+    for record in sent:
+        if record.topic == "profiles" and record.value is not None:
+            into = json.loads(record.value).get("merged_into")
+            assert into is None or into in published, "merged_into leads to a profile that nobody has seen"
+            published.add(record.key.decode())
+
+
+def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, str]:
     """All of it -> identifier -> profile id."""
     check_versions(outcome.sent, monotone=outcome.zombies == 0)
-    homes = check_output(outcome.sent, expected)
+    homes = check_output(outcome.sent, expected.people)
     check_merges(outcome.sent)
+    check_survivors(outcome.sent)
+    check_conflicts(outcome, expected.refused)
     check_store(outcome.store, log, set(homes))
+    live = [key for key, value in applied(outcome.sent, "profiles").items() if "merged_into" not in value]
+    check_names(outcome.store, live, homes)
     return homes
 
 

@@ -19,6 +19,20 @@ POOL = (
     + [("mac", f"aa:bb:cc:00:11:0{n}") for n in range(3)]
     + [("cookie", f"k{n}") for n in range(2)]
 )
+CARDS = [f"C{n}" for n in range(4)]
+CROWD = (
+    [("card", card) for card in CARDS]
+    + [("unionid", f"u{n}") for n in range(2)]
+    + [("phone", phone) for phone in PHONES]
+    + [("email", "a@qq.com")]
+    + [("openid", f"main:o{n}") for n in range(2)]
+    + [("openid", "mini:o0")]
+)
+DEVICES = [("mac", f"aa:bb:cc:00:11:0{n}") for n in range(2)] + [("cookie", f"k{n}") for n in range(3)]
+CROWD_KINDS = (
+    *("wifi.login", "identity.link", "member.update", "survey.completed", "card.replaced"),
+    *("order.placed", "order.paid", "order.paid", "order.refunded", "order.cancelled", "order.shipped"),
+)
 
 
 def random_log(seed: int, events: int | None = None) -> list[Record]:
@@ -37,6 +51,56 @@ def random_log(seed: int, events: int | None = None) -> list[Record]:
             records.append(Record(TOPIC, at, offsets[at], append_ms, None, encode(body), ()))
             offsets[at] += rng.choice([1, 1, 1, 2])
     return records
+
+
+def crowded_log(seed: int, events: int | None = None) -> list[Record]:
+    """A log in which everybody meets a few devices: hubs, limits, replaced cards, copies, all kinds of orders."""
+    rng = random.Random(f"crowded {seed}")
+    partitions = rng.randint(1, 3)
+    pool = rng.sample(CROWD, rng.randint(6, len(CROWD)))
+    devices = rng.sample(DEVICES, rng.randint(1, 3))
+    offsets = [0] * partitions
+    records: list[Record] = []
+    append_ms = START_MS
+    for n in range(events or rng.randint(6, 26)):
+        chosen = rng.sample(pool, rng.choice([1, 1, 2, 2, 3]))
+        chosen += rng.sample(devices, min(rng.choice([0, 0, 1, 1, 2]), len(devices)))
+        body = _crowded_event(rng, n, chosen)
+        for _ in range(2 if rng.random() < 0.1 else 1):
+            append_ms += rng.choice([0, 1, 5])
+            at = rng.randrange(partitions)
+            records.append(Record(TOPIC, at, offsets[at], append_ms, None, encode(body), ()))
+            offsets[at] += rng.choice([1, 1, 1, 2])
+    return records
+
+
+def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]]) -> dict[str, Any]:
+    """An event of any type that carries facts, with all the values chosen of namespaces that allow several."""
+    identifiers: dict[str, Any] = {}
+    for namespace, value in chosen:
+        if namespace in {"card", "unionid"}:
+            identifiers.setdefault(namespace, value)
+        else:
+            identifiers.setdefault(namespace, []).append(value)
+    time_us = (START_MS - rng.choice([0, 0, 1, 1440, 2000]) * 60_000) * 1000 + rng.randrange(2) * 1_000_000
+    data: dict[str, Any] = {"identifiers": identifiers}
+    kind = rng.choice(CROWD_KINDS)
+    if kind in {"order.shipped", "order.delivered"}:
+        data["order_id"] = f"O{rng.randrange(3)}"
+    elif kind.startswith("order."):
+        money = {"amount": rng.choice(["10.00", "0.35", "3"]), "currency": rng.choice(["CNY", "CNY", "USD"])}
+        data["order"] = {"order_id": f"O{rng.randrange(3)}", **money}
+    elif kind == "card.replaced":
+        identifiers["card"] = rng.choice(CARDS)
+        data["replaces"] = rng.choice(CARDS)
+    elif kind == "survey.completed":
+        data["answers"] = {"city": f"A{n}", "size": n}
+    if rng.random() < 0.4:
+        data["traits"] = rng.choice([{"city": f"T{n}"}, {"city": None}, {"a": {"b": n}}, {"a": n}])
+        data["counters"] = {"seen": 1, "weight": rng.choice([0.1, -2, 0.25])}
+    if rng.random() < 0.3:
+        data["consents"] = {"sms": rng.random() < 0.5}
+    return {"id": f"e{n}", "source": "/sim", "type": kind, "time": to_text(time_us), "data": data}
 
 
 def _event(rng: random.Random, n: int, pool: list[tuple[str, str]]) -> dict[str, Any]:

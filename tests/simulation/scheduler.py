@@ -12,6 +12,7 @@ from typing import Any
 
 from resolvers.admission import Admission
 from resolvers.cache import Cache
+from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.projecting import Rulebook, conflated, project
@@ -136,6 +137,9 @@ class Simulation:
             taken = [take_in(record, Limits(), self._admission) for record in batch]
             arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
             resolved = yield from self._carry(resolve(arrivals, process.cache, self._rules))
+            for seen in resolved.observations:
+                yield
+                self._sent.append(conflict(seen.keys, seen.rule, [seen.arrival.mark], ()))
             for changed in resolved.changed:
                 cause = changed.cause.mark
                 notice = Notice(
