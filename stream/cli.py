@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from stream import cli_demo, cli_profile, cli_publish, cli_topics
+from stream import cli_engine, cli_profile, cli_publish, cli_topics
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -32,13 +32,14 @@ from stream.mistakes import ConfigError
 app = typer.Typer(
     name="idweave",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start here:  idweave demo",
 )
-config = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
+config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the configuration.")
 
-app.add_typer(cli_demo.commands)
+app.add_typer(cli_engine.commands)
 app.add_typer(cli_topics.commands, name="topics")
 app.add_typer(cli_publish.commands)
 app.add_typer(cli_profile.commands)
@@ -51,20 +52,15 @@ def idweave(context: typer.Context, brokers: Brokers = None, redis: Redis = None
     context.obj = servers(context, brokers, redis)
 
 
-@app.command(epilog="Example:  idweave --brokers kafka-1:9092,kafka-2:9092 worker")
-def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
-    """Run a worker until it is stopped (SIGTERM or Ctrl-C). Start as many as there are partitions."""
-    from stream.cli_worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
-
-    run_worker(settings_for(servers(context, brokers, redis)))
-
-
 @config.command(epilog="Example:  idweave config check idweave.yaml")
 def check(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
 ) -> None:
-    """Read the configuration and the environment as the worker would, and name every mistake with its place."""
+    """Read configuration and environment as the worker would.
+
+    Every mistake is named with its file, line and column, and what to do about it.
+    """
     named = {} if file is None else {"IDWEAVE_CONFIG": str(file)}
     settings = settings_for({**servers(context, None), **named})
     rules = settings.configuration.rules
@@ -114,7 +110,7 @@ def _told(error: Exception) -> tuple[list[str], int]:
         case typer.exceptions.Abort():
             told = (["Stopped."], FAILED)
         case typer.exceptions.TyperException():
-            told = ([f"{error.format_message()} See `idweave --help`."], error.exit_code)
+            told = (_usage(error.format_message()), error.exit_code)
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing at exit either
             told = ([], FAILED)
@@ -122,6 +118,11 @@ def _told(error: Exception) -> tuple[list[str], int]:
             name = type(error).__name__
             told = ([f"idweave ended by a mistake of its own ({name}). Please report it, with what you ran."], FAILED)
     return told
+
+
+def _usage(message: str) -> list[str]:
+    """What is to be said of a wrong usage; where it is the help itself, just that."""
+    return [message if message.startswith("Usage:") else f"{message.rstrip('.')}. See `idweave --help`."]
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ Must not know: any one command.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from sinks.store import StoreLostError
 from stream.settings import Settings, load_settings
 
 FAILED: Final = 1
@@ -90,8 +91,9 @@ def no_broker(settings: Settings, reason: str) -> CommandFailedError:
     )
 
 
-def no_store(settings: Settings, reason: Any) -> CommandFailedError:  # noqa: ANN401 - an exception or a text
+def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
     """The sentence for a store that does not answer."""
+    reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
     return CommandFailedError(
         f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
         " IDWEAVE_REDIS_URL. `idweave demo` needs none."

@@ -34,7 +34,7 @@ from stream.person_card import card
 from stream.settings import Settings
 from topics.identifiers import Identifier
 
-commands = typer.Typer()
+commands = typer.Typer(rich_markup_mode=None)
 
 
 @commands.command(epilog="Example:  idweave profile phone:13800138000 --json")
@@ -48,7 +48,10 @@ def profile(
     brokers: Brokers = None,
     redis: Redis = None,
 ) -> None:
-    """Show a person as last published. An id that was merged away shows the one it became."""
+    """Show a person as last published.
+
+    By profile id or by any of the identifiers. An id that was merged away shows the person that it became part of.
+    """
     settings = settings_for(servers(context, brokers, redis))
     name = _given(who)
     identifier = _identifier(name, settings) if ":" in name else None
@@ -59,7 +62,8 @@ def profile(
             if identifier is None
             else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
         )
-    say(found.json.decode() if as_json else card(orjson.loads(found.json)))
+    for line in [found.json.decode()] if as_json else card(orjson.loads(found.json)):
+        say(line)
 
 
 @commands.command(epilog="Example:  idweave token phone:13800138000")
@@ -67,7 +71,10 @@ def token(
     context: typer.Context,
     value: Annotated[str, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier; - reads it from the input.")],
 ) -> None:
-    """Print what stands for a value in the store and in every output topic."""
+    """Print what stands for a value in store and topics.
+
+    The value itself, or a keyed hash where its namespace is hashed.
+    """
     identifier = _identifier(_given(value), settings_for(servers(context, None)))
     say(identifier.token)
 

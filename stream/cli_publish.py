@@ -44,7 +44,7 @@ from topics.refusals import Refusal
 SHOWN_MAX: Final = 100
 CHINA: Final = timezone(timedelta(hours=8))
 
-commands = typer.Typer()
+commands = typer.Typer(rich_markup_mode=None)
 
 
 class Checked(NamedTuple):
@@ -62,7 +62,10 @@ def publish(
     check: Annotated[bool, typer.Option("--check", help="Publish nothing: say which lines would be refused.")] = False,
     brokers: Brokers = None,
 ) -> None:
-    """Publish a file of events to the touchpoints topic, and wait until the broker has all of them."""
+    """Publish a file of events and wait until it has arrived.
+
+    With --check nothing is published, and every line that the worker would refuse is named with its reason.
+    """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     with _opened(file) as lines:
         if check:
@@ -81,7 +84,10 @@ def generate_command(
     out: Annotated[Path, typer.Option(help="Where the events go, one a line.")] = Path("retail-day.jsonl"),
     truth: Annotated[Path, typer.Option(help="Where it says who is who.")] = Path("retail-truth.json"),
 ) -> None:
-    """Write a synthetic retail day, with duplicates, late files and bad records, and the truth about it."""
+    """Write a synthetic retail day, and the truth about it.
+
+    With duplicates, late files, shared devices, junk identifiers and broken records.
+    """
     world = generate(seed, people, _day(day))
     try:
         out.write_bytes(b"".join(record.value + b"\n" for record in world.records))

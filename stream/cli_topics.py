@@ -6,12 +6,10 @@ import orjson
 import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from rich.table import Table
 
 from sinks.kafka_settings import client_settings
 from sinks.topics_admin import Outcome, TopicsFailedError, create_topics
 from stream.cli_console import (
-    OUT,
     UNUSED_KEYS,
     AsJson,
     Brokers,
@@ -28,7 +26,7 @@ from topics.catalogue import ALL
 BROKER_SECONDS: Final = 10.0
 DAY_MS: Final = 86_400_000
 
-commands = typer.Typer(no_args_is_help=True, help="Create the topics, or list them.")
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create the topics, or list them.")
 
 
 @commands.command(epilog="Example:  idweave topics create --replication 3")
@@ -37,7 +35,10 @@ def create(
     replication: Annotated[int, typer.Option(min=-1, help="Copies of each partition; -1: the broker's default.")] = -1,
     brokers: Brokers = None,
 ) -> None:
-    """Create the topics that are missing. What is there is compared, never changed."""
+    """Create the topics that are missing.
+
+    What is there is compared with what is needed, and never changed.
+    """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
     try:
@@ -63,7 +64,10 @@ def create(
 
 @commands.command(name="list", epilog="Example:  idweave topics list --json")
 def list_command(context: typer.Context, *, as_json: AsJson = False, brokers: Brokers = None) -> None:
-    """List the topics: what they are for, how long they keep, and whether they are on the broker."""
+    """List the topics.
+
+    What they are for, how long they keep what they get, and whether they are on the broker.
+    """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
     try:
@@ -85,11 +89,11 @@ def list_command(context: typer.Context, *, as_json: AsJson = False, brokers: Br
     if as_json:
         say(orjson.dumps(rows).decode())
         return
-    table = Table("topic", "role", "cleanup", "keeps", "key", "partitions", box=None, pad_edge=False)
+    width = max(len(str(row["topic"])) for row in rows)
+    say(f"{'topic':<{width}}  role      cleanup  keeps     partitions  key")
     for topic, row in zip(ALL, rows, strict=True):
         kept = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // DAY_MS} d"
         count = "missing" if row["partitions"] is None else str(row["partitions"])
-        table.add_row(str(row["topic"]), topic.role, topic.cleanup, kept, topic.key, count)
-    OUT.print(table)
+        say(f"{row['topic']:<{width}}  {topic.role:<8}  {topic.cleanup:<7}  {kept:<8}  {count:<10}  {topic.key}")
     if any(row["partitions"] is None for row in rows):
         say("Create what is missing with:  idweave topics create")

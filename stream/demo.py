@@ -51,9 +51,8 @@ class Demo:
         self._people = people
         self._lines: list[Line] = [(one.key, one.value) for one in world.records]
         self._live = min(LIVE_EVENTS_MAX, len(self._lines) // 4)
-        self._started_at: float | None = None  # when the worker had resolved nothing yet, last looked at
-        self._moved_at = time.monotonic()
-        self._last = Seen(0, 0, settled=False)
+        self._started_at = 0.0  # when the worker had resolved nothing yet, last looked at
+        self._last = Seen()
         self._looked_at = 0.0
 
     def run(self) -> None:
@@ -85,7 +84,7 @@ class Demo:
             self._started_at = time.monotonic()
             self._publisher.publish(bulk, progress=lambda _: self._look())
             self._settle(len(bulk))
-            bulk_seconds = time.monotonic() - self._started_at
+            bulk_seconds = self._watch.moved_at - self._started_at
             stopwatch = Stopwatch(self._settings)
             try:
                 self._publisher.publish(
@@ -110,7 +109,7 @@ class Demo:
             if stopwatch is not None:
                 stopwatch.listen()
             self._look()
-            if time.monotonic() - self._moved_at > STUCK_SECONDS:
+            if time.monotonic() - self._watch.moved_at > STUCK_SECONDS:
                 log = "\n  ".join(self._worker.last_log_lines())
                 raise CommandFailedError(
                     f"Nothing has moved for {STUCK_SECONDS:.0f} s: {self._last.resolved:,} of {published:,} events are"
@@ -126,8 +125,6 @@ class Demo:
         seen = self._watch.look(self._publisher.delivered)
         if seen.resolved == 0:
             self._started_at = now
-        if seen != self._last:
-            self._moved_at = now
         self._last = seen
         self._looked_at = time.monotonic()
         waiting = "the worker joins its group" if seen.resolved == 0 else ""
@@ -142,7 +139,7 @@ class Demo:
             self._section(title, lines)
         person = best_person(outputs.profiles.values())
         if person is not None:
-            self._section("One of them, whole", card(person).splitlines())
+            self._section("One of them, whole", card(person))
             self._section("Why these identifiers are one person", reasons(settings, person))
 
     def _section(self, title: str, lines: list[str]) -> None:

@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sinks.kafka_settings import client_settings
 from stream.settings import Settings
 from topics.catalogue import CONFLICTS, DEAD_LETTERS, MERGES, PROFILES, Topic
 
-BATCH: Final = 500
+BATCH: Final = 100
 SECONDS: Final = 20.0
 OURS: Final = {
     "group.id": "idweave-demo-reader",  # the client demands one; it is never joined
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
+    "enable.partition.eof": True,
 }
 TOPICS: Final = (PROFILES, MERGES, CONFLICTS, DEAD_LETTERS)
 
@@ -34,8 +35,8 @@ class ReadingError(Exception):
 class Outputs:
     """What is on the output topics.
 
-    `profiles`: the people there are, by profile id. `merges`: by type. `refused`: (rule, reason) of evidence that did
-    not count, and of values dropped. `dead_letters`: by code.
+    `profiles`: the people there are, by profile id. `merges`: by type. `refused`: links that did not count at
+    some time, and values dropped, each once, by (rule, reason). `dead_letters`: by code.
     """
 
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,10 +54,12 @@ def read_outputs(settings: Settings) -> Outputs:
         ReadingError: the broker stopped answering.
     """
     latest: dict[bytes, bytes | None] = {}
+    links: set[tuple[str, str, bytes]] = set()
     outputs = Outputs()
     names = {topic.full_name(settings.topic_prefix): topic for topic in TOPICS}
     for message in read_all(settings, list(names)):
-        _take(names[message.topic() or ""], message, latest, outputs)
+        _take(names[message.topic() or ""], message, latest, links, outputs)
+    outputs.refused.update((rule, reason) for rule, reason, _ in links)
     for value in latest.values():
         if value is not None:
             record = orjson.loads(value)
@@ -67,7 +70,13 @@ def read_outputs(settings: Settings) -> Outputs:
     return outputs
 
 
-def _take(topic: Topic, message: Message, latest: dict[bytes, bytes | None], outputs: Outputs) -> None:
+def _take(
+    topic: Topic,
+    message: Message,
+    latest: dict[bytes, bytes | None],
+    links: set[tuple[str, str, bytes]],
+    outputs: Outputs,
+) -> None:
     value = message.value()
     if topic is PROFILES:
         outputs.versions += 1
@@ -79,42 +88,34 @@ def _take(topic: Topic, message: Message, latest: dict[bytes, bytes | None], out
         if topic is MERGES:
             outputs.merges[record["type"]] += 1
         else:
-            outputs.refused[record["rule"], record["reason"]] += 1
+            links.add((record["rule"], record["reason"], orjson.dumps(record["identifiers"])))
 
 
 def read_all(settings: Settings, topics: Sequence[str]) -> Iterator[Message]:
     """Every record of some topics, from the first to the last one that is there now; of one partition in order.
+
+    The end is where the broker says so as it hands records out: asked for ends, the embedded one names too small ones.
 
     Raises:
         ReadingError: the broker stopped answering.
     """
     consumer = Consumer(client_settings(",".join(settings.brokers), settings.kafka_settings(), OURS))
     try:
-        left = _ranges(consumer, topics)
-        consumer.assign([TopicPartition(*tp, offset) for tp, (offset, _) in left.items()])
+        left = {(name, at) for name in topics for at in consumer.list_topics(name, SECONDS).topics[name].partitions}
+        consumer.assign([TopicPartition(*tp, OFFSET_BEGINNING) for tp in left])
         while left:
             messages = consumer.consume(BATCH, SECONDS)
             if not messages:
-                raise ReadingError("Kafka does not hand out the output topics any more.")
+                raise ReadingError("Kafka does not hand out the output topics any more")
             for message in messages:
                 error = message.error()
-                if error is not None:
-                    raise ReadingError(f"Kafka does not hand out {message.topic()}: {error.str()}.")
-                yield message
-                tp = (message.topic() or "", message.partition() or 0)
-                if tp in left and (message.offset() or 0) + 1 >= left[tp][1]:
-                    del left[tp]
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                    left.discard((message.topic() or "", message.partition() or 0))
+                else:
+                    raise ReadingError(f"Kafka does not hand out {message.topic()}: {error.str()}")
     except KafkaException as error:
-        raise ReadingError(f"Kafka does not answer: {error.args[0].str()}.") from error
+        raise ReadingError(f"Kafka does not answer: {error.args[0].str()}") from error
     finally:
         consumer.close()
-
-
-def _ranges(consumer: Consumer, topics: Sequence[str]) -> dict[tuple[str, int], tuple[int, int]]:
-    """First and next offset of each partition that is not empty."""
-    found = {
-        (name, at): consumer.get_watermark_offsets(TopicPartition(name, at), SECONDS)
-        for name in topics
-        for at in consumer.list_topics(name, SECONDS).topics[name].partitions
-    }
-    return {tp: (first, end) for tp, (first, end) in found.items() if end > first}

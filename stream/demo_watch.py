@@ -1,9 +1,11 @@
 """Watch an engine from outside: how far its worker is, by the store's positions and the ends of the log.
 
-Rules: reads only; what it says is settled stays so until somebody publishes again.
+Rules: reads only; what it says is settled stays so until somebody publishes again. The end of `changes` is the one
+that the broker tells a subscriber with the records: asked for it, the embedded broker names one that is too small.
 Must not know: the worker.
 """
 
+import time
 from typing import NamedTuple
 
 import redis
@@ -18,15 +20,28 @@ from topics.catalogue import CHANGES, PROFILES, TOUCHPOINTS, Topic
 
 SECONDS = 10.0
 
-OURS = {"group.id": "idweave-demo-watch", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+QUIET_SECONDS = 0.8
+"""Longer than it takes any broker to tell a subscriber of a new end."""
+
+OURS = {
+    "group.id": "idweave-demo-watch",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 100,
+}
 
 
 class Seen(NamedTuple):
-    """How far everything is: touchpoints resolved, profile versions published, and whether nothing is left to do."""
+    """How far everything is.
 
-    resolved: int
-    versions: int
-    settled: bool
+    `resolved` touchpoints; `projected` records of changes; `versions`: profile records published, about; `settled`:
+    nothing is left to do.
+    """
+
+    resolved: int = 0
+    projected: int = 0
+    versions: int = 0
+    settled: bool = False
 
 
 class WatchError(Exception):
@@ -45,6 +60,10 @@ class Watch:
             settings.redis_url.reveal(), socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)
         )
         self._partitions: dict[str, int] = {}
+        self._last = Seen()
+        self.moved_at = time.monotonic()
+        changes = CHANGES.full_name(self._prefix)
+        self._consumer.assign([TopicPartition(changes, at, 0) for at in range(self._count(CHANGES))])
 
     def close(self) -> None:
         """Close both clients."""
@@ -54,21 +73,38 @@ class Watch:
     def look(self, published: int) -> Seen:
         """Where everything is, when `published` touchpoints have been acknowledged by the broker.
 
-        Settled is judged in this order: all touchpoints resolved, so that every notice of a change is on the log; then
-        all changes projected; and no change was added meanwhile.
+        Settled is: all touchpoints are resolved, so that every notice of a change is on the log; all changes are
+        projected; and nothing has moved for so long that no end can be an old one. `moved_at` is when something did.
 
         Raises:
             WatchError: a server does not answer.
         """
         try:
             resolved = sum(self._positions(TOUCHPOINTS))
-            ends = self._ends(CHANGES)
-            done = self._positions(CHANGES) == ends and self._ends(CHANGES) == ends
-            return Seen(resolved, sum(self._ends(PROFILES)), resolved >= published and done)
+            projected = self._positions(CHANGES)
+            ends = self._ends_told(CHANGES)
+            versions = sum(self._ends(PROFILES))
         except KafkaException as error:
             raise WatchError(f"Kafka does not answer any more ({error.args[0].str()})") from error
         except redis.RedisError as error:
             raise WatchError(f"Redis does not answer any more ({type(error).__name__})") from error
+        now = time.monotonic()
+        seen = Seen(resolved, sum(projected), versions)
+        if seen != self._last:
+            self._last, self.moved_at = seen, now
+        done = resolved >= published and all(at >= end for at, end in zip(projected, ends, strict=True))
+        return seen._replace(settled=done and now - self.moved_at > QUIET_SECONDS)
+
+    def _ends_told(self, topic: Topic) -> list[int]:
+        """The end of each partition as a subscriber was last told; records are taken and dropped."""
+        while self._consumer.consume(500, 0):
+            pass
+        name = topic.full_name(self._prefix)
+        told = [
+            self._consumer.get_watermark_offsets(TopicPartition(name, at), cached=True)[1]
+            for at in range(self._count(topic))
+        ]
+        return [max(end, 0) for end in told]  # below zero: nothing was told yet
 
     def _count(self, topic: Topic) -> int:
         name = topic.full_name(self._prefix)

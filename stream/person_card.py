@@ -40,19 +40,27 @@ def trimmed(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def card(profile: Mapping[str, Any]) -> str:
-    """A profile as indented JSON, trimmed, one line for each identifier."""
+def card(profile: Mapping[str, Any]) -> list[str]:
+    """A profile in lines: its identifiers, then the rest as JSON, trimmed, a line for each member."""
+    people = profile["identifiers"]
+    names = max(len(one["namespace"]) for one in people)
+    width = max(len(one["display"]) for one in people)
     contents = {name: one for name, one in profile.items() if name not in FRAME and name != "identifiers"}
-    text = orjson.dumps(trimmed(contents), option=orjson.OPT_INDENT_2).decode()
-    rows = [("", f"{one['display']}", one) for one in profile["identifiers"]]
-    names = max(len(one["namespace"]) for _, _, one in rows)
-    width = max(len(display) for _, display, _ in rows)
-    lines = [f"profile {profile['profile_id']}, version {profile['version']}"]
-    lines += [
-        f"  {one['namespace']:<{names}}  {display:<{width}}  {one['first_seen'][:16]} - {one['last_seen'][:16]}"
-        for _, display, one in rows
+    members = [f'"{name}": {orjson.dumps(one).decode()}' for name, one in trimmed(contents).items()]
+    return [
+        f"profile {profile['profile_id']}, version {profile['version']}",
+        *(
+            f"  {one['namespace']:<{names}}  {one['display']:<{width}}"
+            f"  {_day(one['first_seen'])} - {_day(one['last_seen'])}"
+            for one in people
+        ),
+        *(f"  {member}" for member in members),
     ]
-    return "\n".join([*lines, text])
+
+
+def _day(instant: str) -> str:
+    """An instant to the minute, UTC."""
+    return instant[:16].replace("T", " ")
 
 
 def links(component: Component, members: Iterable[str], rules: IdentityRules) -> Iterator[Link]:
@@ -84,4 +92,4 @@ def told(link: Link, displays: Mapping[str, str]) -> str:
     """A link as a sentence; `displays` has what may be shown of each key."""
     ends = [f"{key.partition(':')[0]} {displays[key]}" for key in (link.known, link.joined)]
     times = "" if link.events <= 1 else f", {link.events} events in all"
-    return f"{ends[0]} - {ends[1]}: together in {link.event_id} ({link.source}) at {link.at[:19]}Z{times}"
+    return f"{ends[0]} — {ends[1]}: together in {link.event_id} ({link.source}) at {_day(link.at)}{times}"

@@ -1,4 +1,4 @@
-"""`idweave demo` and `idweave up`: the whole engine on a laptop, on servers that pip installed.
+"""`idweave demo`, `up` and `worker`: the engine with servers that pip installed, or with real ones.
 
 Rules: the embedded servers are used unless real ones are named on the command line; on real ones the demo keeps to a
 prefix of its own and removes it afterwards.
@@ -45,7 +45,7 @@ DEMO_KEYS: Final = {
     "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
 }
 
-commands = typer.Typer()
+commands = typer.Typer(rich_markup_mode=None)
 
 
 @commands.command(epilog="Example:  idweave demo --people 500")
@@ -58,7 +58,10 @@ def demo(
     brokers: Brokers = None,
     redis: Redis = None,
 ) -> None:
-    """Stream a synthetic retail day through the engine and show the people in it. Needs no servers."""
+    """Stream a retail day through the engine: people out.
+
+    A synthetic day, whose truth is known, so that what comes out can be held against it. Needs no servers.
+    """
     started = time.monotonic()
     with stopped_by_signals(), _engine(servers(context, brokers, redis), keep=keep) as settings:
         world = generate(seed, people, yesterday())
@@ -75,7 +78,10 @@ def up(
     broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = 9092,
     store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = 6379,
 ) -> None:
-    """Run embedded servers and a worker until Ctrl-C. The other commands find them where they look anyway."""
+    """Run embedded servers and a worker until Ctrl-C.
+
+    On the ports where the other commands look for Kafka and Redis anyway.
+    """
     from stream.cli_worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
 
     if servers(context, None):
@@ -84,11 +90,25 @@ def up(
         settings = _embedded_settings(there, {})
         _create_topics(settings)
         say(there.banner)
-        say(f"Topics {settings.topic_prefix}.*; keys for a demonstration, to be set where tokens are asked for:")
-        for name in DEMO_KEYS:
-            say(f"  export {name}={DEMO_KEYS[name]}")
-        say("Ctrl-C stops all of it.")
+        say(
+            f"Topics {settings.topic_prefix}.*, HTTP on {settings.http.host}:{settings.http.port}. Ctrl-C ends all of it."
+        )
+        if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
+            say("For `idweave profile` and `token` in another terminal, this engine's keys:")
+            for name, key in DEMO_KEYS.items():
+                say(f"  export {name}={key}")
         run_worker(settings)
+
+
+@commands.command(epilog="Example:  idweave worker --brokers kafka-1:9092,kafka-2:9092 --redis redis://redis:6379/0")
+def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
+    """Run a worker until SIGTERM or Ctrl-C.
+
+    Several share the partitions, and may come and go. Logs are lines of JSON, or readable ones on a terminal.
+    """
+    from stream.cli_worker import run_worker  # noqa: PLC0415 - as above
+
+    run_worker(settings_for(servers(context, brokers, redis)))
 
 
 @contextmanager
