@@ -24,7 +24,18 @@ _edges = msgspec.msgpack.Decoder(Edge)
 class Component:
     """A component as the store had it at `version`; 0: the store has none."""
 
-    __slots__ = ("_neighbours", "_sights", "absorbed", "edges", "facets", "moved_to", "name", "pending", "version")
+    __slots__ = (
+        "_has_hubs",
+        "_neighbours",
+        "_sights",
+        "absorbed",
+        "edges",
+        "facets",
+        "moved_to",
+        "name",
+        "pending",
+        "version",
+    )
 
     def __init__(
         self,
@@ -46,6 +57,7 @@ class Component:
         self.pending = pending
         self._neighbours: dict[str, set[str]] | None = None
         self._sights: dict[str, Sight] | None = None
+        self._has_hubs: bool | None = None
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
@@ -98,6 +110,13 @@ class Component:
                 if facet.strangers:
                     self._neighbours.setdefault(known, set()).update(facet.strangers)
         return self._neighbours.get(key, set())
+
+    @property
+    def has_hubs(self) -> bool:
+        """Whether an identifier here is a hub, or has evidence with one."""
+        if self._has_hubs is None:
+            self._has_hubs = any(facet.hub or facet.strangers for facet in self.facets.values())
+        return self._has_hubs
 
     def is_hub(self, key: str) -> bool:
         """Whether the identifier is marked as a hub."""

@@ -13,7 +13,6 @@ from resolvers.evidence import Edge
 from resolvers.orders import Order
 from resolvers.writes import Write
 
-
 NEVER_US = -1
 """Before every event's time."""
 

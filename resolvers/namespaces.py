@@ -58,6 +58,11 @@ class Caps(msgspec.Struct, frozen=True):
     other: int = 200
     component: int = 1000
 
+    @property
+    def smallest(self) -> int:
+        """Where fewer identifiers than this hang together, no cap matters."""
+        return min(self.weak, self.other, self.component)
+
 
 class Dedupe(msgspec.Struct, frozen=True):
     """How far back the same `id` and `source` are recognised: days between append times, and ids per identifier."""

@@ -8,7 +8,8 @@ idempotent and repeated on every delivery. A hub causes no unions.
 Must not know: Redis, Kafka, what is done with the outcome.
 """
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from resolvers.arrivals import Arrival, apply_facts
@@ -49,12 +50,15 @@ class Resolved(NamedTuple):
 class _Group(NamedTuple):
     """Events, in log order, and the identifiers among theirs that hang together.
 
-    `capped`: evidence that would have made a component too large.
+    `capped`: evidence that would have made a component too large. `root`: the one component that all of the identifiers
+    are in, as far as is known; None if they are in several. `small`: no cap can matter.
     """
 
     keys: dict[str, None]
     arrivals: list[Arrival]
-    capped: frozenset[Pair]
+    capped: frozenset[Pair] = frozenset()
+    root: Component | None = None
+    small: bool = False
 
 
 class _Settled(NamedTuple):
@@ -67,7 +71,7 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
     """Apply a batch: arrivals of any partitions, those of one partition in offset order."""
     keys = list(dict.fromkeys(key for arrival in arrivals for key in arrival.keys))
     roots = yield from find_all(keys, cache)
-    groups = _grouped(arrivals, roots, rules)
+    groups = yield from _housed(_grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in groups])
     return Resolved(
         [one.changed for one in settled],
@@ -76,12 +80,37 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
     )
 
 
+def _housed(groups: Sequence[_Group], roots: Mapping[str, Component | None], cache: Cache) -> Protocol[list[_Group]]:
+    """Put identifiers that are new in a component each group, all of them at once -> the groups with their roots."""
+    claims: list[ClaimHome] = []
+    names: list[str] = []
+    for group in groups:
+        there = sorted({root.name for key in group.keys if (root := roots[key]) is not None})
+        new = [key for key in group.keys if roots[key] is None]
+        names.append("" if len(there) > 1 else there[0] if there else new[0])
+        claims += [ClaimHome(key, there[0] if there else new[0]) for key in new]
+    homes: dict[str, str] = {}
+    if claims:
+        replies = yield Together(claims)
+        homes = {claim.key: home for claim, home in zip(claims, replies, strict=True)}
+        for key, home in homes.items():
+            cache.homes.put(key, home)
+    housed: list[_Group] = []
+    for group, name in zip(groups, names, strict=True):
+        root = None
+        if name and all(homes.get(key, name) == name for key in group.keys):
+            # A component that nobody has heard of is guessed to be empty; the commit finds out if it is not.
+            root = cache.components.get(name) or Component(name)
+        housed.append(group._replace(root=root))
+    return housed
+
+
 def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component | None]]:
     """The component that each identifier is in; None for one that was never seen."""
     homes = {key: cache.homes.get(key) for key in keys}
     unknown = [key for key, home in homes.items() if home is None]
     if unknown:
-        read = yield from together([_read_home(key) for key in unknown])
+        read = yield Together([ReadHome(key) for key in unknown])
         for key, home in zip(unknown, read, strict=True):
             homes[key] = home
             if home is not None:
@@ -105,11 +134,6 @@ def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component 
     return {key: None if home is None else at_rest[home] for key, home in homes.items()}
 
 
-def _read_home(key: str) -> Protocol[str | None]:
-    home: str | None = yield ReadHome(key)
-    return home
-
-
 def _root(name: str, cache: Cache) -> Protocol[Component]:
     """The component that has all that was in the named one, with moves on the way finished."""
     while True:
@@ -127,26 +151,64 @@ def _root(name: str, cache: Cache) -> Protocol[Component]:
             name = component.moved_to
 
 
-def _grouped(arrivals: Sequence[Arrival], roots: dict[str, Component | None], rules: IdentityRules) -> Iterable[_Group]:
-    """Events whose identifiers hang together, by this batch's evidence and what is in the store already."""
+def _grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules) -> list[_Group]:
+    """Events whose identifiers hang together, by this batch's evidence and what is in the store already.
+
+    Grouped without a look at the caps first; only where so many hang together that a cap could matter, once more with.
+    """
+    groups: list[_Group] = []
+    for keys, events in _hanging_together(arrivals, _Places(roots)):
+        if _is_small({root.name: root for key in keys if (root := roots[key]) is not None}, len(keys), rules):
+            groups.append(_Group(keys, events, small=True))
+        else:
+            groups += _grouped_with_care(events, {key: roots[key] for key in keys}, rules)
+    return groups
+
+
+def _grouped_with_care(
+    arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules
+) -> list[_Group]:
+    """The same where hubs, which cause no unions, and the cap of a component may matter."""
     places = _Places(roots, rules.caps.component)
     near = _Neighbours(roots, rules)
-    capped = frozenset(
-        pair
-        for arrival in arrivals
-        for pair, _ in arrival.pairs
-        if not near.add(pair) and not places.join(pair.strong, pair.weak)
-    )
+    capped: set[Pair] = set()
+    linked: set[Pair] = set()
+    for arrival in arrivals:
+        for pair, _ in arrival.pairs:
+            if near.add(pair):
+                continue
+            (linked if places.join(pair.strong, pair.weak) else capped).add(pair)
+    grouped = _hanging_together(arrivals, places, linked)
+    return [_Group(keys, events, frozenset(capped)) for keys, events in grouped]
+
+
+def _is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) -> bool:
+    """Whether no cap can matter: fewer identifiers than any cap, none of them a hub or next to one."""
+    size = keys + sum(len(root.facets) for root in roots.values())
+    return size <= rules.caps.smallest and not any(root.has_hubs for root in roots.values())
+
+
+def _hanging_together(
+    arrivals: Sequence[Arrival], places: "_Places", linked: Container[Pair] | None = None
+) -> Iterable[tuple[dict[str, None], list[Arrival]]]:
+    """Keys and events by place, after the given evidence (None: all) has joined places."""
+    if linked is None:
+        for arrival in arrivals:
+            for pair, _ in arrival.pairs:
+                places.join(pair.strong, pair.weak)
     keys: dict[str, dict[str, None]] = {}
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         for key in arrival.keys:
             at = places.find(key)
-            keys.setdefault(at, {})[key] = None
-            there = events.setdefault(at, [])
+            there = events.get(at)
+            if there is None:
+                there = events[at] = []
+                keys[at] = {}
+            keys[at][key] = None
             if not there or there[-1] is not arrival:
                 there.append(arrival)
-    return [_Group(keys[at], events[at], capped) for at in keys]
+    return zip(keys.values(), events.values(), strict=True)
 
 
 class _Places:
@@ -154,7 +216,7 @@ class _Places:
 
     __slots__ = ("_cap", "_parent", "_place", "_size")
 
-    def __init__(self, roots: dict[str, Component | None], cap: int) -> None:
+    def __init__(self, roots: Mapping[str, Component | None], cap: int = sys.maxsize) -> None:
         self._cap = cap
         self._place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
         self._parent = {at: at for at in self._place.values()}
@@ -184,7 +246,7 @@ class _Neighbours:
 
     __slots__ = ("_roots", "_rules", "_sets")
 
-    def __init__(self, roots: dict[str, Component | None], rules: IdentityRules) -> None:
+    def __init__(self, roots: Mapping[str, Component | None], rules: IdentityRules) -> None:
         self._roots = roots
         self._rules = rules
         self._sets: dict[str, set[str]] = {}
@@ -206,50 +268,45 @@ class _Neighbours:
 def _settle(group: _Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settled]:
     """Bring a group's identifiers into one component and commit its events there."""
     unions = 0
+    root = group.root
     while True:
-        roots = yield from find_all(list(group.keys), cache)
-        new = [key for key, root in roots.items() if root is None]
-        names = sorted({root.name for root in roots.values() if root is not None})
-        if new:
-            yield from _claim(new, names[0] if names else new[0], cache)
-            continue
-        if len(names) > 1:
-            for name in names[1:]:
-                unions += yield from unite(name, names[0])
-                cache.components.forget(name)
-            cache.components.forget(names[0])
-            continue
-        root = next(iter(roots.values()))
-        assert root is not None
+        if root is None:
+            roots = yield from find_all(list(group.keys), cache)
+            new = [key for key, there in roots.items() if there is None]
+            names = sorted({there.name for there in roots.values() if there is not None})
+            if new:
+                yield from _claim(new, names[0] if names else new[0], cache)
+                continue
+            if len(names) > 1:
+                for name in names[1:]:
+                    unions += yield from unite(name, names[0])
+                    cache.components.forget(name)
+                cache.components.forget(names[0])
+                continue
+            root = roots[next(iter(roots))]
+            assert root is not None
         work = _Work(root, group, rules)
         observations = [seen for arrival in group.arrivals for seen in work.apply(arrival)]
         version = yield Commit(root.name, root.version, work.draft.changes())
-        if version is None:
-            cache.components.forget(root.name)
-            continue
-        component = work.draft.taken(version)
-        cache.keep(component)
-        return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
+        if version is not None:
+            component = work.draft.taken(version)
+            cache.keep(component)
+            return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
+        cache.components.forget(root.name)
+        root = None
 
 
 def _claim(keys: Sequence[str], name: str, cache: Cache) -> Protocol[None]:
     """Put identifiers that are in no component into the named one; whoever was faster decides."""
-    homes = yield from together([_claim_home(key, name) for key in keys])
+    homes = yield Together([ClaimHome(key, name) for key in keys])
     for key, home in zip(keys, homes, strict=True):
         cache.homes.put(key, home)
-    if cache.components.get(name) is None and all(home == name for home in homes):
-        cache.components.put(name, Component(name))  # a guess; the commit finds out if it is wrong
-
-
-def _claim_home(key: str, name: str) -> Protocol[str]:
-    home: str = yield ClaimHome(key, name)
-    return home
 
 
 class _Work:
     """A group's events applied to a draft of its component."""
 
-    __slots__ = ("_group", "_near", "_root", "_rules", "draft")
+    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft")
 
     def __init__(self, root: Component, group: _Group, rules: IdentityRules) -> None:
         self.draft = Draft(root)
@@ -257,6 +314,7 @@ class _Work:
         self._group = group
         self._rules = rules
         self._near: dict[str, set[str]] = {}
+        self._small = group.small and _is_small({root.name: root}, len(group.keys), rules)
 
     def apply(self, arrival: Arrival) -> list[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
@@ -269,7 +327,7 @@ class _Work:
         for pair, asserted in arrival.pairs:
             if pair.strong not in facets and pair.weak not in facets:
                 continue
-            rule = self._refused(pair, facets)
+            rule = None if self._small else self._refused(pair, facets)
             if rule is None:
                 self.draft.observe(pair, arrival.mark, counted=said == "new", asserted=asserted)
             elif self._remembered(pair, facets) | (said == "done"):
