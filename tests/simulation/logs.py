@@ -63,8 +63,8 @@ def crowded_log(seed: int, events: int | None = None) -> list[Record]:
     records: list[Record] = []
     append_ms = START_MS
     for n in range(events or rng.randint(6, 26)):
-        chosen = rng.sample(pool, rng.choice([1, 1, 2, 2, 3]))
-        chosen += rng.sample(devices, min(rng.choice([0, 0, 1, 1, 2]), len(devices)))
+        chosen = rng.sample(pool, rng.choice([0, 1, 1, 2, 2, 3]))
+        chosen += rng.sample(devices, min(rng.choice([0, 0, 1, 1, 2]) if chosen else 1, len(devices)))
         body = _crowded_event(rng, n, chosen)
         for _ in range(2 if rng.random() < 0.1 else 1):
             append_ms += rng.choice([0, 1, 5])

@@ -39,12 +39,16 @@ class Outcome:
     zombies: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Faults:
     """How often, per turn."""
 
     crash: float = 0.0
     zombie: float = 0.0
+
+
+WEATHERS = {"calm": Faults(), "rough": Faults(crash=0.01, zombie=0.005), "stormy": Faults(crash=0.08)}
+"""No faults; a crash or zombie in most runs; crashes one upon the other."""
 
 
 @dataclass

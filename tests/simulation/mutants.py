@@ -1,0 +1,139 @@
+"""Committed mutants: the engine with one of its safeguards taken out, to show that the simulation would notice.
+
+A mutant replaces text in the source of one function, so it can't outlive the code that it is about: where the text is
+gone, making the mutant fails.
+"""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from resolvers import difference, partition, projecting, publication, resolving, uniting
+from sinks import memory_store
+
+
+class Mutant(NamedTuple):
+    """`world` begins the names of the worlds, `weather` the names of the weathers, that can show it; "": any.
+
+    `seeds`: in how many of each it must be caught.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    was: str
+    becomes: str
+    world: str = ""
+    weather: str = ""
+    seeds: int = 60
+
+
+_RECORDS: Callable[..., Any] = vars(difference.Difference)["records"].fget
+
+MUTANTS = (
+    Mutant(
+        "no dedupe",
+        resolving._Work._apply_facts,
+        '"new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)',
+        '"new"',
+    ),
+    Mutant(
+        "no fence",
+        resolving._Work._apply_facts,
+        "done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)",
+        "done, said = False, 'new'",
+    ),
+    Mutant("absorbs twice", uniting.finish, "if name not in into.absorbed:", "if True:"),
+    Mutant(
+        "stale cache trusted",
+        memory_store.MemoryStore._commit,
+        'int(record.get("v", b"0")) != step.version or "to" in record',
+        '"to" in record',
+    ),
+    Mutant(
+        "merged_into before the survivor",
+        _RECORDS,
+        "*self.profiles, *ended",
+        "*ended, *self.profiles",
+    ),
+    Mutant(
+        "hub caps by arrival",
+        resolving._Work._remembered,
+        "facet.strangers = tuple(sorted((*facet.strangers, other)))",
+        "pass",
+    ),
+    Mutant("a weak link joins people", partition._Judge._through_weak, "any(", "False and any("),
+    Mutant(
+        "strangers contest nothing",
+        partition._Judge.contested,
+        "if sight.strangers and",
+        "if False and",
+        "tight",
+        "calm",
+    ),
+    Mutant(
+        "drop knows no strangers",
+        partition._Judge._contested_by_unique,
+        "for other in sight.strangers",
+        "for other in ()",
+        world="loose, drop",
+    ),
+    Mutant("a hub's assertion counts", partition._asserted_values, " not in ignored", " is not None", world="loose"),
+    Mutant("intents are not blank", difference.Difference.intent, "digest=BLANK", ""),
+    Mutant("intents carry nothing", difference.Difference.intent, "carry=self.carry", "carry=()"),
+    Mutant("no intent", projecting._project, "encode(intent)", "encode(before)"),
+    Mutant("no hand-over", projecting._project, "if one.intent is not None", "if False"),
+    Mutant(
+        "marks removed before all is settled",
+        projecting._forget_absorbed,
+        "*(Settle(name) for name in names), ",
+        "",
+        weather="stormy",
+    ),
+    Mutant("taken over again", publication.inherited, "if name not in known", "if True"),
+    Mutant("takes nothing over", publication.inherited, "if name not in known", "if False"),
+    Mutant("moved components publish", memory_store.MemoryStore._intend, ' or "to" in self', " or False and self"),
+    Mutant(
+        "intents overwrite each other", memory_store.MemoryStore._intend, "record.revision != step.revision", "False"
+    ),
+    Mutant(
+        "old components publish",
+        projecting._project,
+        "component.version < before.component_version",
+        "False",
+        weather="rough",
+    ),
+    Mutant(
+        "notices are not read afresh", projecting._component, "not 0 < notice.version <= component.version", "False"
+    ),
+    Mutant("frozen ones are left", resolving._root, "if component.pending:", "if False:"),
+    Mutant(
+        "ids are named once",
+        difference._Differ.run,
+        "before.profiles.get(one, _UNKNOWN).digest == BLANK",
+        "one not in before.profiles",
+    ),
+)
+
+
+def put_in(mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
+    """Put the mutated function in the original's place, wherever it was imported to."""
+    function = mutant.function
+    source = textwrap.dedent(inspect.getsource(function))
+    assert mutant.was in source, f"{mutant.name}: {function.__qualname__} does not say {mutant.was!r} any more"
+    source = source.replace(mutant.was, mutant.becomes).removeprefix("@property\n")
+    module = sys.modules[function.__module__]
+    found: dict[str, Any] = {}
+    exec(compile(source, f"<{mutant.name}>", "exec"), module.__dict__, found)  # noqa: S102 - our own source, but for one place
+    mutated = found[function.__name__]
+    owner, _, name = function.__qualname__.rpartition(".")
+    if owner:
+        at: Any = getattr(module, owner)
+        patch.setattr(at, name, property(mutated) if isinstance(vars(at)[name], property) else mutated)
+        return
+    for user in list(sys.modules.values()):
+        if getattr(user, "__name__", "").startswith("resolvers.") and vars(user).get(name) is function:
+            patch.setattr(user, name, mutated)
