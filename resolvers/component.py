@@ -11,6 +11,7 @@ facet · `e:<key>\\x1f<key>` edge · `a:<name>` a component that moved in and wh
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,7 @@ class Component:
         "absorbed",
         "edges",
         "facets",
+        "folds",
         "moved_to",
         "name",
         "pending",
@@ -58,6 +60,7 @@ class Component:
         self._neighbours: dict[str, set[str]] | None = None
         self._sights: dict[str, Sight] | None = None
         self._has_hubs: bool | None = None
+        self.folds: dict[tuple[str, ...], Any] = {}  # what `people` made of it, kept from version to version
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
@@ -162,10 +165,12 @@ class Draft:
     def taken(self, version: int) -> Component:
         """The component that the store has now."""
         base = self._base
-        return Component(
+        component = Component(
             base.name,
             version,
             {**base.facets, **self._facets},
             {**base.edges, **self._edges},
             absorbed=base.absorbed,
         )
+        component.folds = base.folds
+        return component

@@ -8,7 +8,7 @@ Must not know: how records are sent, the store.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -44,8 +44,8 @@ _UNKNOWN = Published("", 0, 0, BLANK, ())
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
-    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, or may never have been
-    published, with their holders.
+    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, or may never have
+    been published, with their holders.
     `merges` and `refused` count, for metrics: the types of merges, and the rules of newly refused evidence.
     """
 
@@ -115,19 +115,19 @@ class _Differ:
         after: dict[str, Published] = {}
         for person, profile_id in zip(now.persons, assigned.ids, strict=True):
             old = before.profiles.get(profile_id)
-            contents = {**person.contents, "merged_from": list(merged.get(profile_id, ()))}
-            digest = hashlib.blake2b(canonical(contents), digest_size=12).digest()
+            body = person.body[:-1] + b',"merged_from":' + encode(merged.get(profile_id, ())) + b"}"
+            digest = hashlib.blake2b(body, digest_size=12).digest()
             if old is not None and old.digest == digest and old.holder == person.holder:
                 after[profile_id] = old
                 continue
             sent.append(profile_id)
-            profiles.append(self._framed("profiles", profile_id, contents))
-            after[profile_id] = self._published(person, old, contents, digest)
+            profiles.append(self._framed("profiles", profile_id, body))
+            after[profile_id] = self._published(person, old, merged.get(profile_id, ()), digest)
             again = old is not None and old.digest == BLANK
             identities += [
                 self._identity(key, profile_id) for key in person.members if again or was_in.get(key) != profile_id
             ]
-            values += self._values(profile_id, old, contents["lifetime_value"])
+            values += self._values(profile_id, old, person.value)
         ended = [self._ended(one, into) for one, into in assigned.ended.items()]
         merges = self._merges(was_in, id_of, assigned.ended, now.persons)
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
@@ -155,15 +155,17 @@ class _Differ:
             tuple(one.rule for one in news),
         )
 
-    def _published(self, person: Person, old: Published | None, contents: dict[str, Any], digest: bytes) -> Published:
+    def _published(
+        self, person: Person, old: Published | None, merged_from: tuple[str, ...], digest: bytes
+    ) -> Published:
         return Published(
             person.holder,
             old.born if old is not None else self._version,
             self._version,
             digest,
             person.members,
-            contents["lifetime_value"],
-            tuple(contents["merged_from"]),
+            person.value,
+            merged_from,
         )
 
     def _ended(self, profile_id: str, into: str) -> Outgoing:
@@ -171,16 +173,16 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
-    def _framed(self, topic: str, profile_id: str, content: dict[str, Any]) -> Outgoing:
-        """A record keyed by profile id."""
-        value = {
-            "id": _record_id(topic, profile_id, self._version, content),
+    def _framed(self, topic: str, profile_id: str, content: bytes) -> Outgoing:
+        """A record keyed by profile id; its content is canonical JSON already."""
+        key = profile_id.encode()
+        frame = {
+            "id": _record_id(topic, key, self._version, content),
             "profile_id": profile_id,
             "version": self._version,
             **self._frame,
-            **content,
         }
-        return Outgoing(topic, profile_id.encode(), encode(value), self._headers)
+        return Outgoing(topic, key, encode(frame)[:-1] + b"," + content[1:], self._headers)
 
     def _identity(self, key: str, profile_id: str) -> Outgoing:
         namespace, _, token = key.partition(":")
@@ -211,7 +213,7 @@ class _Differ:
                 "identifiers": [_moved(key, went[key]) for key in sorted(went)],
                 "evidence": self._evidence(set(went), [set(one.members) for one in persons]),
             }
-            records.append((kind, self._framed("merges", old, content)))
+            records.append((kind, self._framed("merges", old, canonical(content))))
         return records
 
     def _evidence(self, moved: set[str], groups: list[set[str]]) -> list[dict[str, str]]:
@@ -230,7 +232,7 @@ class _Differ:
             self._framed(
                 "values",
                 profile_id,
-                {"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")},
+                canonical({"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")}),
             )
             for one in sorted({*previous, *new})
             if previous.get(one, "0.00") != new.get(one, "0.00")
@@ -246,13 +248,13 @@ def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple
         "reason": REASONS[rule],
         "evidence": [_event(mark) for mark in marks],
     }
-    token = namespaces[0][2]
-    value = {"id": _record_id("conflicts", token, 0, content), "at": to_text(marks[-1].append_ms * 1000), **content}
-    return Outgoing("conflicts", token.encode(), encode(value), headers)
+    key = namespaces[0][2].encode()
+    named = {"id": _record_id("conflicts", key, 0, canonical(content)), "at": to_text(marks[-1].append_ms * 1000)}
+    return Outgoing("conflicts", key, encode({**named, **content}), headers)
 
 
-def _record_id(topic: str, key: str, version: int, content: Mapping[str, Any]) -> str:
-    text = b"\0".join((topic.encode(), key.encode(), str(version).encode(), canonical(content)))
+def _record_id(topic: str, key: bytes, version: int, content: bytes) -> str:
+    text = b"\0".join((topic.encode(), key, b"%d" % version, content))
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 

@@ -6,6 +6,7 @@ the ids in `merged_from`, which belong to publication.
 Must not know: profile ids, versions, what was published.
 """
 
+from operator import is_not
 from typing import Any, NamedTuple
 
 from resolvers.amounts import join, number
@@ -15,6 +16,7 @@ from resolvers.namespaces import IdentityRules
 from resolvers.orders import all_orders, lifetime_value, summary, totals
 from resolvers.partition import Refused, namespace_of, partition
 from resolvers.writes import visible
+from topics.codec import canonical
 from topics.instants import to_text
 
 VALUES_OF = "!"
@@ -22,11 +24,24 @@ VALUES_OF = "!"
 
 
 class Person(NamedTuple):
-    """One person. `holder` is the strongest identifier's key; `members` are all, strongest first."""
+    """One person. `holder` is the strongest identifier's key; `members` are all, strongest first.
+
+    `body` is the contents as canonical JSON; `value` is the lifetime value per currency.
+    """
 
     holder: str
     members: tuple[str, ...]
-    contents: dict[str, Any]
+    body: bytes
+    value: dict[str, str]
+
+
+class Fold(NamedTuple):
+    """A group as it was folded: from which facets, which of them contested, into which person and second profiles."""
+
+    facets: list[Facet]
+    apart: frozenset[str]
+    person: Person
+    aside: list[Person]
 
 
 class People(NamedTuple):
@@ -37,39 +52,60 @@ class People(NamedTuple):
 
 
 def people(component: Component, rules: IdentityRules, blocked: frozenset[str] = frozenset()) -> People:
-    """Divide a component into people and fold each one's facets."""
+    """Divide a component into people and fold each one's facets.
+
+    A group whose facets are those of the component's last division is not folded again.
+    """
     division = partition(component.sights(), component.edges, rules, blocked)
+    folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
     for members in division.groups:
-        facets = [(key, component.facets[key]) for key in members]
-        values = [facet.values for key, facet in facets if key not in division.contested]
-        persons.append(Person(members[0], members, _contents(facets, values, rules)))
-        aside += [
-            Person(f"{VALUES_OF}{key}", (), _contents([], [facet.values], rules))
-            for key, facet in facets
-            if key in division.contested and facet.values.dated
-        ]
+        facets = [component.facets[key] for key in members]
+        apart = division.contested.intersection(members) if division.contested else division.contested
+        fold = component.folds.get(members)
+        if fold is None or fold.apart != apart or any(map(is_not, fold.facets, facets)):
+            fold = Fold(facets, apart, *_fold(members, facets, apart, rules))
+        folds[members] = fold
+        persons.append(fold.person)
+        aside += fold.aside
+    if len(persons) > 1:  # one person is folded whenever it changes; a crowd mostly stays as it is
+        component.folds = folds
     return People(persons + aside, division.refused)
 
 
-def _contents(facets: list[tuple[str, Facet]], values: list[Values], rules: IdentityRules) -> dict[str, Any]:
+def _fold(
+    members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], rules: IdentityRules
+) -> tuple[Person, list[Person]]:
+    """A group's person, and the second profiles of those of its devices that are contested."""
+    pairs = list(zip(members, facets, strict=True))
+    values = [facet.values for key, facet in pairs if key not in apart]
+    aside = [(key, facet) for key, facet in pairs if key in apart and facet.values.dated]
+    return (
+        _person(members[0], pairs, values, rules),
+        [_person(f"{VALUES_OF}{key}", [], [facet.values], rules) for key, facet in aside],
+    )
+
+
+def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], rules: IdentityRules) -> Person:
     """The fold of some facets and some value facts."""
     dated = [(facet.first_us, facet.last_us) for _, facet in facets] or [(v.first_us, v.last_us) for v in values]
     facts = [facet.facts for _, facet in facets]
-    orders = all_orders(value.orders for value in values)
+    orders = all_orders([value.orders for value in values if value.orders])
     paid, refunded = totals(orders)
-    return {
+    value = lifetime_value(paid, refunded)
+    contents: dict[str, Any] = {
         "first_seen": to_text(min(first_us for first_us, _ in dated)),
         "last_seen": to_text(max(last_us for _, last_us in dated)),
         "known": any(namespace_of(key, rules).person for key, _ in facets),
         "identifiers": [_identifier(key, facet) for key, facet in facets],
-        "traits": visible((fact.traits for fact in facts), [fact.once for fact in facts if fact.once]),
+        "traits": visible([fact.traits for fact in facts if fact.traits], [fact.once for fact in facts if fact.once]),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values),
-        "lifetime_value": lifetime_value(paid, refunded),
+        "lifetime_value": value,
         "orders": summary(orders, paid, refunded),
     }
+    return Person(holder, tuple(key for key, _ in facets), canonical(contents), value)
 
 
 def _identifier(key: str, facet: Facet) -> dict[str, str]:
