@@ -82,6 +82,12 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, Trust] = {}
     timezone: str = "Asia/Shanghai"
 
+    @property
+    def weak_is_last(self) -> bool:
+        """Whether every weak namespace ranks below every other, so that devices' evidence is taken last."""
+        weak = [namespace.weak for namespace in self.namespaces.values()]
+        return weak == sorted(weak)
+
 
 def ranked(namespaces: Sequence[Namespace]) -> dict[str, Namespace]:
     """Namespaces by name in the order given, each with its place as its rank."""

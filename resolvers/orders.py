@@ -99,6 +99,8 @@ def lifetime_value(paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> di
 
 def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> dict[str, Any]:
     """The profile's `orders`."""
+    if not orders:
+        return {"count": 0, "paid": {}, "refunded": {}, "first_at": None, "last_at": None, "open": []}
     counted = [order.paid.time_us for order in orders.values() if order.paid is not None and not _cancelled(order)]
     return {
         "count": len(counted),

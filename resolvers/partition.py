@@ -100,6 +100,8 @@ def partition(
     Returns:
         Groups ordered by their strongest identifier; refused evidence in the order it was judged.
     """
+    if _is_one_person(sights, edges, rules, blocked):
+        return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset())
     ignored = hubs(sights, edges, rules)
     judge = _Judge(sights, edges, rules, ignored)
     refused: list[Refused] = []
@@ -115,6 +117,52 @@ def partition(
         key=lambda members: strength(members[0], rules),
     )
     return Partition(tuple(groups), tuple(refused), judge.contested())
+
+
+def _is_one_person(
+    sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules, blocked: frozenset[str]
+) -> bool:
+    """Whether evidence joins all identifiers and nothing could be refused, in whatever order it is taken.
+
+    The way of nearly all components. What counts for it must hold for any part of the component too: so a limit is
+    held against all values, whatever its window, and people must hang together without their devices.
+    """
+    if len(sights) == 1 and not edges:
+        return True
+    if len(sights) > rules.caps.smallest or rules.policy == "drop" or blocked or not rules.weak_is_last:
+        return False
+    counted: dict[tuple[str, str], int] = {}
+    weak: set[str] = set()
+    for key, sight in sights.items():
+        if sight.hub or sight.strangers:
+            return False
+        namespace = namespace_of(key, rules)
+        if namespace.weak:
+            weak.add(key)
+        most = 1 if namespace.unique else namespace.limit.n if namespace.limit is not None else 0
+        if most:
+            scope = _scope_of(key, namespace)
+            counted[scope] = counted.get(scope, 0) + 1
+            if counted[scope] > most:
+                return False
+    strong = [pair for pair in edges if pair.strong not in weak and pair.weak not in weak]
+    return _joined(strong) >= len(sights) - len(weak) and _joined(edges) == len(sights)
+
+
+def _joined(pairs: Iterable[Pair]) -> int:
+    """How many identifiers hang together with the first pair; 1 where there is no pair."""
+    reached: set[str] = set()
+    waiting = list(pairs)
+    if not waiting:
+        return 1
+    reached.update(waiting[0])
+    while True:
+        before = len(reached)
+        for pair in waiting:
+            if pair.strong in reached or pair.weak in reached:
+                reached.update(pair)
+        if len(reached) == before:
+            return before
 
 
 def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
