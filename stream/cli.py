@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import typer.exceptions
@@ -28,6 +28,9 @@ from stream.cli_console import (
     settings_for,
 )
 from stream.mistakes import ConfigError
+
+INTERRUPTED: Final = 130
+"""What Typer makes of Ctrl-C."""
 
 app = typer.Typer(
     name="idweave",
@@ -82,8 +85,8 @@ def run(arguments: list[str]) -> int:
         return ending.code if isinstance(ending.code, int) else FAILED
     except Exception as error:  # noqa: BLE001 - the last resort of the process: nobody gets a traceback
         return _said(error)
-    except KeyboardInterrupt:
-        complain("\nStopped.", "yellow")
+    if code == INTERRUPTED:
+        complain("Stopped.", "yellow")
         return FAILED
     return code if isinstance(code, int) else 0
 

@@ -38,7 +38,7 @@ from stream.retail_world import PEOPLE_DEFAULT, generate
 from stream.settings import Settings
 from topics.catalogue import ALL
 
-BROKER_SECONDS: Final = 10.0
+BROKER_SECONDS: Final = 5.0
 # Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
 DEMO_KEYS: Final = {
     "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
@@ -66,7 +66,7 @@ def demo(
     with stopped_by_signals(), _engine(servers(context, brokers, redis), keep=keep) as settings:
         world = generate(seed, people, yesterday())
         say(f"A retail day of {people:,} people: {plural(len(world.records), 'record')} to publish.")
-        Demo(settings, OUT, world, people).run()
+        Demo(settings, OUT, world).run()
     say()
     say(f"Done in {time.monotonic() - started:.0f} s. The same with servers of your own: --brokers and --redis.")
 
@@ -90,9 +90,8 @@ def up(
         settings = _embedded_settings(there, {})
         _create_topics(settings)
         say(there.banner)
-        say(
-            f"Topics {settings.topic_prefix}.*, HTTP on {settings.http.host}:{settings.http.port}. Ctrl-C ends all of it."
-        )
+        address = f"{settings.http.host}:{settings.http.port}"
+        say(f"Topics {settings.topic_prefix}.*. HTTP: http://{address}/. Ctrl-C ends all of it.")
         if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
             say("For `idweave profile` and `token` in another terminal, this engine's keys:")
             for name, key in DEMO_KEYS.items():

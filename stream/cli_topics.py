@@ -23,7 +23,7 @@ from stream.cli_console import (
 )
 from topics.catalogue import ALL
 
-BROKER_SECONDS: Final = 10.0
+BROKER_SECONDS: Final = 5.0
 DAY_MS: Final = 86_400_000
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create the topics, or list them.")

@@ -21,9 +21,10 @@ from stream.app import Worker
 from stream.cli_console import CommandFailedError, broker_list, no_broker, no_store
 from stream.logging_setup import set_up_logging
 from stream.settings import Settings
+from stream.web_server import AddressError
 from topics.catalogue import ALL
 
-BROKER_SECONDS = 10.0
+BROKER_SECONDS = 5.0
 
 log = structlog.get_logger("idweave.worker")
 
@@ -53,6 +54,10 @@ def run_worker(settings: Settings) -> None:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(settings)
+    try:
+        worker.web.bind()
+    except AddressError as error:
+        raise CommandFailedError(str(error)) from error
     log.info(
         "starting",
         brokers=broker_list(settings),

@@ -34,8 +34,8 @@ from stream.retail_world import World
 from stream.settings import Settings
 from stream.summary import Pace, best_person, sections
 
-LIVE_EVENTS_MAX: Final = 1_500
-LIVE_PER_SECOND: Final = 300.0
+LIVE_EVENTS_MAX: Final = 1_000
+LIVE_PER_SECOND: Final = 250.0
 LOOK_SECONDS: Final = 0.1
 LIVE_LOOK_SECONDS: Final = 0.5
 STUCK_SECONDS: Final = 60.0
@@ -44,11 +44,10 @@ STUCK_SECONDS: Final = 60.0
 class Demo:
     """One run, against servers whose topics are there and empty."""
 
-    def __init__(self, settings: Settings, console: Console, world: World, people: int) -> None:
+    def __init__(self, settings: Settings, console: Console, world: World) -> None:
         self._settings = settings
         self._console = console
         self._world = world
-        self._people = people
         self._lines: list[Line] = [(one.key, one.value) for one in world.records]
         self._live = min(LIVE_EVENTS_MAX, len(self._lines) // 4)
         self._started_at = 0.0  # when the worker had resolved nothing yet, last looked at
@@ -135,7 +134,7 @@ class Demo:
         rules = settings.configuration.rules
         admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
         outputs = read_outputs(settings)
-        for title, lines in sections(self._world, self._people, outputs, admission, pace):
+        for title, lines in sections(self._world, outputs, admission, pace):
             self._section(title, lines)
         person = best_person(outputs.profiles.values())
         if person is not None:

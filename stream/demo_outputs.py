@@ -4,6 +4,7 @@ Rules: the last record of a key is the truth; a tombstone is a record.
 Must not know: the store, the engine's types.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from sinks.kafka_settings import client_settings
 from stream.settings import Settings
 from topics.catalogue import CONFLICTS, DEAD_LETTERS, MERGES, PROFILES, Topic
 
-BATCH: Final = 100
+BATCH: Final = 500
+BATCH_SECONDS: Final = 0.1  # a client waits this long for a batch to be full
 SECONDS: Final = 20.0
 OURS: Final = {
     "group.id": "idweave-demo-reader",  # the client demands one; it is never joined
@@ -103,9 +105,12 @@ def read_all(settings: Settings, topics: Sequence[str]) -> Iterator[Message]:
     try:
         left = {(name, at) for name in topics for at in consumer.list_topics(name, SECONDS).topics[name].partitions}
         consumer.assign([TopicPartition(*tp, OFFSET_BEGINNING) for tp in left])
+        heard_at = time.monotonic()
         while left:
-            messages = consumer.consume(BATCH, SECONDS)
-            if not messages:
+            messages = consumer.consume(BATCH, BATCH_SECONDS)
+            now = time.monotonic()
+            heard_at = now if messages else heard_at
+            if now - heard_at > SECONDS:
                 raise ReadingError("Kafka does not hand out the output topics any more")
             for message in messages:
                 error = message.error()

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sinks.kafka_settings import client_settings
 from topics.catalogue import TOUCHPOINTS
 
-METADATA_SECONDS: Final = 10.0
+METADATA_SECONDS: Final = 5.0
 DELIVERY_SECONDS: Final = 30.0
 OURS: Final = {
     "enable.idempotence": True,

@@ -41,10 +41,10 @@ class Section(NamedTuple):
     lines: list[str]
 
 
-def sections(world: World, people: int, outputs: Outputs, admission: Admission, pace: Pace) -> Iterator[Section]:
+def sections(world: World, outputs: Outputs, admission: Admission, pace: Pace) -> Iterator[Section]:
     """The summary, section by section."""
     yield _events(world)
-    yield _people(world, people, outputs, admission)
+    yield _people(world, outputs, admission)
     yield Section("How they came together", _merges(outputs))
     reports = outputs.refused.most_common()
     yield Section("Links refused, by rule", _table((rule, n, why) for (rule, why), n in reports if rule not in DROPS))
@@ -79,15 +79,16 @@ def found_quality(world: World, outputs: Outputs, admission: Admission) -> Quali
 
 
 def best_person(profiles: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The person worth showing: of many kinds of identifiers, merged from several profiles, with orders.
+    """The person worth showing: merged from several profiles, of many kinds of identifiers, with orders.
 
     None if nobody has more than one identifier.
     """
 
-    def worth(profile: Mapping[str, Any]) -> tuple[int, int, int, str]:
-        kinds = len({one["namespace"] for one in profile["identifiers"]})
-        merged = min(len(profile["merged_from"]), 3)
-        return (kinds + merged, merged, min(profile["orders"]["count"], 3), profile["profile_id"])
+    def worth(profile: Mapping[str, Any]) -> tuple[bool, int, int, int, str]:
+        identifiers = profile["identifiers"]
+        kinds = len({one["namespace"] for one in identifiers})
+        orders = min(profile["orders"]["count"], 3)
+        return (bool(profile["merged_from"]), kinds, orders, len(identifiers), identifiers[0]["token"])
 
     several = (one for one in profiles if 1 < len(one["identifiers"]) <= MANY_IDENTIFIERS and one["known"])
     return max(several, key=worth, default=None)
@@ -105,15 +106,15 @@ def _events(world: World) -> Section:
     return Section(title, ["    ".join(cells[row::rows]) for row in range(rows)])
 
 
-def _people(world: World, people: int, outputs: Outputs, admission: Admission) -> Section:
+def _people(world: World, outputs: Outputs, admission: Admission) -> Section:
     known = sum(profile["known"] for profile in outputs.profiles.values())
     found = found_quality(world, outputs, admission)
-    persons = len(set(world.truth.values()))
+    owners = len(set(world.truth.values()))
     title = f"{len(outputs.profiles):,} profiles out: {known:,} known, {len(outputs.profiles) - known:,} anonymous"
     return Section(
         title,
         [
-            f"the truth: {persons:,} of {people:,} people left {len(world.truth):,} identifiers",
+            f"the truth: {len(world.truth):,} identifiers of {owners:,} owners (people, store tablets, staff devices)",
             "                precision   recall   (recall: of what some chain of evidence joins)",
             f"pairs              {found.pairwise_precision:.4f}   {found.pairwise_recall:.4f}",
             f"B-cubed            {found.b_cubed_precision:.4f}   {found.b_cubed_recall:.4f}",

@@ -1,0 +1,176 @@
+"""The command line: every wrong use is a sentence and an exit code, and no value of an event is repeated."""
+
+import json
+import logging
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+
+from stream.cli import run
+from stream.logging_setup import set_up_logging
+
+KEYS = {
+    "IDWEAVE_HASH_KEY": "hash-key-for-tests-that-is-long-enough",
+    "IDWEAVE_ID_KEY": "id-key-for-tests-that-is-long-enough-too",
+}
+NOBODY = "127.0.0.1:1"  # a port that no server listens on
+GOOD = {
+    "id": "wifi-1",
+    "source": "/wifi",
+    "type": "wifi.login",
+    "time": "2026-11-20T10:00:00+08:00",
+    "data": {"identifiers": {"phone": "138 0013 8001"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder and an environment without settings, but for the two keys."""
+    monkeypatch.chdir(tmp_path)
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    for name in ("IDWEAVE_BROKERS", "IDWEAVE_REDIS_URL", "IDWEAVE_CONFIG", "IDWEAVE_HTTP"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command."""
+    code = run(list(arguments))
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.out + captured.err
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["nope"], "No such command 'nope'. See `idweave --help`."),
+        (["demo", "--people", "three"], "--people"),
+        (["demo", "--brokers", NOBODY], "Name both --brokers and --redis"),
+        (["up", "--brokers", NOBODY], "No such option: --brokers"),
+        (["--brokers", NOBODY, "up"], "run `idweave worker`"),
+        (["generate", "--day", "yesterday"], "--day is a calendar day, written YYYY-MM-DD."),
+        (["publish", "nothing.jsonl"], "nothing.jsonl cannot be opened: no such file or directory."),
+        (["token", "phone"], "An identifier is written namespace:value"),
+        (["token", "fax:123"], "The namespace is not declared"),
+        (["--brokers", "kafka", "topics", "list"], "command line: IDWEAVE_BROKERS: each broker must be host:port"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
+    """What cannot be understood ends with exit code 2 and says what would be."""
+    code, _, err = said(capsys, *arguments)
+    assert code == 2
+    assert word in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["worker"], "No Kafka broker answers at 127.0.0.1:1"),
+        (["profile", "abc", "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
+    ],
+)
+def test_a_missing_server_is_a_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:
+    """Who has no servers learns which one is missing, where it was looked for, and what to do."""
+    code, _, err = said(capsys, "--brokers", NOBODY, *arguments)
+    assert code == 1
+    assert word in err
+    assert "or name yours with --" in err
+
+
+def test_every_configuration_mistake_is_named_with_its_place(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`config check` goes on after the first mistake; file, line and column lead to each."""
+    (folder / "idweave.yaml").write_text("namespaces:\n  phone: {person: yes, limitt: 3}\npolicy: newest\n")
+    monkeypatch.delenv("IDWEAVE_ID_KEY")
+    code, _, err = said(capsys, "config", "check")
+    assert code == 2
+    lines = err.replace(f"{folder}/", "").splitlines()
+    assert any(line.startswith("environment: IDWEAVE_ID_KEY: is not set; make one with") for line in lines)
+    assert "idweave.yaml:2:24: namespaces.phone.limitt: unknown setting; did you mean 'limit'?" in lines
+    assert any(line.startswith("idweave.yaml:3:9: policy: unknown value") for line in lines)
+    code, _, _ = said(capsys, "worker")
+    assert code == 2, "the worker refuses what the check refuses"
+
+
+def test_a_good_configuration_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """`config check` says which file counts and shows no secret."""
+    code, out, err = said(capsys, "--redis", "redis://:geheim@127.0.0.1:6379/0", "config", "check")
+    assert (code, err) == (0, "")
+    assert "idweave.yaml: good. Policy latest; strongest first: card, unionid, phone" in out
+    assert "geheim" not in out
+    assert all(key not in out for key in KEYS.values())
+
+
+def test_the_same_value_in_any_writing_has_one_token(capsys: pytest.CaptureFixture[str]) -> None:
+    """`token` goes through the normaliser of events, prints the token alone, and never the value."""
+    tokens = {said(capsys, "token", text) for text in ("phone:13800138001", "phone:+86 138-0013-8001")}
+    assert len(tokens) == 1
+    code, out, err = tokens.pop()
+    assert (code, err) == (0, "")
+    assert len(out.strip()) == 30
+    assert said(capsys, "token", "openid:o12")[1] == "main:o12\n"
+
+
+def test_check_names_line_code_and_reason_and_no_value(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """What the worker would refuse is listed with its line in the file, blank ones counted; good ones are summed up."""
+    bad = GOOD | {"data": {"identifiers": {"phone": ["138 0013 8001"], "fax": "020 1234"}}}
+    nobody = GOOD | {"data": {"identifiers": {"phone": "not a number"}}}
+    lines = [json.dumps(GOOD), "", json.dumps(bad), '{"id": "13800138001"', json.dumps(nobody), json.dumps([])]
+    (folder / "events.jsonl").write_text("\n".join(lines))
+    code, out, err = said(capsys, "publish", "events.jsonl", "--check")
+    assert code == 1
+    assert [line.partition(": ")[0] for line in out.splitlines()[:-1]] == [f"events.jsonl:{n}" for n in (3, 4, 5, 6)]
+    codes = [line.split(": ")[1] for line in out.splitlines()[:-1]]
+    assert codes == ["unknown_namespace", "invalid_json", "no_identifier", "invalid_event"]
+    assert out.splitlines()[-1] == "1 event would be accepted, 4 refused."
+    assert "Correct these lines" in err
+    assert "8001" not in out + err
+    assert "1234" not in out + err
+
+
+def test_check_of_a_good_file_needs_no_server_and_no_key(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher can check a file anywhere."""
+    monkeypatch.delenv("IDWEAVE_HASH_KEY")
+    monkeypatch.delenv("IDWEAVE_ID_KEY")
+    (folder / "events.jsonl").write_text(json.dumps(GOOD) + "\n")
+    assert said(capsys, "publish", "events.jsonl", "--check")[:2] == (0, "1 event would be accepted, 0 refused.\n")
+
+
+def test_a_generated_day_is_what_it_says(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """The same seed writes the same files, and `--check` refuses exactly what the truth file says has to be."""
+    for name in ("one", "two"):
+        where = ["--out", name, "--truth", f"{name}.json"]
+        assert said(capsys, "generate", "--people", "20", "--day", "2026-11-20", *where)[0] == 0
+    assert (folder / "one").read_bytes() == (folder / "two").read_bytes()
+    truth = json.loads((folder / "one.json").read_bytes())
+    refused = sum(truth["dead_letters"].values())
+    out = said(capsys, "publish", "one", "--check")[1]
+    assert out.splitlines()[-1].endswith(f"accepted, {refused} refused.")
+    assert len([line for line in out.splitlines() if line.startswith("one:")]) == refused
+
+
+def test_logs_are_json_and_quote_no_exception() -> None:
+    """An exception of ours is logged as its type and its lines of code; a socket's keeps what it says."""
+    stream = StringIO()
+    set_up_logging(stream)
+    error = ValueError("13800138001")
+    try:
+        structlog.get_logger("idweave.test").warning("failed", reason=error, exc_info=error)
+        logging.getLogger("faust.agents").error("crashed: %r", error, exc_info=error)
+        logging.getLogger("aiokafka").error("lost: %s", ConnectionError("no route to broker"))
+        logging.getLogger("faust").info("not for an operator")
+    finally:
+        structlog.reset_defaults()
+        logging.basicConfig(force=True)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    messages = ["failed", "crashed: 'ValueError'", "lost: ConnectionError: no route to broker"]
+    assert [line["message"] for line in lines] == messages
+    assert lines[0]["reason"] == lines[0]["error"] == lines[1]["error"] == "ValueError"
+    assert "13800138001" not in stream.getvalue()

@@ -1,0 +1,64 @@
+"""The README: what it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from stream.cli import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+LINES_MAX = 100
+
+
+def commands() -> set[str]:
+    """Every command of the command line, as it is typed."""
+    found: set[str] = set()
+    waiting = [("", typer.main.get_command(app))]
+    while waiting:
+        path, command = waiting.pop()
+        below = getattr(command, "commands", {})
+        waiting += [(f"{path} {name}".strip(), one) for name, one in below.items()]
+        found.update({path} if path else ())
+    return found
+
+
+def test_it_is_short() -> None:
+    """Whoever opens it reads it to the end."""
+    assert len(README.splitlines()) <= LINES_MAX
+
+
+@pytest.mark.parametrize("place", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
+def test_links_lead_somewhere(place: str) -> None:
+    """Every link is a file or a folder of this repository."""
+    assert (ROOT / place).exists()
+
+
+def test_commands_exist() -> None:
+    """Every `idweave ...` in it is a command, with options that the command has."""
+    known = commands()
+    named = re.findall(r"idweave ((?:[a-z]+ ?)+)", re.sub(r"```text.*?```", "", README, flags=re.DOTALL))
+    assert named
+    for text in named:
+        words = text.split()
+        assert words[0] in known or not words, f"idweave {text}"
+    for text in re.findall(r"idweave [^\n`#]*?(--[a-z-]+)", README):
+        assert text in {"--check", "--help"}
+
+
+def test_make_targets_exist() -> None:
+    """Every `make ...` in it is a target."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    assert {"run", "test"} <= named <= targets
+
+
+def test_the_picture_can_be_read_in_the_dark() -> None:
+    """The picture brings its own colours for a dark page, says in words what it shows, and loads nothing."""
+    picture = (ROOT / "docs" / "overview.svg").read_text()
+    assert "prefers-color-scheme: dark" in picture
+    assert "<title" in picture
+    assert "href" not in picture
+    assert re.findall(r"https?://[^\"']+", picture) == ["http://www.w3.org/2000/svg"]
