@@ -25,6 +25,9 @@ log = structlog.get_logger("idweave.batches")
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
 
+Begin = Callable[[list[Chunk], Parts], Awaitable[Finish]]
+"""Works on a batch, and returns what is left to do before its positions may move on."""
+
 
 class Batches:
     """A queue of chunks, and the task that works on them, batch by batch."""
@@ -35,9 +38,8 @@ class Batches:
         progress: Progress,
         *,
         records_max: int,
-        begin: Callable[[list[Chunk], Parts], Awaitable[Finish]],
+        begin: Begin,
     ) -> None:
-        """`begin` works on a batch and returns what is left to do before its positions may move on."""
         self.waiting_records = 0
         self._session = session
         self._progress = progress
