@@ -193,7 +193,8 @@ class Check:
             assert (output.key, output.value, received) == (record.key, record.value, record.headers)
             found[record.position, said["code"]] += 1
             assert said["message"]
-        assert set(found) == set(self.model.dead_letters.items())
+        wrong = set(found) ^ set(self.model.dead_letters.items())
+        assert not wrong, f"told or expected, but not both: {sorted(wrong)[:5]}"
         assert not once or set(found.values()) == {1}
 
     def conflicts(self) -> None:
@@ -221,7 +222,8 @@ class Check:
         events = {
             record.position: _event(record) for record in self.log if record.position not in self.model.dead_letters
         }
-        assert dropped == {(*events[position], namespace, rule) for position, namespace, rule in self.model.dropped}
+        wrong = dropped ^ {(*events[position], namespace, rule) for position, namespace, rule in self.model.dropped}
+        assert not wrong, f"told or expected, but not both: {sorted(wrong)[:5]}"
         assert reused == {events[position] for position in self.model.reused}
 
     def traces(self) -> None:

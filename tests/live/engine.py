@@ -41,6 +41,7 @@ ID_KEY = "an-id-key-for-tests-that-is-long-enough"
 PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.01
 BROKER_SECONDS = 20.0
+READ_SECONDS = 0.05
 OUTPUTS = tuple(topic.name for topic in ALL if topic.role == "output")
 # What no worker may say, whatever is done to it.
 BAD_NEWS = re.compile(r"\ba bug\b|Traceback|\bBUG\b|never retrieved|was never awaited|Exception ignored|\"critical\"")
@@ -292,10 +293,10 @@ class Engine:
         consumer = self._reader()
         left = {(name, one) for name in names for one in self._partitions(name)}
         consumer.assign([TopicPartition(f"{self.prefix}.{name}", one, OFFSET_BEGINNING) for name, one in left])
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while left:
-            messages = consumer.consume(500, BROKER_SECONDS)
-            assert messages, "the broker does not hand out its topics any more"
-            for message in messages:
+            assert time.monotonic() < deadline, "the broker does not hand out its topics any more"
+            for message in consumer.consume(500, READ_SECONDS):  # it waits for so many, or for so long
                 name = (message.topic() or "").removeprefix(f"{self.prefix}.")
                 error = message.error()
                 if error is None:
