@@ -1,8 +1,9 @@
 """How many events a second one worker takes, end to end, on real Kafka and Redis on this machine.
 
-`python -m benchmarks.end_to_end [--events N] [--people N]`. The generator publishes from a process of its own while the worker
-works; the clock runs from the first event resolved to the last profile acknowledged. Afterwards the published totals are held
-against the generator's. Results go to benchmarks/results/latest.json with a description of the machine.
+`python -m benchmarks.end_to_end [--events N] [--people N]`. The generator publishes from a process of its own while
+the worker works; the clock runs from the first event resolved to the last profile acknowledged. Afterwards the
+published totals are held against the generator's. Results go to benchmarks/results/latest.json with a description of
+the machine.
 """
 
 import argparse
@@ -53,7 +54,7 @@ class Run:
 
     def throughput(self, events: int, people: int, draw: str) -> dict[str, float]:
         """Events a second, and the worker's CPU seconds."""
-        worker = subprocess.Popen(  # noqa: S603 - our own program
+        worker = subprocess.Popen(
             [sys.executable, "-m", "stream.cli", "worker"], env=self._environment, stdout=subprocess.DEVNULL
         )
         try:

@@ -18,8 +18,8 @@ from topics.instants import to_text
 
 ZIPF = 1.1
 CONTESTED = 0.05
-TYPES = ("wifi.login", "page.viewed", "store.visited", "message.opened") * 2 + ("openid.follow", "content.shared")
-TYPES += ("order.paid", "points.earned")
+OFTEN = ("wifi.login", "page.viewed", "store.visited", "message.opened")
+TYPES = (*OFTEN, *OFTEN, "openid.follow", "content.shared", "order.paid", "points.earned")
 
 
 def events(count: int, people: int, *, skewed: bool, seed: int) -> Iterator[bytes]:
