@@ -75,7 +75,7 @@ def test_d_the_id_stays_with_its_holder() -> None:
 
 
 def test_d_a_holder_that_moves_takes_the_id_along() -> None:
-    """(d) A holder that goes over to another person brings the id into that merge; who is left behind gets a new one."""
+    """(d) A holder that goes over to another person brings its id into that merge; who is left gets a new one."""
     history = History()
     (elder,) = history.publish(person("card:A"))
     _, younger = history.publish(person("card:A"), person("openid:o", "phone:p"))
@@ -97,6 +97,7 @@ def test_e_an_ended_id_never_comes_back() -> None:
 def test_a_second_profile_has_an_id_of_its_own() -> None:
     """A contested device's second profile is held by the device's mark; uncontested again, it ends in its person."""
     history = History()
+    history.publish(person("card:A", "mac:M"), person("card:B"))
     _, _, aside = history.publish(person("card:A", "mac:M"), person("card:B"), person("!mac:M"))
     assert aside == mint("!mac:M", 0)
     ids = history.publish(person("card:B", "mac:M"), person("card:A"))

@@ -67,7 +67,7 @@ def test_each_is_taken_over_once() -> None:
 
 
 def test_what_was_taken_over_by_one_that_moved_in() -> None:
-    """u moved into v and was taken over there, then v moved into ours: u is in v's state already."""
+    """U moved into v and was taken over there, then v moved into ours: it is in v's state already."""
     v = state(6, ("u",), p2=published("b", 6))
     before = inherited(state(5), {"u": state(9, p9=published("gone", 9)), "v": v})
     assert set(before.profiles) == {"p2"}
