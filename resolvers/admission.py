@@ -33,10 +33,14 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - the sign in front of a token, no secret
 
 
 class Seen(NamedTuple):
-    """An identifier as an event named it. `display` is masked for hashed namespaces, the token itself otherwise."""
+    """An identifier as an event named it.
+
+    `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's, made once.
+    """
 
     identifier: Identifier
     display: str
+    key: str
 
 
 class Dropped(NamedTuple):
@@ -136,7 +140,8 @@ class _Values:
     def _seen(self, scope: str | None, normalised: str) -> Seen:
         token = self._pseudonyms.token(self._namespace, scope, normalised)
         shown = token if self._namespace.pii is None else display(self._namespace, scope, normalised)
-        return Seen(Identifier(self._namespace.name, token), shown)
+        identifier = Identifier(self._namespace.name, token)
+        return Seen(identifier, shown, identifier.key)
 
     def _dropped(self, raw: str, scope: str | None, normalised: str | None, rule: DropRule) -> Dropped:
         """A value without a normal form may be anybody's anything in the wrong field, so its digest stands for it."""
@@ -241,7 +246,11 @@ def _read_all(
                 readings.append(reading)
             else:
                 dropped.append(reading)
-    return sorted(set(readings)) if len(readings) > 1 else readings
+    if len(readings) > 1:
+        readings.sort()
+        if any(one == other for one, other in pairwise(readings)):
+            return list(dict.fromkeys(readings))
+    return readings
 
 
 def _read_beside(data: Data, dropped: list[Dropped], admission: Admission) -> list[_Reading] | Refusal:

@@ -49,12 +49,12 @@ def arrival(
     touchpoint: Touchpoint, admitted: Admitted, mark: Mark, signature: Signature, traceparent: str | None
 ) -> Arrival:
     """The arrival of an admitted touchpoint."""
-    displays = {seen.identifier.key: seen.display for seen in admitted.identifiers}
+    displays = {seen.key: seen.display for seen in admitted.identifiers}
     keys = tuple(displays)
     pairs: tuple[tuple[Pair, bool], ...] = ()
     if touchpoint.type not in NO_EVIDENCE:
         pairs = tuple((Pair(keys[0], key), False) for key in keys[1:])
-    if admitted.replaces is not None and (old := admitted.replaces.identifier.key) not in displays:
+    if admitted.replaces is not None and (old := admitted.replaces.key) not in displays:
         displays[old] = admitted.replaces.display
         keys += (old,)
         new = _replaced_by(old, keys[:-1])

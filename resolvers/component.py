@@ -87,9 +87,23 @@ class Component:
             pending="p" in fields,
         )
 
+    def with_absorbed(self, moved: "Component", version: int) -> "Component":
+        """The component at a later version, with what was in another, whose publications are to be taken over."""
+        component = Component(
+            self.name,
+            version,
+            {**self.facets, **moved.facets},
+            {**self.edges, **moved.edges},
+            absorbed=self.absorbed | moved.absorbed | {moved.name},
+        )
+        component.folds = self.folds
+        return component
+
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
-        return Component(self.name, version, self.facets, self.edges)
+        component = Component(self.name, version, self.facets, self.edges)
+        component.folds = self.folds
+        return component
 
     def fields(self) -> dict[str, bytes]:
         """Facets, edges and absorbed names as fields, for the component that this one moves into."""

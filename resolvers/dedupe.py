@@ -8,6 +8,7 @@ Must not know: facts, identifiers.
 
 import hashlib
 import struct
+import zlib
 from typing import Literal, NamedTuple
 
 from resolvers.namespaces import Dedupe
@@ -30,8 +31,7 @@ class Signature(NamedTuple):
 def signature(source: str, id_: str, append_ms: int, body: bytes) -> Signature:
     """The signature of an event whose canonical content is `body`."""
     name = hashlib.blake2b(f"{source}\0{id_}".encode(), digest_size=8).digest()
-    digest = hashlib.blake2b(body, digest_size=4).digest()
-    return Signature(int.from_bytes(name), append_ms // 1000, int.from_bytes(digest))
+    return Signature(int.from_bytes(name), append_ms // 1000, zlib.crc32(body))
 
 
 def verdict(recent: bytes, event: Signature, dedupe: Dedupe) -> Verdict:

@@ -105,7 +105,7 @@ class _Differ:
     def run(self, now: People, mint: Mint) -> Difference | None:
         before = self._before
         assigned = assign(now.persons, before, mint)
-        merged = _merged_from(before, assigned.ended)
+        merged = _merged_from(before, assigned.ended) if assigned.ended else None
         was_in = {key: one for one, published in before.profiles.items() for key in published.members}
         id_of = {key: one for person, one in zip(now.persons, assigned.ids, strict=True) for key in person.members}
         profiles: list[Outgoing] = []
@@ -115,14 +115,17 @@ class _Differ:
         after: dict[str, Published] = {}
         for person, profile_id in zip(now.persons, assigned.ids, strict=True):
             old = before.profiles.get(profile_id)
-            body = person.body[:-1] + b',"merged_from":' + encode(merged.get(profile_id, ())) + b"}"
+            merged_from = (
+                merged.get(profile_id, ()) if merged is not None else old.merged_from if old is not None else ()
+            )
+            body = person.body[:-1] + b',"merged_from":' + encode(merged_from) + b"}"
             digest = hashlib.blake2b(body, digest_size=12).digest()
             if old is not None and old.digest == digest and old.holder == person.holder:
                 after[profile_id] = old
                 continue
             sent.append(profile_id)
             profiles.append(self._framed("profiles", profile_id, body))
-            after[profile_id] = self._published(person, old, merged.get(profile_id, ()), digest)
+            after[profile_id] = self._published(person, old, merged_from, digest)
             again = old is not None and old.digest == BLANK
             identities += [
                 self._identity(key, profile_id) for key in person.members if again or was_in.get(key) != profile_id

@@ -143,7 +143,7 @@ def _publications(names: list[str]) -> Protocol[list[tuple[str, Publication]]]:
 def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
     """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on."""
     if component.pending:
-        yield from finish(component.name)
+        yield from finish(component.name, cache)
     publication: Publication = yield ReadPublication(component.name)
     if publication.intent is not None:
         yield Complete(component.name, publication.revision, encode(publication.intent))

@@ -145,8 +145,7 @@ def _root(name: str, cache: Cache) -> Protocol[Component]:
         if component.moved_to is None:
             return component
         if component.pending:
-            yield from finish(name)
-            cache.components.forget(name)
+            yield from finish(name, cache)
         else:
             name = component.moved_to
 
@@ -279,9 +278,7 @@ def _settle(group: _Group, cache: Cache, rules: IdentityRules) -> Protocol[_Sett
                 continue
             if len(names) > 1:
                 for name in names[1:]:
-                    unions += yield from unite(name, names[0])
-                    cache.components.forget(name)
-                cache.components.forget(names[0])
+                    unions += yield from unite(name, names[0], cache)
                 continue
             root = roots[next(iter(roots))]
             assert root is not None
@@ -318,11 +315,12 @@ class _Work:
 
     def apply(self, arrival: Arrival) -> list[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
-        here = [key for key in arrival.keys if key in self._group.keys]
+        here = arrival.keys if self._small else [key for key in arrival.keys if key in self._group.keys]
         said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
-        facets = {key: self.draft.facet(key, arrival.displays[key], arrival.mark.time_us) for key in here}
+        facet, displays, time_us = self.draft.facet, arrival.displays, arrival.mark.time_us
+        facets = {key: facet(key, displays[key], time_us) for key in here}
         observations: list[Observation] = []
         for pair, asserted in arrival.pairs:
             if pair.strong not in facets and pair.weak not in facets:

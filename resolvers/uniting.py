@@ -3,48 +3,63 @@
 The protocol (design, section 3): u moves into v, v's name being the smaller, so that no interleaving can make a circle.
 Freeze u (`to` = v, pending) -> read v, then u, then write u's fields into v with the mark `absorbed: u` -> settle u
 (moved, emptied). A crash leaves u pending, and whoever meets it finishes the job.
-Why v is read before u: if v does not show the mark and u, read later, is still pending, then nobody has absorbed u
-when v was read; and the write is refused if v has changed since. So nothing is absorbed twice.
+Why v is read, or remembered, before u is read: if v does not show the mark and u, read later, is still pending, then
+nobody has absorbed u when v was read; and the write is refused if v has changed since. So nothing is absorbed twice.
 Must not know: what the fields mean.
 """
 
+from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.steps import Commit, Freeze, Protocol, ReadComponent, Settle
 
 
-def unite(name: str, into: str) -> Protocol[int]:
-    """Move a component into one with a smaller name -> 1 if it was this call that froze it, else 0."""
+def unite(name: str, into: str, cache: Cache) -> Protocol[int]:
+    """Move a component into one with a smaller name -> 1 if that is where it moves, else 0: somebody was faster."""
     assert into < name, "components move to smaller names only"
     to: str = yield Freeze(name, into)
-    yield from finish(name)
+    yield from finish(name, cache)
     return int(to == into)
 
 
-def finish(name: str) -> Protocol[None]:
+def finish(name: str, cache: Cache) -> Protocol[None]:
     """Finish a move that is pending; nothing to do if it isn't."""
+    cache.components.forget(name)
     while True:
         moving: Component = yield ReadComponent(name)
         if not moving.pending or moving.moved_to is None:
             return
-        into = yield from _root_of(moving.moved_to)
-        moving = yield ReadComponent(name)
-        if not moving.pending:
+        into = _at_rest(moving.moved_to, cache)
+        if into is None:  # what is remembered was read before, as it must be; what isn't is read, and u once more
+            into = yield from _root_of(moving.moved_to, cache)
+            moving = yield ReadComponent(name)
+            if not moving.pending:
+                return
+        if name in into.absorbed or (yield from _absorb(moving, into, cache)):
+            yield Settle(name)
             return
-        if name not in into.absorbed:
-            twice = moving.facets.keys() & into.facets.keys()
-            assert not twice, "a facet in two components: the store has lost writes"
-            fields = {**moving.fields(), f"a:{name}": b""}
-            if (yield Commit(into.name, into.version, fields)) is None:
-                continue
-        yield Settle(name)
-        return
 
 
-def _root_of(name: str) -> Protocol[Component]:
+def _absorb(moving: Component, into: Component, cache: Cache) -> Protocol[bool]:
+    """Write a frozen component's content into another -> False if that one has changed."""
+    assert not moving.facets.keys() & into.facets.keys(), "a facet in two components: the store has lost writes"
+    version: int | None = yield Commit(into.name, into.version, {**moving.fields(), f"a:{moving.name}": b""})
+    cache.components.forget(into.name)
+    if version is not None:
+        cache.keep(into.with_absorbed(moving, version))
+    return version is not None
+
+
+def _at_rest(name: str, cache: Cache) -> Component | None:
+    component = cache.components.get(name)
+    return component if component is not None and component.moved_to is None else None
+
+
+def _root_of(name: str, cache: Cache) -> Protocol[Component]:
     while True:
         component: Component = yield ReadComponent(name)
         if component.moved_to is None:
+            cache.keep(component)
             return component
         if component.pending:
-            yield from finish(name)
+            yield from finish(name, cache)
         name = component.moved_to

@@ -40,7 +40,7 @@ def crashes(into: str = A) -> Iterator[Bench]:
     """A bench after each possible crash of a move of B, the last one being none."""
     for steps in count():
         bench = three()
-        ended = some_steps(unite(B, into), bench.store, steps)
+        ended = some_steps(unite(B, into, Cache()), bench.store, steps)
         yield bench
         if ended:
             return
@@ -60,7 +60,7 @@ def assert_moved(bench: Bench, *names: str) -> None:
 def test_a_move() -> None:
     """All that u holds is in v, with the mark; u is empty and leads to v."""
     bench = three()
-    assert carry_in_memory(unite(B, A), bench.store.execute) == 1
+    assert carry_in_memory(unite(B, A, Cache()), bench.store.execute) == 1
     assert_moved(bench, B)
     assert bench.component(B).moved_to == A
     assert bench.component(A).absorbed == {B}
@@ -70,7 +70,7 @@ def test_a_move() -> None:
 def test_names_only_get_smaller() -> None:
     """The order of names is what keeps moves from going in a circle."""
     with pytest.raises(AssertionError, match="smaller"):
-        next(unite(A, B))
+        next(unite(A, B, Cache()))
 
 
 def test_anybody_finishes_after_a_crash_at_any_step() -> None:
@@ -78,7 +78,7 @@ def test_anybody_finishes_after_a_crash_at_any_step() -> None:
     stopped = 0
     for bench in crashes():
         stopped += 1
-        carry_in_memory(unite(B, A), bench.store.execute)
+        carry_in_memory(unite(B, A, Cache()), bench.store.execute)
         assert_moved(bench, B)
     assert stopped > 5
     for bench in crashes():
@@ -93,7 +93,7 @@ def test_a_helper_is_overtaken() -> None:
     for first in range(8):
         for second in range(8):
             bench = three()
-            one, other = unite(B, A), unite(B, A)
+            one, other = unite(B, A, Cache()), unite(B, A, Cache())
             some = {id(one): first, id(other): second}
             for protocol in (one, other):
                 _advance(protocol, bench.store, some[id(protocol)])
@@ -129,9 +129,9 @@ def _finish(protocol: Protocol[int], store: MemoryStore) -> None:
 def test_a_chain_of_moves() -> None:
     """C moves into B while B is on its way into A, from any place: all ends in A."""
     for bench in crashes():
-        carry_in_memory(unite(C, B), bench.store.execute)
+        carry_in_memory(unite(C, B, Cache()), bench.store.execute)
         if bench.component(B).moved_to is None:
-            carry_in_memory(unite(B, A), bench.store.execute)
+            carry_in_memory(unite(B, A, Cache()), bench.store.execute)
         assert_moved(bench, B, C)
         assert [one.name for one in bench.at_rest()] == [A]
 
@@ -139,7 +139,7 @@ def test_a_chain_of_moves() -> None:
 def test_a_component_that_nobody_wrote_moves() -> None:
     """A component that was claimed and never written can be frozen, absorbed and settled."""
     bench = three()
-    assert carry_in_memory(unite("card:main:Z", A), bench.store.execute) == 1
+    assert carry_in_memory(unite("card:main:Z", A, Cache()), bench.store.execute) == 1
     assert bench.component("card:main:Z").moved_to == A
     assert bench.component(A).absorbed == {"card:main:Z"}
 
@@ -147,8 +147,8 @@ def test_a_component_that_nobody_wrote_moves() -> None:
 def test_who_froze_it_counts_it() -> None:
     """A move is counted by the call that froze it, once."""
     bench = three()
-    assert carry_in_memory(unite(C, B), bench.store.execute) == 1
-    assert carry_in_memory(unite(C, A), bench.store.execute) == 0
+    assert carry_in_memory(unite(C, B, Cache()), bench.store.execute) == 1
+    assert carry_in_memory(unite(C, A, Cache()), bench.store.execute) == 0
     assert bench.component(C).moved_to == B
 
 
@@ -164,7 +164,7 @@ def test_a_frozen_component_takes_no_writes() -> None:
 def test_finishing_what_is_not_pending_changes_nothing() -> None:
     """At rest, or moved long ago: nothing to finish."""
     bench = three()
-    carry_in_memory(unite(B, A), bench.store.execute)
+    carry_in_memory(unite(B, A, Cache()), bench.store.execute)
     before = bench.store.saved()
     for name in (A, B, "card:main:nobody"):
         carry_in_memory(finish(name), bench.store.execute)
@@ -174,7 +174,7 @@ def test_finishing_what_is_not_pending_changes_nothing() -> None:
 def test_marks_go_only_after_all_is_settled() -> None:
     """A mover dies between absorbing and settling; the survivor is projected; a helper then finds nothing to absorb."""
     bench = three()
-    protocol = unite(B, A)
+    protocol = unite(B, A, Cache())
     step = next(protocol)
     while not isinstance(step, Settle):
         step = protocol.send(bench.store.execute(step))
