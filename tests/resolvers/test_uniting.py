@@ -167,7 +167,7 @@ def test_finishing_what_is_not_pending_changes_nothing() -> None:
     carry_in_memory(unite(B, A, Cache()), bench.store.execute)
     before = bench.store.saved()
     for name in (A, B, "card:main:nobody"):
-        carry_in_memory(finish(name), bench.store.execute)
+        carry_in_memory(finish(name, Cache()), bench.store.execute)
     assert bench.store.content == before
 
 
@@ -192,6 +192,6 @@ def test_marks_go_only_after_all_is_settled() -> None:
     assert sent
     absorbed: Component = bench.store.execute(ReadComponent(A))
     assert not absorbed.absorbed
-    carry_in_memory(finish(B), bench.store.execute)
+    carry_in_memory(finish(B, Cache()), bench.store.execute)
     assert bench.component(A).fields() == absorbed.fields()
     assert not bench.component(B).pending
