@@ -1,0 +1,1 @@
+"""Measurements, and imports of real data: one file for each question."""
