@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from enum import StrEnum
 from typing import NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType, TopicMetadata
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType, TopicMetadata
 
 from sinks.kafka_settings import Settings, client_settings
 from topics.catalogue import ALL, Topic
@@ -91,12 +91,22 @@ def _wait_until_usable(admin: AdminClient, names: list[str]) -> None:
         except KafkaException as error:
             raise TopicsFailedError(f"the topics can't be listed: {error.args[0].str()}") from error
         missing = {name for name in missing if name not in there or not _has_leaders(there[name])}
+        missing = missing or _not_serving(admin, {name: len(there[name].partitions) for name in names})
         if missing:
             time.sleep(POLL_SECONDS)
 
 
 def _has_leaders(topic: TopicMetadata) -> bool:
     return topic.error is None and all(partition.leader >= 0 for partition in topic.partitions.values())
+
+
+def _not_serving(admin: AdminClient, partitions: dict[str, int]) -> set[str]:
+    """The topics of which a partition's leader does not know yet that it is: metadata run ahead of the brokers."""
+    asked = admin.list_offsets(
+        {TopicPartition(name, at): OffsetSpec.latest() for name, count in partitions.items() for at in range(count)},
+        request_timeout=BROKER_SECONDS,
+    )
+    return {partition.topic for partition, answer in asked.items() if answer.exception(2 * BROKER_SECONDS) is not None}
 
 
 def _differences(admin: AdminClient, topic: Topic, name: str) -> list[str]:
