@@ -6,9 +6,7 @@ from itertools import count
 import pytest
 
 from resolvers.cache import Cache
-from resolvers.component import Component
-from resolvers.projecting import Rulebook, project
-from resolvers.steps import Commit, Freeze, Notice, Notify, Outgoing, Protocol, Publish, ReadComponent, Settle, Step
+from resolvers.steps import Commit, Freeze, Protocol, Step
 from resolvers.uniting import finish, unite
 from sinks.carrying import carry_in_memory
 from sinks.memory_store import MemoryStore
@@ -169,29 +167,3 @@ def test_finishing_what_is_not_pending_changes_nothing() -> None:
     for name in (A, B, "card:main:nobody"):
         carry_in_memory(finish(name, Cache()), bench.store.execute)
     assert bench.store.content == before
-
-
-def test_marks_go_only_after_all_is_settled() -> None:
-    """A mover dies between absorbing and settling; the survivor is projected; a helper then finds nothing to absorb."""
-    bench = three()
-    protocol = unite(B, A, Cache())
-    step = next(protocol)
-    while not isinstance(step, Settle):
-        step = protocol.send(bench.store.execute(step))
-    protocol.close()
-    sent: list[Outgoing] = []
-
-    def execute(step: Step) -> object:
-        if isinstance(step, Publish):
-            sent.extend(step.records)
-            return list(range(len(step.records)))
-        return None if isinstance(step, Notify) else bench.store.execute(step)
-
-    rulebook = Rulebook(bench.rules, frozenset(), lambda key, nth: f"{key}/{nth}")
-    carry_in_memory(project([Notice(A, 0, "e", "/s", 0)], Cache(), rulebook, 1), execute)
-    assert sent
-    absorbed: Component = bench.store.execute(ReadComponent(A))
-    assert not absorbed.absorbed
-    carry_in_memory(finish(B, Cache()), bench.store.execute)
-    assert bench.component(A).fields() == absorbed.fields()
-    assert not bench.component(B).pending

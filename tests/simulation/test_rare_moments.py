@@ -1,0 +1,81 @@
+"""Moments too rare for random schedules, acted out, with and without the safeguard that is for them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from resolvers.cache import Cache
+from resolvers.projecting import Rulebook, project
+from resolvers.resolving import resolve
+from resolvers.steps import Notice, Notify, Outgoing, Publish, Settle, Step
+from resolvers.uniting import finish, unite
+from sinks.carrying import carry_in_memory
+from tests.resolvers.building import Bench, arrived
+from tests.simulation.checks import applied
+from tests.simulation.mutants import MARKS_FIRST, OLD_PUBLISHED, Mutant, put_in
+
+A, B = "card:main:A", "card:main:B"
+
+
+class Stage(Bench):
+    """A bench with a log of what is published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Outgoing] = []
+
+    def execute(self, step: Step) -> object:
+        """Carry out a leaf step; notices are lost."""
+        if isinstance(step, Publish):
+            self.sent.extend(step.records)
+            return list(range(len(step.records)))
+        return None if isinstance(step, Notify) else self.store.execute(step)
+
+    def project(self, name: str, version: int, cache: Cache) -> None:
+        """Answer a notice."""
+        rulebook = Rulebook(self.rules, frozenset(), lambda key, nth: f"{key}/{nth}")
+        carry_in_memory(project([Notice(name, version, "e", "/s", 0)], cache, rulebook, 1), self.execute)
+
+
+def marks_go_after_all_is_settled() -> None:
+    """A mover dies between absorbing and settling; the survivor is projected; a helper then finds nothing to absorb."""
+    stage = Stage()
+    stage.resolve(arrived({"card": "A"}, 0), arrived({"card": "B"}, 1))
+    protocol = unite(B, A, Cache())
+    step = next(protocol)
+    while not isinstance(step, Settle):
+        step = protocol.send(stage.store.execute(step))
+    protocol.close()
+    stage.project(A, 0, Cache())
+    survivor = stage.component(A)
+    assert set(survivor.facets) == {A, B}
+    assert not survivor.absorbed
+    carry_in_memory(finish(B, Cache()), stage.store.execute)
+    assert stage.component(A).fields() == survivor.fields()
+    assert not stage.component(B).pending
+
+
+def an_old_component_is_not_published() -> None:
+    """A notice comes twice: to a worker that has gone on, then to one that remembers the component as it was."""
+    stage = Stage()
+    old, new = Cache(), Cache()
+    carry_in_memory(resolve([arrived({"card": "A"}, 0)], old, stage.rules), stage.store.execute)
+    carry_in_memory(resolve([arrived({"card": "A", "cookie": "k"}, 1)], new, stage.rules), stage.store.execute)
+    stage.project(A, 2, new)
+    stage.project(A, 1, old)
+    (profile,) = applied(stage.sent, "profiles").values()
+    assert [one["namespace"] for one in profile["identifiers"]] == ["card", "cookie"]
+
+
+SCENES = [(marks_go_after_all_is_settled, MARKS_FIRST), (an_old_component_is_not_published, OLD_PUBLISHED)]
+
+
+@pytest.mark.parametrize(
+    ("scene", "mutant"), SCENES, ids=lambda one: getattr(one, "name", getattr(one, "__name__", ""))
+)
+def test_rare_moment(scene: Callable[[], None], mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scene ends well, and would not without the safeguard."""
+    scene()
+    put_in(mutant, monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):
+        scene()
