@@ -17,7 +17,7 @@ import msgspec
 
 from resolvers.evidence import Edge, Mark, Pair, observed
 from resolvers.facets import Facet, decode, encode, sighted
-from resolvers.partition import Sight, neighbours
+from resolvers.partition import Partition, neighbours
 
 _edges = msgspec.msgpack.Decoder(Edge)
 
@@ -28,7 +28,6 @@ class Component:
     __slots__ = (
         "_has_hubs",
         "_neighbours",
-        "_sights",
         "absorbed",
         "edges",
         "facets",
@@ -36,6 +35,7 @@ class Component:
         "moved_to",
         "name",
         "pending",
+        "plain",
         "version",
     )
 
@@ -58,9 +58,10 @@ class Component:
         self.moved_to = moved_to
         self.pending = pending
         self._neighbours: dict[str, set[str]] | None = None
-        self._sights: dict[str, Sight] | None = None
         self._has_hubs: bool | None = None
-        self.folds: dict[tuple[str, ...], Any] = {}  # what `people` made of it, kept from version to version
+        # What `people` made of it, kept from version to version for as long as it holds.
+        self.folds: dict[tuple[str, ...], Any] = {}
+        self.plain: Partition | None = None
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
@@ -112,12 +113,6 @@ class Component:
             **{f"e:{pair.joined()}": encode(edge) for pair, edge in self.edges.items()},
             **{f"a:{name}": b"" for name in self.absorbed},
         }
-
-    def sights(self) -> Mapping[str, Sight]:
-        """What `partition` needs of the identifiers."""
-        if self._sights is None:
-            self._sights = {key: Sight(facet.last_us, facet.hub, facet.strangers) for key, facet in self.facets.items()}
-        return self._sights
 
     def neighbours_of(self, key: str) -> set[str]:
         """The identifiers that this one has evidence with, hubs included. Not the caller's to change."""
@@ -187,4 +182,15 @@ class Draft:
             absorbed=base.absorbed,
         )
         component.folds = base.folds
+        if base.plain is not None and not self._is_structural():
+            component.plain = base.plain
         return component
+
+    def _is_structural(self) -> bool:
+        """Whether identifiers or edges are new, or an identifier is a hub or next to one."""
+        base = self._base
+        return (
+            not self._facets.keys() <= base.facets.keys()
+            or not self._edges.keys() <= base.edges.keys()
+            or any(facet.hub or facet.strangers for facet in self._facets.values())
+        )

@@ -8,7 +8,7 @@ Must not know: facts, profiles, stores, clocks.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import IdentityRules, Namespace
@@ -16,16 +16,21 @@ from resolvers.namespaces import IdentityRules, Namespace
 DAY_US = 86_400_000_000
 
 
-class Sight(NamedTuple):
+class Sight(Protocol):
     """What `partition` needs of one identifier beside its edges.
 
     `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
     evidence is not kept as an edge, but it makes them neighbours all the same.
     """
 
-    last_us: int
-    hub: bool = False
-    strangers: tuple[str, ...] = ()
+    @property
+    def last_us(self) -> int: ...  # noqa: D102 - see above
+
+    @property
+    def hub(self) -> bool: ...  # noqa: D102
+
+    @property
+    def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
 class Refused(NamedTuple):
@@ -39,11 +44,13 @@ class Partition(NamedTuple):
     """Groups of identifier keys, each strongest first, and the refused evidence.
 
     `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
+    `plain`: one person, whose evidence could not be refused in any order; stays so until identifiers or edges come.
     """
 
     groups: tuple[tuple[str, ...], ...]
     refused: tuple[Refused, ...]
     contested: frozenset[str]
+    plain: bool = False
 
 
 def namespace_of(key: str, rules: IdentityRules) -> Namespace:
@@ -101,7 +108,7 @@ def partition(
         Groups ordered by their strongest identifier; refused evidence in the order it was judged.
     """
     if _is_one_person(sights, edges, rules, blocked):
-        return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset())
+        return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset(), plain=True)
     ignored = hubs(sights, edges, rules)
     judge = _Judge(sights, edges, rules, ignored)
     refused: list[Refused] = []

@@ -56,7 +56,10 @@ def people(component: Component, rules: IdentityRules, blocked: frozenset[str] =
 
     A group whose facets are those of the component's last division is not folded again.
     """
-    division = partition(component.sights(), component.edges, rules, blocked)
+    division = component.plain
+    if division is None:
+        division = partition(component.facets, component.edges, rules, blocked)
+        component.plain = division if division.plain else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []

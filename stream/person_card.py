@@ -66,7 +66,7 @@ def _day(instant: str) -> str:
 def links(component: Component, members: Iterable[str], rules: IdentityRules) -> Iterator[Link]:
     """How the members of one profile hang together, from the strongest on: a tree of the evidence that counts."""
     wanted = set(members)
-    refused = {one.pair for one in partition(component.sights(), component.edges, rules).refused}
+    refused = {one.pair for one in partition(component.facets, component.edges, rules).refused}
     near: dict[str, list[str]] = {}
     edges = {}
     for pair, edge in component.edges.items():

@@ -1,7 +1,7 @@
 """Short ways to build what the resolver's tests speak of: marks, edges, graphs, arrivals, a store to run against."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,7 +12,6 @@ from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.intake import Accepted, take_in
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit
-from resolvers.partition import Sight
 from resolvers.people import Person, people
 from resolvers.pseudonyms import Pseudonyms
 from resolvers.resolving import Resolved, resolve
@@ -27,6 +26,15 @@ from topics.records import Record
 DAY_US = 86_400_000_000
 NOON_US = 1_790_000_000_000_000
 NOON_MS = NOON_US // 1000
+
+
+class Sight(NamedTuple):
+    """An identifier as `partition` sees it."""
+
+    last_us: int
+    hub: bool = False
+    strangers: tuple[str, ...] = ()
+
 
 _admissions: dict[int, Admission] = {}
 

@@ -3,7 +3,6 @@
 from resolvers.component import Component, Draft
 from resolvers.evidence import Pair
 from resolvers.facets import Facet
-from resolvers.partition import Sight
 from tests.resolvers.building import Bench, arrived, edge, graph, mark
 
 
@@ -86,14 +85,15 @@ def test_a_draft_sees_its_own_changes() -> None:
 
 
 def test_neighbours_are_edges_and_strangers() -> None:
-    """A hub that no edge is kept with is a neighbour all the same; sights tell `partition` of both."""
+    """A hub that no edge is kept with is a neighbour all the same; facets tell `partition` of both."""
     edges = graph(("phone:p0", "mac:m0"))
     facets = {"phone:p0": Facet("p0", 1, 4, strangers=("mac:m9",)), "mac:m0": Facet("m0", 1, 2, hub=True)}
     component = Component("phone:p0", 1, facets, edges)
     assert component.neighbours_of("phone:p0") == {"mac:m0", "mac:m9"}
     assert component.neighbours_of("mac:m0") == {"phone:p0"}
     assert component.neighbours_of("cookie:nobody") == set()
-    assert component.sights() == {"phone:p0": Sight(4, hub=False, strangers=("mac:m9",)), "mac:m0": Sight(2, hub=True)}
+    sights = {key: (facet.last_us, facet.hub, facet.strangers) for key, facet in component.facets.items()}
+    assert sights == {"phone:p0": (4, False, ("mac:m9",)), "mac:m0": (2, True, ())}
 
 
 def test_without_absorbed_keeps_all_else() -> None:

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Namespace, Policy
-from resolvers.partition import Partition, Refused, Sight, partition, strength
-from tests.resolvers.building import DAY_US, edge, graph, mark, rules_with, sights_of
+from resolvers.partition import Partition, Refused, partition, strength
+from tests.resolvers.building import DAY_US, Sight, edge, graph, mark, rules_with, sights_of
 
 KEYS = (
     *(f"card:main:C{n}" for n in range(3)),
@@ -258,9 +258,9 @@ def test_the_hash_seed_makes_no_difference() -> None:
     program = (
         "import random\n"
         "from resolvers.evidence import Edge, Pair\n"
-        "from resolvers.partition import Sight, partition, strength\n"
+        "from resolvers.partition import partition, strength\n"
         "from resolvers.namespaces import DEFAULT_RULES\n"
-        "from tests.resolvers.building import edge\n"
+        "from tests.resolvers.building import Sight, edge\n"
         "from tests.resolvers.test_partition import KEYS\n"
         "rng = random.Random(7)\n"
         "for _ in range(200):\n"
