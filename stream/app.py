@@ -10,6 +10,7 @@ import gc
 import os
 from collections.abc import AsyncIterable
 from pathlib import Path
+from typing import Any
 
 from resolvers.admission import Admission
 from resolvers.projecting import Rulebook
@@ -17,7 +18,7 @@ from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
-from stream.batches import Batches, Begin
+from stream.batches import Batches, Stage
 from stream.chunks import Chunk
 from stream.metrics import Metrics
 from stream.progress import Progress
@@ -50,8 +51,8 @@ class Worker:
         self.session.attach(self.app.intake)
         resolving = Resolving(self.session, self.admission, settings.configuration.limits, self.metrics)
         projecting = Projecting(self.session, self.rulebook, self.metrics)
-        self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolving.begin, RESOLVE_RECORDS)
-        self._agent(CHANGES.full_name(settings.topic_prefix), projecting.begin, PROJECT_RECORDS)
+        self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolving, RESOLVE_RECORDS)
+        self._agent(CHANGES.full_name(settings.topic_prefix), projecting, PROJECT_RECORDS)
         self.app.task(self.session.watch)
         reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
         self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
@@ -71,18 +72,21 @@ class Worker:
             raise
         return Parts(store, publisher)
 
-    def _agent(self, topic: str, begin: Begin, records_max: int) -> None:
-        batches = Batches(self.session, self.progress, records_max=records_max, begin=begin)
+    def _agent(self, topic: str, stage: Stage[Any], records_max: int) -> None:
+        batches = Batches(self.session, self.progress, stage, records_max)
 
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
                 batches.put(chunk)
 
-        self.app.agent(self.app.topic(topic), name=topic)(collect)
+        async def prepare() -> None:
+            await batches.prepare(self.app.intake)
 
         async def work() -> None:
             await batches.run(self.app.intake)
 
+        self.app.agent(self.app.topic(topic), name=topic)(collect)
+        self.app.task(prepare)
         self.app.task(work)
 
 

@@ -9,8 +9,8 @@ Must not know: what a batch is for.
 import asyncio
 import os
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 import structlog
 
@@ -25,45 +25,66 @@ log = structlog.get_logger("idweave.batches")
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
 
-Begin = Callable[[list[Chunk], Parts], Awaitable[Finish]]
-"""Works on a batch, and returns what is left to do before its positions may move on."""
+Prepared = TypeVar("Prepared")
 
 
-class Batches:
-    """A queue of chunks, and the task that works on them, batch by batch."""
+class Stage(Protocol[Prepared]):
+    """What is done with batches."""
 
-    def __init__(
-        self,
-        session: Session,
-        progress: Progress,
-        *,
-        records_max: int,
-        begin: Begin,
-    ) -> None:
-        self.waiting_records = 0
+    def prepare(self, chunks: Sequence[Chunk]) -> Prepared:
+        """All that needs neither store nor broker; done while the batch before waits for them."""
+        ...
+
+    async def begin(self, prepared: Prepared, parts: Parts) -> Finish:
+        """Work on a batch -> what is left to do before its positions may move on."""
+        ...
+
+
+class _Batch(NamedTuple, Generic[Prepared]):
+    chunks: list[Chunk]
+    prepared: Prepared
+
+
+class Batches(Generic[Prepared]):
+    """A queue of chunks, and the tasks that work on them, batch by batch."""
+
+    def __init__(self, session: Session, progress: Progress, stage: Stage[Prepared], records_max: int) -> None:
         self._session = session
         self._progress = progress
+        self._stage = stage
         self._records_max = records_max
-        self._begin = begin
         self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
+        self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
         self._finishing: asyncio.Task[None] | None = None
 
     def put(self, chunk: Chunk) -> None:
         """A chunk is there. How many wait is bounded by the transport."""
-        self.waiting_records += len(chunk.records)
         self._queue.put_nowait(chunk)
+
+    async def prepare(self, intake: Intake) -> NoReturn:
+        """Prepare batches, one ahead of the one that is worked on, until cancelled."""
+        while True:
+            chunks = self._progress.continued(await self._next(), intake)
+            if chunks:
+                try:
+                    prepared = self._stage.prepare(chunks)
+                except Exception as error:  # noqa: BLE001 - a bug: no state of this process can be trusted any more
+                    end_process(error)
+                await self._ahead.put(_Batch(chunks, prepared))
 
     async def run(self, intake: Intake) -> NoReturn:
         """Work until cancelled."""
         while True:
-            chunks = await self._next()
+            batch = await self._ahead.get()
+            if any(intake.is_stale(chunk) for chunk in batch.chunks):
+                continue  # everything is read again, from the store's positions
             number = self._session.number
             try:
-                await self._work(chunks, intake)
+                await self._work(batch, intake)
             except (*WorldError, StartAgainError) as error:
-                self._finishing = None
                 self._session.lost(number, error)
-            except Exception as error:  # noqa: BLE001 - a bug: no state of this process can be trusted any more
+                await self._abandon()
+            except Exception as error:  # noqa: BLE001 - a bug
                 end_process(error)
 
     async def _next(self) -> list[Chunk]:
@@ -72,21 +93,28 @@ class Batches:
         while count < self._records_max and not self._queue.empty():
             chunks.append(self._queue.get_nowait())
             count += len(chunks[-1].records)
-        self.waiting_records -= count
         return chunks
 
-    async def _work(self, chunks: list[Chunk], intake: Intake) -> None:
+    async def _work(self, batch: _Batch[Prepared], intake: Intake) -> None:
         parts = await self._session.parts()
-        chunks = self._progress.continued(chunks, intake)
-        if not chunks:
-            return
-        finish = await self._begin(chunks, parts)
+        finish = await self._stage.begin(batch.prepared, parts)
+        await self._finished()
+        self._finishing = asyncio.create_task(self._finish(finish, batch.chunks, parts, intake))
+        if self._ahead.empty():
+            await self._finished()
+
+    async def _finished(self) -> None:
+        """Wait for the batch before."""
         if self._finishing is not None:
             await self._finishing
-        self._finishing = asyncio.create_task(self._finish(finish, chunks, parts, intake))
-        if self._queue.empty():
-            finishing, self._finishing = self._finishing, None
-            await finishing
+            self._finishing = None
+
+    async def _abandon(self) -> None:
+        """Let go of what was on its way when the session was lost."""
+        if self._finishing is not None:
+            self._finishing.cancel()
+            await asyncio.gather(self._finishing, return_exceptions=True)
+            self._finishing = None
 
     async def _finish(self, finish: Finish, chunks: list[Chunk], parts: Parts, intake: Intake) -> None:
         await finish()

@@ -6,6 +6,7 @@ Rules: I4 and I5 are the protocol's and `Progress`'s; here nothing is decided.
 Must not know: how the identity graph came about.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ BATCH_RECORDS = 16
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
 
 
+SLICE_COMPONENTS = 250
+"""Components that go through the projection's steps together."""
+
+
 class Projecting:
     """What `Batches` does with chunks of changes."""
 
@@ -32,22 +37,36 @@ class Projecting:
         self._rulebook = rulebook
         self._metrics = metrics
 
-    async def begin(self, chunks: list[Chunk], parts: Parts) -> Finish:
-        """Publish what the chunks' notices speak of."""
-        notices = [
+    def prepare(self, chunks: Sequence[Chunk]) -> list[Notice]:
+        """The notices of the chunks, one for each component."""
+        return conflated(
             notice
             for chunk in chunks
             for record in chunk.records
             if record.value is not None
             for notice in unpacked(record.value)
-        ]
-        batch = conflated(notices)
-        self._metrics.projection_backlog.set(len(batch))
+        )
+
+    async def begin(self, notices: list[Notice], parts: Parts) -> Finish:
+        """Publish what the notices speak of, slice by slice: while one waits for the broker, others are computed."""
+        self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
-        protocol = project(batch, self._session.cache, self._rulebook, now_us)
+        slices = [notices[at : at + SLICE_COMPONENTS] for at in range(0, len(notices), SLICE_COMPONENTS)]
         with self._metrics.store_seconds.labels("project").time():
-            published = await carry(protocol, parts.store, parts.publisher)
-        self._count(batch, published)
+            # All are waited for even when one fails: what is still on its way must not meet what is done next.
+            outcomes = await asyncio.gather(
+                *(
+                    carry(project(some, self._session.cache, self._rulebook, now_us), parts.store, parts.publisher)
+                    for some in slices
+                ),
+                return_exceptions=True,
+            )
+        published: list[Difference] = []
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            published += outcome
+        self._count(notices, published)
         return _nothing_left
 
     def _count(self, batch: Sequence[Notice], published: Sequence[Difference]) -> None:

@@ -9,6 +9,8 @@ Must not know: how people are published.
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from resolvers.admission import Admission, Dropped
 from resolvers.arrivals import Arrival
@@ -31,6 +33,13 @@ BATCH_RECORDS = 4_000
 """Records resolved together, of all partitions: enough to share round trips, few enough to stay quick."""
 
 
+class TakenIn(NamedTuple):
+    """A batch's events that count, and the records to send about the others and about dropped values."""
+
+    arrivals: list[Arrival]
+    reports: list[Sendable]
+
+
 class Resolving:
     """What `Batches` does with chunks of touchpoints."""
 
@@ -42,28 +51,9 @@ class Resolving:
         self._metrics = metrics
         self._largest = 0
 
-    async def begin(self, chunks: list[Chunk], parts: Parts) -> Finish:
-        """Resolve the chunks' records; what is left is to tell."""
-        arrivals, reports = self._taken_in(chunks)
-        protocol = resolve(arrivals, self._session.cache, self._rules)
-        with self._metrics.store_seconds.labels("resolve").time():
-            resolved = await carry(protocol, parts.store, parts.publisher)
-        reports += [
-            conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))
-            for seen in resolved.observations
-        ]
-        notices = [_notice(changed) for changed in resolved.changed]
-        self._count(resolved)
-
-        async def finish() -> None:
-            await asyncio.gather(parts.publisher.send(reports), parts.publisher.notify(notices))
-
-        return finish
-
-    def _taken_in(self, chunks: list[Chunk]) -> tuple[list[Arrival], list[Sendable]]:
+    def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        arrivals: list[Arrival] = []
-        reports: list[Sendable] = []
+        taken_in = TakenIn([], [])
         refused: Counter[str] = Counter()
         for chunk in chunks:
             self._metrics.position_gap.inc(chunk.expired)
@@ -71,16 +61,33 @@ class Resolving:
                 taken = take_in(record, self._limits, self._admission)
                 if isinstance(taken, Refusal):
                     refused[taken.code] += 1
-                    reports.append(dead_letter(record, taken))
+                    taken_in.reports.append(dead_letter(record, taken))
                     continue
-                arrivals.append(taken.arrival)
+                taken_in.arrivals.append(taken.arrival)
                 if taken.dropped:
-                    reports += [_dropped(one, taken.arrival) for one in taken.dropped]
+                    taken_in.reports.extend(_dropped(one, taken.arrival) for one in taken.dropped)
         for code, count in refused.items():
             self._metrics.dead_letters.labels(code).inc(count)
         self._metrics.events.labels("refused").inc(refused.total())
-        self._metrics.events.labels("accepted").inc(len(arrivals))
-        return arrivals, reports
+        self._metrics.events.labels("accepted").inc(len(taken_in.arrivals))
+        return taken_in
+
+    async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:
+        """Resolve the events; what is left is to tell."""
+        protocol = resolve(taken_in.arrivals, self._session.cache, self._rules)
+        with self._metrics.store_seconds.labels("resolve").time():
+            resolved = await carry(protocol, parts.store, parts.publisher)
+        observed = [
+            conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))
+            for seen in resolved.observations
+        ]
+        notices = [_notice(changed) for changed in resolved.changed]
+        self._count(resolved)
+
+        async def finish() -> None:
+            await asyncio.gather(parts.publisher.send([*taken_in.reports, *observed]), parts.publisher.notify(notices))
+
+        return finish
 
     def _count(self, resolved: Resolved) -> None:
         for seen in resolved.observations:
