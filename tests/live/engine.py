@@ -19,7 +19,6 @@ from typing import NamedTuple, Self
 import redis
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    TIMESTAMP_LOG_APPEND_TIME,
     Consumer,
     KafkaError,
     KafkaException,
@@ -99,6 +98,8 @@ class Engine:
         self.store.close()
         if kind is None:
             self.require_good_news()
+            unclean = [worker.last_log_lines() for worker in self.workers if not self._ended_well(worker)]
+            assert not unclean, f"asked to end, a worker says: {unclean}"
 
     # --- workers
 
@@ -155,6 +156,9 @@ class Engine:
         bad = [line for line in self.logs().splitlines() if BAD_NEWS.search(line)]
         assert not bad, "a worker says:\n" + "\n".join(bad[:20])
 
+    def _ended_well(self, worker: ChildProcess) -> bool:
+        return '"exit_code":0' in worker.last_log_lines()[-1]
+
     # --- waiting
 
     def until(self, what: Callable[[], bool], claim: str) -> None:
@@ -201,9 +205,13 @@ class Engine:
         """How many keys the store holds: a measure of how far a worker is within a batch."""
         return int(self.store.dbsize())
 
-    def holds(self, keys: int) -> bool:
-        """Whether the store has come to hold so many keys, or all touchpoints are resolved anyway."""
-        return self.keys() >= keys or self._covers("touchpoints", self._ends)
+    def is_idle(self) -> bool:
+        """Whether the store's positions are the ends of the log at this moment."""
+        return self._covers("touchpoints", self._ends) and self._covers("changes", self._ends_asked("changes"))
+
+    def reaches(self, keys: int) -> bool:
+        """Whether the store has come to hold so many keys, or there is nothing to do any more."""
+        return self.keys() >= keys or self.is_idle()
 
     def _covers(self, topic: str, ends: dict[int, int]) -> bool:
         positions = self._positions(topic)
@@ -252,9 +260,7 @@ class Engine:
         """The touchpoints as the broker keeps them."""
         log = []
         for _, message in self._read(["touchpoints"]):
-            kind, append_ms = message.timestamp()
-            assert kind == TIMESTAMP_LOG_APPEND_TIME, "log positions are made of the broker's time"
-            at = _output(message)
+            at, append_ms = _output(message), message.timestamp()[1]
             topic = f"{self.prefix}.touchpoints"
             log.append(Record(topic, at.partition, at.offset, append_ms, at.key, at.value, at.headers))
         return log
