@@ -105,7 +105,8 @@ def partition(
         blocked: keys whose links do not count.
 
     Returns:
-        Groups ordered by their strongest identifier; refused evidence in the order it was judged.
+        Groups ordered by their strongest identifier; refused evidence in the order it was judged, but for what was
+        refused at its turn and then joined by other evidence: its ends are one person, so nothing was kept apart.
     """
     if _is_one_person(sights, edges, rules, blocked):
         return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset(), plain=True)
@@ -123,7 +124,8 @@ def partition(
         (tuple(sorted(group.members, key=lambda key: strength(key, rules))) for group in judge.groups()),
         key=lambda members: strength(members[0], rules),
     )
-    return Partition(tuple(groups), tuple(refused), judge.contested())
+    apart = tuple(one for one in refused if judge.parted(one.pair))
+    return Partition(tuple(groups), apart, judge.contested())
 
 
 def _is_one_person(
@@ -236,6 +238,10 @@ class _Judge:
         if rule is None:
             self._merge(a, b)
         return rule
+
+    def parted(self, pair: Pair) -> bool:
+        """Whether the two ends are in different groups."""
+        return self._of[pair.strong] is not self._of[pair.weak]
 
     def contested(self) -> frozenset[str]:
         """Weak identifiers of a known person with evidence of a second known person."""

@@ -28,7 +28,7 @@ def finish(name: str, cache: Cache) -> Protocol[None]:
         moving: Component = yield ReadComponent(name)
         if not moving.pending or moving.moved_to is None:
             return
-        into = _at_rest(moving.moved_to, cache)
+        into = remembered = _at_rest(moving.moved_to, cache)
         if into is None:  # what is remembered was read before, as it must be; what isn't is read, and u once more
             into = yield from _root_of(moving.moved_to, cache)
             moving = yield ReadComponent(name)
@@ -37,16 +37,22 @@ def finish(name: str, cache: Cache) -> Protocol[None]:
         if name in into.absorbed or (yield from _absorb(moving, into, cache)):
             yield Settle(name)
             return
+        assert remembered is not None or not _overlap(moving, into), "a facet in two components: the store lost writes"
 
 
 def _absorb(moving: Component, into: Component, cache: Cache) -> Protocol[bool]:
     """Write a frozen component's content into another -> False if that one has changed."""
-    assert not moving.facets.keys() & into.facets.keys(), "a facet in two components: the store has lost writes"
-    version: int | None = yield Commit(into.name, into.version, {**moving.fields(), f"a:{moving.name}": b""})
     cache.components.forget(into.name)
+    version: int | None = None
+    if not _overlap(moving, into):  # else one of the two is an old answer, and it was absorbed meanwhile
+        version = yield Commit(into.name, into.version, {**moving.fields(), f"a:{moving.name}": b""})
     if version is not None:
         cache.keep(into.with_absorbed(moving, version))
     return version is not None
+
+
+def _overlap(one: Component, other: Component) -> bool:
+    return not one.facets.keys().isdisjoint(other.facets)
 
 
 def _at_rest(name: str, cache: Cache) -> Component | None:

@@ -62,6 +62,7 @@ def link(observed: Observed, config: dict[str, Any]) -> Links:
             one |= two
             for key in two:
                 group_of[key] = one
+    refused = [(strong, weak, rule) for strong, weak, rule in refused if group_of[strong] is not group_of[weak]]
     distinct = {id(group): group for group in group_of.values()}
     return Links(list(distinct.values()), refused)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from resolvers import difference, partition, projecting, publication, resolving, uniting
+from resolvers import applying, difference, partition, projecting, publication, resolving, uniting
 from sinks import memory_store
 
 
@@ -36,13 +36,13 @@ _RECORDS: Callable[..., Any] = vars(difference.Difference)["records"].fget
 MUTANTS = (
     Mutant(
         "no dedupe",
-        resolving._Work._apply_facts,
+        applying.Work._apply_facts,
         '"new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)',
         '"new"',
     ),
     Mutant(
         "no fence",
-        resolving._Work._apply_facts,
+        applying.Work._apply_facts,
         "done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)",
         "done, said = False, 'new'",
     ),
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "hub caps by arrival",
-        resolving._Work._remembered,
+        applying.Work._remembered,
         "facet.strangers = tuple(sorted((*facet.strangers, other)))",
         "pass",
     ),

@@ -1,0 +1,118 @@
+"""Applying: what a group's events say, written into a draft of its component.
+
+Rules: facts once, under the fence; sights, neighbours and evidence on every delivery, because they are joins. An
+event that bears the name of another one says nothing.
+Must not know: the store, other groups.
+"""
+
+from typing import Literal, NamedTuple
+
+from resolvers.arrivals import Arrival, apply_facts
+from resolvers.component import Component, Draft
+from resolvers.dedupe import remembered, verdict
+from resolvers.evidence import Pair
+from resolvers.facets import Facet
+from resolvers.grouping import Group, is_small
+from resolvers.namespaces import IdentityRules
+from resolvers.partition import neighbour_cap
+
+Said = Literal["new", "same", "done", "reused", "elsewhere"]
+"""What an event is to a group: new; a copy of a known one; this very record again; another body under a used name; or
+one whose facts another group has."""
+
+
+class Observation(NamedTuple):
+    """Something to report on `conflicts`: identifiers by key, the rule, and the event that showed it."""
+
+    keys: tuple[str, ...]
+    rule: str
+    arrival: Arrival
+
+
+class Work:
+    """A group's events applied to a draft of its component."""
+
+    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft")
+
+    def __init__(self, root: Component, group: Group, rules: IdentityRules) -> None:
+        self.draft = Draft(root)
+        self._root = root
+        self._group = group
+        self._rules = rules
+        self._near: dict[str, set[str]] = {}
+        self._small = group.small and is_small({root.name: root}, len(group.keys), rules)
+
+    def apply(self, arrival: Arrival) -> list[Observation]:
+        """Apply what an event says to those of its identifiers that are here."""
+        here = arrival.keys if self._small else [key for key in arrival.keys if key in self._group.keys]
+        said: Said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
+        if said == "reused":
+            return [Observation((arrival.strongest,), "id_reused", arrival)]
+        facet, displays, time_us = self.draft.facet, arrival.displays, arrival.mark.time_us
+        facets = {key: facet(key, displays[key], time_us) for key in here}
+        observations: list[Observation] = []
+        for pair, asserted in arrival.pairs:
+            if pair.strong not in facets and pair.weak not in facets:
+                continue
+            rule = None if self._small else self._refused(pair, facets)
+            if rule is None:
+                self.draft.observe(pair, arrival.mark, counted=said == "new", asserted=asserted)
+                continue
+            news = self._remembered(pair, facets)
+            # Said once a pair: by the group that has the event's facts, by the other where that one is the hub; and
+            # again on redelivery, because a crash may have come before it was sent.
+            if said == "done" or (news and (said != "elsewhere" or rule == "hub")):
+                observations.append(Observation(pair, rule, arrival))
+        return observations
+
+    def _apply_facts(self, arrival: Arrival) -> Said:
+        """Facts, exactly once: new, same (a known copy), reused, or done (this very record was applied before)."""
+        mark, rules = arrival.mark, self._rules
+        there = self.draft.peek(arrival.strongest)
+        said = "new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)
+        done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
+        if said == "reused":
+            return said
+        facet = self.draft.facet(arrival.strongest, arrival.displays[arrival.strongest], mark.time_us)
+        if done:
+            return "done"
+        facet.fence[mark.partition] = mark.offset
+        if said == "new":
+            apply_facts(facet, arrival)
+            facet.recent = remembered(facet.recent, arrival.signature, rules.dedupe)
+        return said
+
+    def _refused(self, pair: Pair, facets: dict[str, Facet]) -> str | None:
+        """Count a pair's ends as neighbours -> why the pair is no edge, or None if it is one.
+
+        An end that goes over its cap becomes a hub for ever.
+        """
+        ends = [(facets[key], key, other) for key, other in (pair, (pair.weak, pair.strong)) if key in facets]
+        for facet, key, other in ends:
+            near = self._near_of(key)
+            near.add(other)
+            if len(near) > neighbour_cap(key, self._rules):
+                facet.hub = True
+        if pair in self._group.capped:
+            return "component"
+        return "hub" if len(ends) < len(pair) or any(facet.hub for facet, _, _ in ends) else None
+
+    def _remembered(self, pair: Pair, facets: dict[str, Facet]) -> bool:
+        """Let each end remember the other as a stranger, so that its neighbours are counted the same in any order.
+
+        Returns:
+            Whether this is news.
+        """
+        news = False
+        for key, other in (pair, (pair.weak, pair.strong)):
+            facet = facets.get(key)
+            if facet is not None and not facet.hub and other not in facet.strangers:
+                facet.strangers = tuple(sorted((*facet.strangers, other)))
+                news = True
+        return news
+
+    def _near_of(self, key: str) -> set[str]:
+        near = self._near.get(key)
+        if near is None:
+            near = self._near[key] = set(self._root.neighbours_of(key))
+        return near

@@ -1,0 +1,176 @@
+"""Groups: which events of a batch must be resolved together, because their identifiers hang together.
+
+By the batch's own evidence and by what is in the store already. A hub causes no unions, and no component grows beyond
+its cap: so what an event says may belong to several groups, of which one has its facts.
+Must not know: how a group is committed.
+"""
+
+import sys
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from resolvers.arrivals import Arrival
+from resolvers.component import Component
+from resolvers.dedupe import verdict
+from resolvers.evidence import Pair
+from resolvers.namespaces import IdentityRules
+from resolvers.partition import neighbour_cap
+
+
+class Group(NamedTuple):
+    """Events, in log order, and the identifiers among theirs that hang together.
+
+    `capped`: evidence that would have made a component too large. `root`: the one component that all of the identifiers
+    are in, as far as is known; None if they are in several. `small`: no cap can matter.
+    """
+
+    keys: dict[str, None]
+    arrivals: list[Arrival]
+    capped: frozenset[Pair] = frozenset()
+    root: Component | None = None
+    small: bool = False
+
+
+def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules) -> list[Group]:
+    """Events whose identifiers hang together, by this batch's evidence and what is in the store already.
+
+    Grouped without a look at the caps first; only where so many hang together that a cap could matter, once more with.
+    """
+    groups: list[Group] = []
+    for keys, events in _hanging_together(arrivals, _Places(roots)):
+        if is_small({root.name: root for key in keys if (root := roots[key]) is not None}, len(keys), rules):
+            groups.append(Group(keys, events, small=True))
+        else:
+            groups += _grouped_with_care(events, {key: roots[key] for key in keys}, rules)
+    return groups
+
+
+def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
+    """The groups with those of their events whose facts are theirs."""
+    for group in groups:
+        arrivals = group.arrivals if group.small else [one for one in group.arrivals if one.strongest in group.keys]
+        if arrivals:
+            yield group._replace(arrivals=arrivals)
+
+
+def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[Group]:
+    """The groups with those of their events whose facts are elsewhere, because a hub or a cap parts them."""
+    for group in groups:
+        if not group.small:
+            arrivals = [one for one in group.arrivals if one.strongest not in group.keys and id(one) not in reused]
+            if arrivals:
+                yield group._replace(arrivals=arrivals, root=None)
+
+
+def _grouped_with_care(
+    arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules
+) -> list[Group]:
+    """The same where hubs, which cause no unions, and the cap of a component may matter."""
+    places = _Places(roots, rules.caps.component)
+    near = _Neighbours(roots, rules)
+    capped: set[Pair] = set()
+    linked: set[Pair] = set()
+    for arrival in _not_reused(arrivals, roots, rules):
+        for pair, _ in arrival.pairs:
+            if near.add(pair):
+                continue
+            (linked if places.join(pair.strong, pair.weak) else capped).add(pair)
+    grouped = _hanging_together(arrivals, places, linked)
+    return [Group(keys, events, frozenset(capped)) for keys, events in grouped]
+
+
+def _not_reused(
+    arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules
+) -> Iterator[Arrival]:
+    """The events but for those that bear the name of another event: they are evidence of nothing."""
+    bodies: dict[tuple[str, int], int] = {}
+    for arrival in arrivals:
+        signed, root = arrival.signature, roots.get(arrival.strongest)
+        facet = None if root is None else root.facets.get(arrival.strongest)
+        known = "new" if facet is None else verdict(facet.recent, signed, rules.dedupe)
+        same_body = bodies.setdefault((arrival.strongest, signed.name), signed.body) == signed.body
+        if same_body and known != "reused":
+            yield arrival
+
+
+def is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) -> bool:
+    """Whether no cap can matter: fewer identifiers than any cap, none of them a hub or next to one."""
+    size = keys + sum(len(root.facets) for root in roots.values())
+    return size <= rules.caps.smallest and not any(root.has_hubs for root in roots.values())
+
+
+def _hanging_together(
+    arrivals: Sequence[Arrival], places: "_Places", linked: Container[Pair] | None = None
+) -> Iterable[tuple[dict[str, None], list[Arrival]]]:
+    """Keys and events by place, after the given evidence (None: all) has joined places."""
+    if linked is None:
+        for arrival in arrivals:
+            for pair, _ in arrival.pairs:
+                places.join(pair.strong, pair.weak)
+    keys: dict[str, dict[str, None]] = {}
+    events: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        for key in arrival.keys:
+            at = places.find(key)
+            there = events.get(at)
+            if there is None:
+                there = events[at] = []
+                keys[at] = {}
+            keys[at][key] = None
+            if not there or there[-1] is not arrival:
+                there.append(arrival)
+    return zip(keys.values(), events.values(), strict=True)
+
+
+class _Places:
+    """A union-find over components that exist and identifiers that are in none yet, bounded in size."""
+
+    __slots__ = ("_cap", "_parent", "_place", "_size")
+
+    def __init__(self, roots: Mapping[str, Component | None], cap: int = sys.maxsize) -> None:
+        self._cap = cap
+        self._place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
+        self._parent = {at: at for at in self._place.values()}
+        self._size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+
+    def find(self, key: str) -> str:
+        """The place that an identifier is in by now."""
+        parent, at = self._parent, self._place[key]
+        while parent[at] != at:
+            parent[at] = at = parent[parent[at]]
+        return at
+
+    def join(self, key: str, other: str) -> bool:
+        """Make two identifiers' places one -> False if that would be too large."""
+        a, b = self.find(key), self.find(other)
+        if a != b:
+            size = self._size.get(a, 1) + self._size.get(b, 1)
+            if size > self._cap:
+                return False
+            self._parent[a] = b
+            self._size[b] = size
+        return True
+
+
+class _Neighbours:
+    """Distinct neighbours as a batch adds them, and which identifiers are hubs by now."""
+
+    __slots__ = ("_roots", "_rules", "_sets")
+
+    def __init__(self, roots: Mapping[str, Component | None], rules: IdentityRules) -> None:
+        self._roots = roots
+        self._rules = rules
+        self._sets: dict[str, set[str]] = {}
+
+    def add(self, pair: Pair) -> bool:
+        """Count a pair's ends as neighbours -> whether one of them is a hub."""
+        strong = self._is_hub(pair.strong, pair.weak)
+        return self._is_hub(pair.weak, pair.strong) or strong
+
+    def _is_hub(self, key: str, other: str) -> bool:
+        near = self._sets.get(key)
+        root = self._roots.get(key)
+        if near is None:
+            near = self._sets[key] = set() if root is None else set(root.neighbours_of(key))
+        near.add(other)
+        return len(near) > neighbour_cap(key, self._rules) or (root is not None and root.is_hub(key))
