@@ -98,7 +98,7 @@ class _Differ:
         self._edges = component.edges
         self._component_version = component.version
         self._before = before
-        self._version = max(before.version + 1, now_us)
+        self._version = self._highest = max(before.version + 1, now_us)
         self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
         self._headers = header(notice.traceparent)
 
@@ -145,7 +145,7 @@ class _Differ:
             identities,
             carry,
             State(
-                self._version,
+                self._highest,
                 after,
                 {**before.ended, **assigned.ended},
                 refused,
@@ -176,13 +176,17 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
-    def _framed(self, topic: str, profile_id: str, content: bytes) -> Outgoing:
-        """A record keyed by profile id; its content is canonical JSON already."""
-        key = profile_id.encode()
+    def _framed(self, topic: str, profile_id: str, content: bytes, nth: int = 0) -> Outgoing:
+        """A record keyed by profile id; its content is canonical JSON already.
+
+        `nth`: of the records that one change has for this key and topic, because each has a version of its own.
+        """
+        key, version = profile_id.encode(), self._version + nth
+        self._highest = max(self._highest, version)
         frame = {
-            "id": _record_id(topic, key, self._version, content),
+            "id": _record_id(topic, key, version, content),
             "profile_id": profile_id,
-            "version": self._version,
+            "version": version,
             **self._frame,
         }
         return Outgoing(topic, key, encode(frame)[:-1] + b"," + content[1:], self._headers)
@@ -231,15 +235,12 @@ class _Differ:
 
     def _values(self, profile_id: str, old: Published | None, new: Mapping[str, str]) -> list[Outgoing]:
         previous = old.value if old is not None else {}
-        return [
-            self._framed(
-                "values",
-                profile_id,
-                canonical({"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")}),
-            )
+        changed = [
+            {"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")}
             for one in sorted({*previous, *new})
             if previous.get(one, "0.00") != new.get(one, "0.00")
         ]
+        return [self._framed("values", profile_id, canonical(content), nth) for nth, content in enumerate(changed)]
 
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:

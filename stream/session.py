@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import structlog
-from sinks.kafka_producer import KafkaPublisher
 
 from resolvers.cache import Cache
+from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
 from sinks.store import StoreError
