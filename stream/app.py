@@ -18,7 +18,7 @@ from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
-from stream.batches import Batches, Stage
+from stream.batches import Batches
 from stream.chunks import Chunk
 from stream.metrics import Metrics
 from stream.progress import Progress
@@ -31,6 +31,9 @@ from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
 from topics.catalogue import CHANGES, TOUCHPOINTS
+
+GATHER_SECONDS = 0.2
+"""How long changes gather under load: published so much later, and so much less often."""
 
 
 class Worker:
@@ -51,8 +54,17 @@ class Worker:
         self.session.attach(self.app.intake)
         resolving = Resolving(self.session, self.admission, settings.configuration.limits, self.metrics)
         projecting = Projecting(self.session, self.rulebook, self.metrics)
-        self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolving, RESOLVE_RECORDS)
-        self._agent(CHANGES.full_name(settings.topic_prefix), projecting, PROJECT_RECORDS)
+        resolves = Batches(self.session, self.progress, resolving, records_max=RESOLVE_RECORDS)
+        projects = Batches(
+            self.session,
+            self.progress,
+            projecting,
+            records_max=PROJECT_RECORDS,
+            # While touchpoints wait, changes gather: a component that changes again is published once.
+            patience_seconds=lambda: GATHER_SECONDS if resolves.is_busy else 0.0,
+        )
+        self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
+        self._agent(CHANGES.full_name(settings.topic_prefix), projects)
         self.app.task(self.session.watch)
         reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
         self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
@@ -72,9 +84,7 @@ class Worker:
             raise
         return Parts(store, publisher)
 
-    def _agent(self, topic: str, stage: Stage[Any], records_max: int) -> None:
-        batches = Batches(self.session, self.progress, stage, records_max)
-
+    def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
                 batches.put(chunk)

@@ -48,11 +48,21 @@ class _Batch(NamedTuple, Generic[Prepared]):
 class Batches(Generic[Prepared]):
     """A queue of chunks, and the tasks that work on them, batch by batch."""
 
-    def __init__(self, session: Session, progress: Progress, stage: Stage[Prepared], records_max: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        progress: Progress,
+        stage: Stage[Prepared],
+        *,
+        records_max: int,
+        patience_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """A batch has about `records_max` records; to fill it, it waits for as long as `patience_seconds` says."""
         self._session = session
         self._progress = progress
         self._stage = stage
         self._records_max = records_max
+        self._patience_seconds = patience_seconds
         self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
         self._finishing: asyncio.Task[None] | None = None
@@ -60,6 +70,11 @@ class Batches(Generic[Prepared]):
     def put(self, chunk: Chunk) -> None:
         """A chunk is there. How many wait is bounded by the transport."""
         self._queue.put_nowait(chunk)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch waits for the one that is worked on."""
+        return not self._ahead.empty()
 
     async def prepare(self, intake: Intake) -> NoReturn:
         """Prepare batches, one ahead of the one that is worked on, until cancelled."""
@@ -76,8 +91,8 @@ class Batches(Generic[Prepared]):
         """Work until cancelled."""
         while True:
             batch = await self._ahead.get()
-            if any(intake.is_stale(chunk) for chunk in batch.chunks):
-                continue  # everything is read again, from the store's positions
+            if all(intake.is_stale(chunk) for chunk in batch.chunks):
+                continue  # all of it is read again; what is stale of another batch is only not counted as done
             number = self._session.number
             try:
                 await self._work(batch, intake)
@@ -89,6 +104,9 @@ class Batches(Generic[Prepared]):
 
     async def _next(self) -> list[Chunk]:
         chunks = [await self._queue.get()]
+        patience_seconds = self._patience_seconds()
+        if patience_seconds:
+            await asyncio.sleep(patience_seconds)
         count = len(chunks[0].records)
         while count < self._records_max and not self._queue.empty():
             chunks.append(self._queue.get_nowait())

@@ -7,11 +7,31 @@ Must not know: what is in a chunk.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from sinks.redis_store import RedisStore
-from sinks.store import Advance
+from sinks.store import Advance, Advanced
 from stream.chunks import TP, Chunk, Intake
-from stream.session import Session
+
+
+class PositionStore(Protocol):
+    """A store, as far as positions go."""
+
+    @property
+    def run_id(self) -> str:
+        """The server's, as it was when the connection was made."""
+        ...
+
+    async def advance(self, tp: TP, start: int | None, end: int, run_id: str) -> Advanced:
+        """Move a position from `start` to `end`."""
+        ...
+
+
+class Starts(Protocol):
+    """Where positions are asked for, for as long as it takes."""
+
+    async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """The next offset to read of each partition."""
+        ...
 
 
 class StartAgainError(Exception):
@@ -21,14 +41,15 @@ class StartAgainError(Exception):
 class Progress:
     """The positions of the partitions that this worker reads; also what the transport asks where to start."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, starts: Starts) -> None:
+        self._starts = starts
         self._next: dict[TP, int | None] = {}
         self._stored: dict[TP, int | None] = {}
+        self._earliest: dict[TP, int] = {}  # where a partition without a position began to be read
 
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The next offset to read of each partition; None: the earliest."""
-        offsets = await self._session.start_offsets(partitions)
+        offsets = await self._starts.start_offsets(partitions)
         self._next.update(offsets)
         self._stored.update(offsets)
         return offsets
@@ -43,17 +64,24 @@ class Progress:
             if position is not None and chunk.first_offset != position:
                 intake.refetch(chunk.tp, position)
                 continue
+            if position is None:
+                self._earliest[chunk.tp] = chunk.first_offset
             self._next[chunk.tp] = chunk.next_offset
             wanted.append(chunk)
         return wanted
 
-    async def advance(self, chunk: Chunk, store: RedisStore, intake: Intake) -> None:
+    async def advance(self, chunk: Chunk, store: PositionStore, intake: Intake) -> None:
         """Everything of the chunk is done, in this store.
 
         Raises:
             StartAgainError: the store has lost what came before, or is another one.
         """
         start = self._stored.get(chunk.tp)
+        if chunk.first_offset != (self._earliest[chunk.tp] if start is None else start):
+            # A chunk before this one was given up. What comes next must begin there, or its records would be passed.
+            intake.refetch(chunk.tp, start)
+            self._next[chunk.tp] = start
+            return
         outcome, position = await store.advance(chunk.tp, start, chunk.next_offset, store.run_id)
         match outcome:
             case Advance.DONE:

@@ -21,7 +21,7 @@ from stream.chunks import Chunk
 from stream.metrics import Metrics
 from stream.session import Parts, Session
 
-BATCH_RECORDS = 16
+BATCH_RECORDS = 64
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
 
 

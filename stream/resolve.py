@@ -29,7 +29,7 @@ from stream.session import Parts, Session
 from topics.envelope import Limits
 from topics.refusals import Refusal
 
-BATCH_RECORDS = 4_000
+BATCH_RECORDS = 8_000
 """Records resolved together, of all partitions: enough to share round trips, few enough to stay quick."""
 
 

@@ -1,0 +1,125 @@
+"""Positions move only over what was done, whatever became of the chunks before (I5)."""
+
+import pytest
+
+from sinks.memory_store import MemoryStore
+from sinks.store import Advanced
+from stream.chunks import TP, Chunk, Intake
+from stream.progress import Progress, StartAgainError
+from topics.records import Record
+
+A = TP("touchpoints", 0)
+B = TP("touchpoints", 1)
+
+
+class Store:
+    """The memory store, as one asks a server."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+
+    @property
+    def run_id(self) -> str:
+        """The server's, as it was when the test began."""
+        return "run-1"
+
+    async def advance(self, tp: TP, start: int | None, end: int, run_id: str) -> Advanced:
+        """As the store does."""
+        return self.memory.advance(tp, start, end, run_id)
+
+    async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """As the store does."""
+        return self.memory.start_offsets(partitions)
+
+
+class Reader:
+    """A store, a progress, and an intake that hands chunks out as the transport does."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.progress = Progress(self.store)
+        self.intake = Intake()
+
+    async def start(self) -> None:
+        """Begin to read both partitions where the store says."""
+        offsets = await self.progress.start_offsets({A, B})
+        self.intake.start(self.intake.assignment, offsets)
+
+    def chunk(self, tp: TP, first: int, end: int) -> Chunk:
+        """The next chunk of a partition."""
+        records = [Record(tp.topic, tp.partition, at, 0, None, b"{}", ()) for at in range(first, end)]
+        chunk = Chunk(tp.topic, tp.partition, first, end, records, 0, self.intake.open({tp})[tp].number)
+        assert self.intake.hand_out(chunk)
+        return chunk
+
+    def positions(self) -> dict[TP, int | None]:
+        """What the store has."""
+        return self.store.memory.start_offsets({A, B})
+
+
+@pytest.fixture
+async def reader() -> Reader:
+    """One that has begun."""
+    reader = Reader()
+    await reader.start()
+    return reader
+
+
+async def test_positions_follow_what_is_done(reader: Reader) -> None:
+    """Chunks in order move their partition's position, and no other's."""
+    for first, end in ((0, 5), (5, 9)):
+        [chunk] = reader.progress.continued([reader.chunk(A, first, end)], reader.intake)
+        await reader.progress.advance(chunk, reader.store, reader.intake)
+    assert reader.positions() == {A: 9, B: None}
+    assert reader.intake.uncommitted() == {A: 9}
+
+
+async def test_a_chunk_that_was_given_up_is_not_passed(reader: Reader) -> None:
+    """A later chunk's end is no position while an earlier one is not done: the partition is read again from there."""
+    [done] = reader.progress.continued([reader.chunk(A, 0, 5)], reader.intake)
+    await reader.progress.advance(done, reader.store, reader.intake)
+    _given_up, later = reader.progress.continued([reader.chunk(A, 5, 9), reader.chunk(A, 9, 12)], reader.intake)
+    await reader.progress.advance(later, reader.store, reader.intake)
+    assert reader.positions()[A] == 5
+    assert reader.intake.open({A})[A].start == 5
+    assert reader.intake.is_stale(later)
+
+
+async def test_the_first_chunk_given_up_is_not_passed(reader: Reader) -> None:
+    """Where there is no position yet, a later chunk's end does not become one."""
+    _given_up, later = reader.progress.continued([reader.chunk(A, 3, 5), reader.chunk(A, 5, 9)], reader.intake)
+    await reader.progress.advance(later, reader.store, reader.intake)
+    assert reader.positions()[A] is None
+    assert reader.intake.open({A})[A].start is None
+
+
+async def test_a_hole_is_read_again(reader: Reader) -> None:
+    """A chunk that does not begin where the one before ended is not done; the partition is read from there."""
+    reader.progress.continued([reader.chunk(A, 0, 5)], reader.intake)
+    assert reader.progress.continued([reader.chunk(A, 0, 5)], reader.intake) == []
+    assert reader.intake.open({A})[A].start == 5
+
+
+async def test_somebody_who_is_further_is_followed(reader: Reader) -> None:
+    """Where the store's position is further than ours, reading goes on from it and ours is not written."""
+    [chunk] = reader.progress.continued([reader.chunk(A, 0, 5)], reader.intake)
+    reader.store.memory.advance(A, None, 8, "run-1")
+    await reader.progress.advance(chunk, reader.store, reader.intake)
+    assert reader.positions()[A] == 8
+    assert reader.intake.open({A})[A].start == 8
+
+
+@pytest.mark.parametrize("loss", ["another server", "fewer writes"])
+async def test_a_store_that_lost_writes_is_noticed(reader: Reader, loss: str) -> None:
+    """A server that was restarted, or whose position went back, starts everything again."""
+    for first, end in ((0, 5), (5, 9)):
+        [chunk] = reader.progress.continued([reader.chunk(A, first, end)], reader.intake)
+        if first:
+            if loss == "another server":
+                reader.store.memory.restart()
+            else:
+                reader.store.memory.content.positions[A] = 3
+            with pytest.raises(StartAgainError):
+                await reader.progress.advance(chunk, reader.store, reader.intake)
+        else:
+            await reader.progress.advance(chunk, reader.store, reader.intake)
