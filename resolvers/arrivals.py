@@ -58,14 +58,17 @@ def arrival(
         displays[old] = admitted.replaces.display
         keys += (old,)
         new = _replaced_by(old, keys[:-1])
-        pairs += ((Pair(*sorted((new, old))), True),)
+        if new is not None:
+            pairs += ((Pair(*sorted((new, old))), True),)
     return Arrival(mark, touchpoint, keys, displays, pairs, signature, traceparent)
 
 
-def _replaced_by(old: str, keys: tuple[str, ...]) -> str:
-    """The card that took the old one's place: of its scope, else the event's strongest."""
-    namespace, scope, _ = old.split(":", 2)
-    return next((key for key in keys if key.startswith(f"{namespace}:{scope}:")), keys[0])
+def _replaced_by(old: str, keys: tuple[str, ...]) -> str | None:
+    """The card that took the old one's place: of its scope, else the strongest card; None if there is no card."""
+    namespace, _, token = old.partition(":")
+    cards = [key for key in keys if key.startswith(f"{namespace}:")]
+    scope = f"{namespace}:{token.partition(':')[0]}:"
+    return next((card for card in cards if card.startswith(scope)), cards[0] if cards else None)
 
 
 def apply_facts(facet: Facet, arrival: Arrival) -> None:

@@ -1,8 +1,8 @@
 """Recent events of one identifier: is this event one that was applied already, or another body under its name?
 
-An entry is 16 bytes: the event's keyed 64-bit name, its append time (s), and 32 bits of its body's digest. An
-identifier keeps the last `ids_per_identifier` entries; two records are the same event only within `days` of append
-time.
+An entry is 16 bytes: the event's name (64 bits of a digest of source and id), its append time (s), and 32 bits of its
+body's digest. An identifier keeps the last `ids_per_identifier` entries; two records are the same event only within
+`days` of append time.
 Must not know: facts, identifiers.
 """
 

@@ -170,5 +170,5 @@ async def _agree(link: RedisLink, keys: Keys, identity: str) -> None:
     if found[1] != identity:
         raise StoreRefusedError(
             "The store was filled with another identity configuration (order, scope, normaliser or pii of a namespace,"
-            " or another hash key): take that one back, or replay into a fresh store."
+            " another key, or another topic prefix): take that one back, or fill a fresh store (IDWEAVE_REDIS_PREFIX)."
         )

@@ -12,11 +12,13 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from resolvers.admission import Admission
+from resolvers.cache import Cache
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
-from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
 from stream.chunks import Chunk
@@ -31,6 +33,8 @@ from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
 from topics.catalogue import CHANGES, TOUCHPOINTS
+
+log = structlog.get_logger("idweave.app")
 
 GATHER_SECONDS = 0.2
 """How long changes gather under load: published so much later, and so much less often."""
@@ -52,8 +56,8 @@ class Worker:
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        resolving = Resolving(self.session, self.admission, settings.configuration.limits, self.metrics)
-        projecting = Projecting(self.session, self.rulebook, self.metrics)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics)
+        projecting = Projecting(self.rulebook, self.metrics)
         resolves = Batches(self.session, self.progress, resolving, records_max=RESOLVE_RECORDS)
         projects = Batches(
             self.session,
@@ -79,10 +83,12 @@ class Worker:
         try:
             brokers = ",".join(settings.brokers)
             publisher = await KafkaPublisher.open(brokers, settings.topic_prefix, settings.kafka_settings())
-        except PublishFailedError:
+        except BaseException:
             await store.close()
             raise
-        return Parts(store, publisher)
+        if not store.server.appends:
+            log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
+        return Parts(store, publisher, Cache())
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

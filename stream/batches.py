@@ -7,20 +7,15 @@ Must not know: what a batch is for.
 """
 
 import asyncio
-import os
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
-import structlog
-
+from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
 from stream.progress import Progress, StartAgainError
 from stream.session import Parts, Session, WorldError
 
-EXIT_BUG = 70
-
-log = structlog.get_logger("idweave.batches")
+WorldErrors = (*WorldError, StartAgainError)
 
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
@@ -89,18 +84,23 @@ class Batches(Generic[Prepared]):
 
     async def run(self, intake: Intake) -> NoReturn:
         """Work until cancelled."""
-        while True:
-            batch = await self._ahead.get()
-            if all(intake.is_stale(chunk) for chunk in batch.chunks):
-                continue  # all of it is read again; what is stale of another batch is only not counted as done
-            number = self._session.number
-            try:
-                await self._work(batch, intake)
-            except (*WorldError, StartAgainError) as error:
-                self._session.lost(number, error)
-                await self._abandon()
-            except Exception as error:  # noqa: BLE001 - a bug
-                end_process(error)
+        try:
+            while True:
+                batch = await self._ahead.get()
+                # Of a batch that is stale in part, all is worked on, and what is stale is not counted as done.
+                if not all(intake.is_stale(chunk) for chunk in batch.chunks):
+                    number = self._session.number
+                    try:
+                        await self._work(batch, number, intake)
+                    except WorldErrors as error:
+                        self._session.lost(number, error)
+                        await self._abandon()
+                    except Exception as error:  # noqa: BLE001 - a bug
+                        end_process(error)
+                if self._ahead.empty():
+                    await self._finished()
+        finally:
+            await self._abandon()
 
     async def _next(self) -> list[Chunk]:
         chunks = [await self._queue.get()]
@@ -113,13 +113,11 @@ class Batches(Generic[Prepared]):
             count += len(chunks[-1].records)
         return chunks
 
-    async def _work(self, batch: _Batch[Prepared], intake: Intake) -> None:
+    async def _work(self, batch: _Batch[Prepared], number: int, intake: Intake) -> None:
         parts = await self._session.parts()
         finish = await self._stage.begin(batch.prepared, parts)
         await self._finished()
-        self._finishing = asyncio.create_task(self._finish(finish, batch.chunks, parts, intake))
-        if self._ahead.empty():
-            await self._finished()
+        self._finishing = asyncio.create_task(self._finish(finish, batch.chunks, parts, number, intake))
 
     async def _finished(self) -> None:
         """Wait for the batch before."""
@@ -134,15 +132,15 @@ class Batches(Generic[Prepared]):
             await asyncio.gather(self._finishing, return_exceptions=True)
             self._finishing = None
 
-    async def _finish(self, finish: Finish, chunks: list[Chunk], parts: Parts, intake: Intake) -> None:
-        await finish()
-        for chunk in chunks:
-            if not intake.is_stale(chunk):
-                await self._progress.advance(chunk, parts.store, intake)
-
-
-def end_process(error: BaseException) -> NoReturn:
-    """Say where a bug is, without what it was about: messages of exceptions may hold anything. Then end."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.critical("a bug: the process ends, and may be started again", error=type(error).__name__, frames=frames)
-    os._exit(EXIT_BUG)
+    async def _finish(self, finish: Finish, chunks: list[Chunk], parts: Parts, number: int, intake: Intake) -> None:
+        """The rest of a batch; its errors are those of the session that it began in."""
+        try:
+            await finish()
+            for chunk in chunks:
+                if not intake.is_stale(chunk):
+                    await self._progress.advance(chunk, parts.store, intake)
+            self._session.progressed(number)
+        except WorldErrors as error:
+            self._session.lost(number, error)
+        except Exception as error:  # noqa: BLE001 - a bug
+            end_process(error)

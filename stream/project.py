@@ -19,7 +19,7 @@ from sinks.publisher import unpacked
 from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.metrics import Metrics
-from stream.session import Parts, Session
+from stream.session import Parts
 
 BATCH_RECORDS = 64
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
@@ -32,8 +32,7 @@ SLICE_COMPONENTS = 250
 class Projecting:
     """What `Batches` does with chunks of changes."""
 
-    def __init__(self, session: Session, rulebook: Rulebook, metrics: Metrics) -> None:
-        self._session = session
+    def __init__(self, rulebook: Rulebook, metrics: Metrics) -> None:
         self._rulebook = rulebook
         self._metrics = metrics
 
@@ -56,7 +55,7 @@ class Projecting:
             # All are waited for even when one fails: what is still on its way must not meet what is done next.
             outcomes = await asyncio.gather(
                 *(
-                    carry(project(some, self._session.cache, self._rulebook, now_us), parts.store, parts.publisher)
+                    carry(project(some, parts.cache, self._rulebook, now_us), parts.store, parts.publisher)
                     for some in slices
                 ),
                 return_exceptions=True,

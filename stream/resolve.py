@@ -25,7 +25,7 @@ from sinks.publisher import Sendable
 from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.metrics import Metrics
-from stream.session import Parts, Session
+from stream.session import Parts
 from topics.envelope import Limits
 from topics.refusals import Refusal
 
@@ -34,17 +34,21 @@ BATCH_RECORDS = 8_000
 
 
 class TakenIn(NamedTuple):
-    """A batch's events that count, and the records to send about the others and about dropped values."""
+    """A batch's events that count, and the records to send about the others and about dropped values.
+
+    `refused`: records by code. `gap`: offsets that were deleted before they were read.
+    """
 
     arrivals: list[Arrival]
     reports: list[Sendable]
+    refused: Counter[str]
+    gap: list[int]
 
 
 class Resolving:
     """What `Batches` does with chunks of touchpoints."""
 
-    def __init__(self, session: Session, admission: Admission, limits: Limits, metrics: Metrics) -> None:
-        self._session = session
+    def __init__(self, admission: Admission, limits: Limits, metrics: Metrics) -> None:
         self._admission = admission
         self._rules: IdentityRules = admission.rules
         self._limits = limits
@@ -53,28 +57,23 @@ class Resolving:
 
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        taken_in = TakenIn([], [])
-        refused: Counter[str] = Counter()
+        taken_in = TakenIn([], [], Counter(), [])
         for chunk in chunks:
-            self._metrics.position_gap.inc(chunk.expired)
+            taken_in.gap.append(chunk.expired)
             for record in chunk.records:
                 taken = take_in(record, self._limits, self._admission)
                 if isinstance(taken, Refusal):
-                    refused[taken.code] += 1
+                    taken_in.refused[taken.code] += 1
                     taken_in.reports.append(dead_letter(record, taken))
                     continue
                 taken_in.arrivals.append(taken.arrival)
                 if taken.dropped:
                     taken_in.reports.extend(_dropped(one, taken.arrival) for one in taken.dropped)
-        for code, count in refused.items():
-            self._metrics.dead_letters.labels(code).inc(count)
-        self._metrics.events.labels("refused").inc(refused.total())
-        self._metrics.events.labels("accepted").inc(len(taken_in.arrivals))
         return taken_in
 
     async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:
         """Resolve the events; what is left is to tell."""
-        protocol = resolve(taken_in.arrivals, self._session.cache, self._rules)
+        protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
         with self._metrics.store_seconds.labels("resolve").time():
             resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [
@@ -82,14 +81,19 @@ class Resolving:
             for seen in resolved.observations
         ]
         notices = [_notice(changed) for changed in resolved.changed]
-        self._count(resolved)
+        self._count(taken_in, resolved)
 
         async def finish() -> None:
             await asyncio.gather(parts.publisher.send([*taken_in.reports, *observed]), parts.publisher.notify(notices))
 
         return finish
 
-    def _count(self, resolved: Resolved) -> None:
+    def _count(self, taken_in: TakenIn, resolved: Resolved) -> None:
+        self._metrics.position_gap.inc(sum(taken_in.gap))
+        for code, count in taken_in.refused.items():
+            self._metrics.dead_letters.labels(code).inc(count)
+        self._metrics.events.labels("refused").inc(taken_in.refused.total())
+        self._metrics.events.labels("accepted").inc(len(taken_in.arrivals))
         for seen in resolved.observations:
             self._metrics.refused_links.labels(seen.rule).inc()
         largest = max((len(changed.component.facets) for changed in resolved.changed), default=0)

@@ -1,8 +1,8 @@
 """A session: the store, the publisher and the cache that a worker works with until one of them is lost.
 
 Rule: what was in flight when a store or publisher is lost may or may not have happened. So nothing is carried over:
-the cache is emptied, both are opened anew, every partition is read again from the store's position, and the fences
-sort out the rest.
+both are opened anew, with an empty cache, every partition is read again from the store's position, and the fences sort
+out the rest.
 Must not know: what is resolved or projected.
 """
 
@@ -17,6 +17,7 @@ from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
 from sinks.store import StoreError
+from stream.bugs import end_process
 from stream.chunks import TP, Intake
 from stream.metrics import Metrics
 
@@ -29,17 +30,17 @@ WorldError = (StoreError, PublishFailedError, OSError)
 
 
 class Parts(NamedTuple):
-    """What a session is made of."""
+    """What a session is made of. The cache is of this store, and is gone with it."""
 
     store: RedisStore
     publisher: KafkaPublisher
+    cache: Cache
 
 
 class Session:
     """The current parts, and how to get new ones. `number` grows with every loss."""
 
     def __init__(self, opening: Callable[[], Awaitable[Parts]], metrics: Metrics) -> None:
-        self.cache = Cache()
         self.number = 0
         self.ready = asyncio.Event()
         self.reason = "starting"
@@ -48,6 +49,7 @@ class Session:
         self._parts: Parts | None = None
         self._intake: Intake | None = None
         self._reopening: asyncio.Task[None] | None = None
+        self._losses = 0  # since a position last moved
 
     def attach(self, intake: Intake) -> None:
         """Whose readings begin again after a loss."""
@@ -55,10 +57,9 @@ class Session:
 
     async def parts(self) -> Parts:
         """The store and the publisher, as soon as they are there."""
-        if self._parts is None:
+        while self._parts is None:
             self._reopen()
             await self.ready.wait()
-        assert self._parts is not None
         return self._parts
 
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
@@ -76,26 +77,34 @@ class Session:
         if number != self.number:
             return
         self.number += 1
+        self._losses += 1
         self.reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
         log.warning("session lost, starting again from the store's positions", reason=self.reason)
         self._metrics.store_lost.inc()
         self.ready.clear()
-        self.cache.clear()
         if self._intake is not None:
             self._intake.restart()
         parts, self._parts = self._parts, None
         self._reopen(parts)
 
+    def progressed(self, number: int) -> None:
+        """A position moved in session `number`: what is lost next is lost for the first time."""
+        if number == self.number:
+            self._losses = 0
+
     async def watch(self) -> None:
-        """Ask the store every second, so that an idle worker notices a server that has changed."""
-        while True:
-            await asyncio.sleep(1.0)
-            number, parts = self.number, self._parts
-            if parts is not None:
-                try:
-                    await parts.store.ping()
-                except WorldError as error:
-                    self.lost(number, error)
+        """Ask the store every second, so that an idle worker notices a server that has changed; close at the end."""
+        try:
+            while True:
+                await asyncio.sleep(1.0)
+                number, parts = self.number, self._parts
+                if parts is not None:
+                    try:
+                        await parts.store.ping()
+                    except WorldError as error:
+                        self.lost(number, error)
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Close what is open."""
@@ -111,18 +120,28 @@ class Session:
     async def _open(self, old: Parts | None) -> None:
         if old is not None:
             await _closed(old)
-        for attempt in range(1_000_000_000):
+        attempt = max(self._losses - 1, 0)  # a session that is lost again and again is not opened in a hot loop
+        if attempt:
+            await asyncio.sleep(_backoff_seconds(attempt - 1))
+        while True:
             try:
                 self._parts = await self._opening()
             except WorldError as error:
                 self.reason = f"{type(error).__name__}: {error}"
-                seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+                seconds = _backoff_seconds(attempt)
                 log.warning("cannot open a session", reason=self.reason, again_in_seconds=seconds)
                 await asyncio.sleep(seconds)
+                attempt += 1
+            except Exception as error:  # noqa: BLE001 - a bug: nobody would ever be told
+                end_process(error)
             else:
                 self.reason = ""
                 self.ready.set()
                 return
+
+
+def _backoff_seconds(attempt: int) -> float:
+    return BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
 
 
 async def _closed(parts: Parts) -> None:
