@@ -38,6 +38,8 @@ from stream.retail_world import PEOPLE_DEFAULT, generate
 from stream.settings import Settings
 from topics.catalogue import ALL
 
+BROKER_PORT: Final = 9092
+STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
 # Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
 DEMO_KEYS: Final = {
@@ -75,8 +77,8 @@ def demo(
 def up(
     context: typer.Context,
     *,
-    broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = 9092,
-    store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = 6379,
+    broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = BROKER_PORT,
+    store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = STORE_PORT,
 ) -> None:
     """Run embedded servers and a worker until Ctrl-C.
 
@@ -94,8 +96,10 @@ def up(
         say(f"Topics {settings.topic_prefix}.*. HTTP: http://{address}/. Ctrl-C ends all of it.")
         if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
             say("For `idweave profile` and `token` in another terminal, this engine's keys:")
-            for name, key in DEMO_KEYS.items():
-                say(f"  export {name}={key}")
+            elsewhere = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+            usual = (broker_port, store_port) == (BROKER_PORT, STORE_PORT)
+            for name, value in {**DEMO_KEYS, **({} if usual else elsewhere)}.items():
+                say(f"  export {name}={value}")
         run_worker(settings)
 
 

@@ -129,7 +129,7 @@ class Lag:
 def behind(position: int | None, first: int, end: int) -> int:
     """How many records are to be resolved yet, from the store's position and where the log begins and ends.
 
-    What retention took is not to come any more. A position after the end is that of another log, of which nothing is
-    resolved.
+    What retention took is not to come any more. A position after the end is one that the broker has not told us the end
+    of yet (the embedded one tells the end of the last batch but its first record): nothing is behind.
     """
-    return end - first if position is None or position > end else end - max(first, position)
+    return max(end - max(first, position or 0), 0)

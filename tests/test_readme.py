@@ -1,16 +1,23 @@
 """The README: what it names exists."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 
+from resolvers.admission import Admission
+from resolvers.intake import Accepted, take_in
+from resolvers.namespaces import DEFAULT_RULES
+from resolvers.pseudonyms import Pseudonyms
 from stream.cli import app
+from topics.envelope import Limits
+from topics.records import Record
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-LINES_MAX = 100
+LINES_MAX = 130
 
 
 def commands() -> set[str]:
@@ -46,6 +53,20 @@ def test_commands_exist() -> None:
         assert words[0] in known or not words, f"idweave {text}"
     for text in re.findall(r"idweave [^\n`#]*?(--[a-z-]+)", README):
         assert text in {"--check", "--help"}
+
+
+def test_its_events_are_one_person() -> None:
+    """The events that it shows are accepted as they stand, and have an identifier in common."""
+    [block] = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    admission = Admission(DEFAULT_RULES, Pseudonyms(b"readme"))
+    append_ms = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp() * 1000)
+    seen: list[set[str]] = []
+    for at, line in enumerate(block.splitlines()):
+        taken = take_in(Record("touchpoints", 0, at, append_ms, None, line.encode(), ()), Limits(), admission)
+        assert isinstance(taken, Accepted)
+        seen.append(set(taken.arrival.keys))
+    assert len(seen) == 2
+    assert len(seen[0] & seen[1]) == 1
 
 
 def test_make_targets_exist() -> None:

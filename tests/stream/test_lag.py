@@ -22,7 +22,7 @@ from stream.session import Parts, Session
         (10, 0, 10, 0),
         (2, 4, 10, 6),  # what retention took does not come any more
         (4, 10, 10, 0),  # an empty partition whose records are all gone
-        (90, 0, 10, 10),  # the topic was made anew
+        (11, 0, 10, 0),  # a broker that tells the end late
     ],
 )
 def test_what_is_behind(position: int | None, first: int, end: int, records: int) -> None:
