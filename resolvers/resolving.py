@@ -12,7 +12,7 @@ import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from resolvers.arrivals import Arrival, apply_facts
+from resolvers.arrivals import NO_EVIDENCE, Arrival, apply_cuts, apply_facts
 from resolvers.cache import Cache
 from resolvers.component import Component, Draft
 from resolvers.dedupe import remembered, verdict
@@ -199,6 +199,8 @@ def _hanging_together(
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         for key in arrival.keys:
+            if linked is not None and key not in places:
+                continue  # an event that is no evidence may name identifiers of other groups
             at = places.find(key)
             there = events.get(at)
             if there is None:
@@ -220,6 +222,9 @@ class _Places:
         self._place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
         self._parent = {at: at for at in self._place.values()}
         self._size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._place
 
     def find(self, key: str) -> str:
         """The place that an identifier is in by now."""
@@ -315,12 +320,16 @@ class _Work:
 
     def apply(self, arrival: Arrival) -> list[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
-        here = arrival.keys if self._small else [key for key in arrival.keys if key in self._group.keys]
+        cuts = arrival.touchpoint.type in NO_EVIDENCE  # and so its identifiers need not hang together
+        here = arrival.keys if self._small and not cuts else [key for key in arrival.keys if key in self._group.keys]
         said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
         facet, displays, time_us = self.draft.facet, arrival.displays, arrival.mark.time_us
         facets = {key: facet(key, displays[key], time_us) for key in here}
+        if cuts:
+            for key in here:
+                apply_cuts(facets[key], key, arrival)
         observations: list[Observation] = []
         for pair, asserted in arrival.pairs:
             if pair.strong not in facets and pair.weak not in facets:
