@@ -31,12 +31,15 @@ class Explaining:
             UnavailableError: it can't be read now.
         """
         async with bounded():
-            walks = [await self._settled(a.key), await self._settled(b.key)]
-        found = {walk.component.name: walk.component for walk in walks if walk is not None}
-        if None in walks:
+            one = await self._settled(a.key)
+            if one is None:
+                return None
+            other = one if b.key in one.component.facets else await self._settled(b.key)
+        if other is None:
             return None
-        both = [one for one in found.values() if {a.key, b.key} <= one.facets.keys()]
-        return explain(a.key, b.key, scene(both[-1:] or found.values(), self._rules), self._rules)
+        # Where the one has moved into the other meanwhile, the other has both.
+        components = [other.component] if a.key in other.component.facets else [one.component, other.component]
+        return explain(a.key, b.key, scene(components, self._rules), self._rules)
 
     async def around(self, profile_id: str) -> ProfileGraph | None:
         """The evidence of a profile; of an id that merged away, of the survivor. None: unknown or erased.
