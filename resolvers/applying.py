@@ -7,7 +7,7 @@ Must not know: the store, other groups.
 
 from typing import Literal, NamedTuple
 
-from resolvers.arrivals import Arrival, apply_facts
+from resolvers.arrivals import NO_EVIDENCE, Arrival, apply_cuts, apply_facts
 from resolvers.component import Component, Draft
 from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
@@ -44,12 +44,16 @@ class Work:
 
     def apply(self, arrival: Arrival) -> list[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
-        here = arrival.keys if self._small else [key for key in arrival.keys if key in self._group.keys]
+        cuts = arrival.touchpoint.type in NO_EVIDENCE  # and so its identifiers need not hang together
+        here = arrival.keys if self._small and not cuts else [key for key in arrival.keys if key in self._group.keys]
         said: Said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
         facet, displays, time_us = self.draft.facet, arrival.displays, arrival.mark.time_us
         facets = {key: facet(key, displays[key], time_us) for key in here}
+        if cuts:
+            for key in here:
+                apply_cuts(facets[key], key, arrival)
         observations: list[Observation] = []
         for pair, asserted in arrival.pairs:
             if pair.strong not in facets and pair.weak not in facets:

@@ -8,7 +8,7 @@ Must not know: components, stores.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from resolvers.admission import Admitted
+from resolvers.admission import CARD, Admitted
 from resolvers.amounts import add
 from resolvers.dedupe import Signature
 from resolvers.evidence import Mark, Pair
@@ -93,6 +93,20 @@ def apply_facts(facet: Facet, arrival: Arrival) -> None:
     special = _SPECIAL.get(event.type)
     if special is not None:
         special(facet, event, data)
+
+
+def apply_cuts(facet: Facet, key: str, arrival: Arrival) -> None:
+    """What an unbind or a logout says of one of its identifiers: the latest counts, however often it is said.
+
+    The end of a session is kept of every identifier; which of them are weak is for the rules to say, when they judge.
+    """
+    time_us = arrival.mark.time_us
+    if arrival.touchpoint.type == "session.logout":
+        facet.logged_out_us = max(facet.logged_out_us, time_us)
+    elif arrival.touchpoint.type == "card.unbind" and key.startswith(f"{CARD}:"):
+        for other in arrival.keys:
+            if other != key:
+                facet.unbind(other, time_us)
 
 
 def _consent(values: Values, name: str, time_us: int, answer: bool) -> None:  # noqa: FBT001 - the answer is the value

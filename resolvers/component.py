@@ -187,10 +187,10 @@ class Draft:
         return component
 
     def _is_structural(self) -> bool:
-        """Whether identifiers or edges are new, or an identifier is a hub or next to one."""
+        """Whether identifiers or edges are new, or an identifier is a hub, next to one, or cuts evidence off."""
         base = self._base
         return (
             not self._facets.keys() <= base.facets.keys()
             or not self._edges.keys() <= base.edges.keys()
-            or any(facet.hub or facet.strangers for facet in self._facets.values())
+            or any(facet.hub or facet.strangers or facet.cuts for facet in self._facets.values())
         )

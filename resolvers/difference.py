@@ -33,6 +33,8 @@ REASONS = {
     "component": "the component is at its cap",
     "blocked": "a blocked value links nobody",
     "drop": "a device with evidence of two values of a unique namespace links nobody",
+    "unbound": "the identifier was taken off the card, and not seen with it since",
+    "logged_out": "the session on the device ended, and the two were not seen together since",
     "id_reused": "another event had this id and source before",
     "blocked_value": "a value that stands for nobody, or is blocked",
     "invalid_value": "a value that its namespace can't read",

@@ -16,6 +16,9 @@ from resolvers.writes import Write
 NEVER_US = -1
 """Before every event's time."""
 
+UNBOUND_MAX = 1_000
+"""Identifiers that a card remembers to be taken off it; the latest stay, so that the order of arrival is no matter."""
+
 
 class Facts(msgspec.Struct, array_like=True, gc=False):
     """What goes where its identifier goes.
@@ -62,6 +65,8 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
         fence: input partition -> last offset whose facts were applied.
         recent: the latest events applied, for `dedupe` (see `resolvers.dedupe`).
         facts, values: as above.
+        unbound: of a card: identifier taken off it -> when last (event time); older evidence of the two does not count.
+        logged_out_us: when last a session with it ended; where it is weak, no older evidence of it counts.
     """
 
     display: str
@@ -73,6 +78,8 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     facts: Facts = msgspec.field(default_factory=Facts)
     values: Values = msgspec.field(default_factory=Values)
+    unbound: dict[str, int] = {}
+    logged_out_us: int = NEVER_US
 
     def copied(self) -> "Facet":
         """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
@@ -87,12 +94,25 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             self.recent,
             Facts(facts.traits.copy(), facts.once.copy(), facts.counters.copy()),
             Values(values.first_us, values.last_us, values.consents.copy(), values.orders.copy()),
+            self.unbound.copy(),
+            self.logged_out_us,
         )
 
     def see(self, time_us: int) -> None:
         """The identifier was seen at this event time."""
         self.first_us = min(self.first_us, time_us)
         self.last_us = max(self.last_us, time_us)
+
+    def unbind(self, other: str, time_us: int) -> None:
+        """Another identifier was taken off this card."""
+        self.unbound[other] = max(self.unbound.get(other, NEVER_US), time_us)
+        if len(self.unbound) > UNBOUND_MAX:
+            del self.unbound[min(self.unbound, key=lambda key: (self.unbound[key], key))]
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it says of evidence that it does not count."""
+        return bool(self.unbound) or self.logged_out_us != NEVER_US
 
 
 def sighted(display: str, time_us: int) -> Facet:

@@ -48,18 +48,17 @@ def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], 
 def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
     """The groups with those of their events whose facts are theirs."""
     for group in groups:
-        arrivals = group.arrivals if group.small else [one for one in group.arrivals if one.strongest in group.keys]
+        arrivals = [one for one in group.arrivals if one.strongest in group.keys]
         if arrivals:
             yield group._replace(arrivals=arrivals)
 
 
 def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[Group]:
-    """The groups with those of their events whose facts are elsewhere, because a hub or a cap parts them."""
+    """The groups with those of their events whose facts are elsewhere: a hub, a cap or no evidence parts them."""
     for group in groups:
-        if not group.small:
-            arrivals = [one for one in group.arrivals if one.strongest not in group.keys and id(one) not in reused]
-            if arrivals:
-                yield group._replace(arrivals=arrivals, root=None)
+        arrivals = [one for one in group.arrivals if one.strongest not in group.keys and id(one) not in reused]
+        if arrivals:
+            yield group._replace(arrivals=arrivals, root=None)
 
 
 def _grouped_with_care(
@@ -111,6 +110,8 @@ def _hanging_together(
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         for key in arrival.keys:
+            if key not in places:
+                continue  # an event that is no evidence may name identifiers of other groups
             at = places.find(key)
             there = events.get(at)
             if there is None:
@@ -132,6 +133,9 @@ class _Places:
         self._place = {key: key if root is None else f"\0{root.name}" for key, root in roots.items()}
         self._parent = {at: at for at in self._place.values()}
         self._size = {f"\0{root.name}": max(len(root.facets), 1) for root in roots.values() if root is not None}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._place
 
     def find(self, key: str) -> str:
         """The place that an identifier is in by now."""

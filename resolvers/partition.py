@@ -20,7 +20,8 @@ class Sight(Protocol):
     """What `partition` needs of one identifier beside its edges.
 
     `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
-    evidence is not kept as an edge, but it makes them neighbours all the same.
+    evidence is not kept as an edge, but it makes them neighbours all the same. `unbound`: of a card, what was taken off
+    it and when. `logged_out_us`: when a session with it ended; before all events if none did.
     """
 
     @property
@@ -31,6 +32,12 @@ class Sight(Protocol):
 
     @property
     def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def unbound(self) -> Mapping[str, int]: ...  # noqa: D102
+
+    @property
+    def logged_out_us(self) -> int: ...  # noqa: D102
 
 
 class Refused(NamedTuple):
@@ -142,20 +149,29 @@ def _is_one_person(
         return False
     counted: dict[tuple[str, str], int] = {}
     weak: set[str] = set()
+    ended = False
     for key, sight in sights.items():
-        if sight.hub or sight.strangers:
+        if sight.hub or sight.strangers or sight.unbound:
             return False
         namespace = namespace_of(key, rules)
         if namespace.weak:
             weak.add(key)
+            ended |= sight.logged_out_us >= 0
         most = 1 if namespace.unique else namespace.limit.n if namespace.limit is not None else 0
         if most:
             scope = _scope_of(key, namespace)
             counted[scope] = counted.get(scope, 0) + 1
             if counted[scope] > most:
                 return False
+    if ended and any(_is_logged_out(pair, edge, sights, rules) for pair, edge in edges.items()):
+        return False
     strong = [pair for pair in edges if pair.strong not in weak and pair.weak not in weak]
     return _joined(strong) >= len(sights) - len(weak) and _joined(edges) == len(sights)
+
+
+def _is_logged_out(pair: Pair, edge: Edge, sights: Mapping[str, Sight], rules: IdentityRules) -> bool:
+    """Whether a session on one of the pair's devices has ended since they were last seen together."""
+    return any(edge.last.time_us <= sights[key].logged_out_us and namespace_of(key, rules).weak for key in pair)
 
 
 def _joined(pairs: Iterable[Pair]) -> int:
@@ -223,6 +239,7 @@ class _Judge:
         self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
         self._one_value = _asserted_values(edges, ignored)
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
+        self._unbound = _unbound(sights, self._one_value)
 
     def groups(self) -> list[_Group]:
         return list({id(group): group for group in self._of.values()}.values())
@@ -231,6 +248,8 @@ class _Judge:
         """Let the pair's evidence count, or name the rule that refuses it."""
         if pair.strong in self._dropped or pair.weak in self._dropped:
             return "drop"
+        if (cut := self._cut(pair)) is not None:
+            return cut
         a, b = self._of[pair.strong], self._of[pair.weak]
         if a is b:
             return None
@@ -254,6 +273,18 @@ class _Judge:
             if sight.strangers and namespace_of(key, self._rules).weak and self._of[key].known:
                 found.update(key for other in sight.strangers if namespace_of(other, self._rules).person)
         return frozenset(found)
+
+    def _cut(self, pair: Pair) -> str | None:
+        """The rule by which evidence that was not seen again since an unbind or a logout does not count."""
+        edge = self._edges[pair]
+        if edge.asserted:
+            return None
+        if self._unbound:
+            for end, other in (pair, (pair.weak, pair.strong)):
+                since_us = self._unbound.get((self._one_value.get(end, end), other))
+                if since_us is not None and edge.last.time_us <= since_us:
+                    return "unbound"
+        return "logged_out" if _is_logged_out(pair, edge, self._sights, self._rules) else None
 
     def _broken_rule(self, a: _Group, b: _Group, pair: Pair) -> str | None:
         if self._edges[pair].asserted:
@@ -329,3 +360,13 @@ def _asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dic
             low, high = sorted((root(pair.strong), root(pair.weak)))
             parent[high] = low
     return {key: root(key) for key in parent}
+
+
+def _unbound(sights: Mapping[str, Sight], one_value: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """(card, what was taken off it) -> when last; a card by the key that stands for all that count as one with it."""
+    found: dict[tuple[str, str], int] = {}
+    for key, sight in sights.items():
+        for other, time_us in sight.unbound.items():
+            cut = (one_value.get(key, key), other)
+            found[cut] = max(found.get(cut, time_us), time_us)
+    return found

@@ -47,6 +47,25 @@ class Keys:
         """Where the identifier that leads to a profile is named."""
         return self._profile + profile_id
 
+    @property
+    def homes(self) -> str:
+        """The glob pattern of all homes; a prefix holds no character that globs know."""
+        return f"{self._home}*"
+
+    @property
+    def components(self) -> str:
+        """The glob pattern of all components."""
+        return f"{self._component}*}}"
+
+    def key_of_home(self, key: str) -> str:
+        """The identifier whose home is named there."""
+        return key.removeprefix(self._home)
+
+    def name_of_component(self, key: str) -> str:
+        """The name of the component that is there."""
+        tag = key.removeprefix(self._component)[:-1]
+        return tag.replace("%7D", "}").replace("%25", "%") if "%" in tag else tag
+
     def position(self, topic: str, partition: int) -> str:
         """Where the position of a partition is."""
         return f"{self._position}{topic}:{partition}"

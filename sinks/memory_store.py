@@ -26,7 +26,7 @@ from resolvers.steps import (
     ShortenHome,
     Step,
 )
-from sinks.store import Advance, Advanced, AnyTP
+from sinks.store import Advance, Advanced, AnyTP, Page
 
 
 class PublicationRecord(NamedTuple):
@@ -76,6 +76,16 @@ class MemoryStore:
     def profile_key(self, profile_id: str) -> str | None:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
         return self.content.profiles.get(profile_id)
+
+    def scan_homes(self, cursor: int = 0) -> Page:
+        """The identifiers that are in a component, all at once."""
+        assert cursor == 0, "there is one page"
+        return Page(list(self.content.homes), 0)
+
+    def scan_components(self, cursor: int = 0) -> Page:
+        """The components, also those that have moved, all at once."""
+        assert cursor == 0, "there is one page"
+        return Page(list(self.content.components), 0)
 
     def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""

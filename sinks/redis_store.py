@@ -14,10 +14,12 @@ from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
 from sinks.redis_link import RedisLink
 from sinks.redis_scripts import ADVANCE, call, invoke
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, StoreRefusedError
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
 
 OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
+SCAN_COUNT = 1_000
+"""Keys that the server looks at for one page: some 200 us of its time."""
 
 
 class Server(NamedTuple):
@@ -95,6 +97,20 @@ class RedisStore:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
         [key] = await call(self._link, [["GET", self._keys.profile(profile_id)]])
         return None if key is None else key.decode()
+
+    async def scan_homes(self, cursor: int = 0) -> Page:
+        """Some of the identifiers that are in a component."""
+        found, cursor = await self._scan(self._keys.homes, cursor)
+        return Page([self._keys.key_of_home(key) for key in found], cursor)
+
+    async def scan_components(self, cursor: int = 0) -> Page:
+        """Some of the components, also of those that have moved."""
+        found, cursor = await self._scan(self._keys.components, cursor)
+        return Page([self._keys.name_of_component(key) for key in found], cursor)
+
+    async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
+        [(after, found)] = await call(self._link, [["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT]])
+        return [key.decode() for key in found], int(after)
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""

@@ -61,6 +61,16 @@ class Advanced(NamedTuple):
     position: int | None
 
 
+class Page(NamedTuple):
+    """Some of the names in the store, and the cursor to go on with; 0 at the end.
+
+    What is there all the while comes at least once; what comes or goes meanwhile may come or not.
+    """
+
+    names: list[str]
+    cursor: int
+
+
 class StoreError(Exception):
     """The store did not do what it was asked; what was in flight may or may not have happened."""
 

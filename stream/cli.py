@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import typer
 import typer.exceptions
 
-from stream import cli_engine, cli_profile, cli_publish, cli_topics
+from stream import cli_audit, cli_engine, cli_explain, cli_profile, cli_publish, cli_topics
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -46,6 +46,8 @@ app.add_typer(cli_engine.commands)
 app.add_typer(cli_topics.commands, name="topics")
 app.add_typer(cli_publish.commands)
 app.add_typer(cli_profile.commands)
+app.add_typer(cli_explain.commands)
+app.add_typer(cli_audit.commands)
 app.add_typer(config, name="config")
 
 

@@ -5,30 +5,25 @@ namespace is never repeated.
 """
 
 import asyncio
-import sys
 from typing import Annotated
 
 import orjson
 import typer
 
-from resolvers.admission import Admission, Unreadable, parse_identifier
-from resolvers.pseudonyms import Pseudonyms
 from sinks.profile_reader import ProfileReader, ProfileReadError
 from sinks.redis_store import RedisStore
-from sinks.store import StoreLostError, StoreRefusedError
 from stream.cli_console import (
-    USAGE,
     AsJson,
     Brokers,
     CommandFailedError,
     Redis,
     broker_list,
     no_broker,
-    no_store,
     say,
     servers,
     settings_for,
 )
+from stream.cli_store import given, open_store, read_identifier
 from stream.lookup import Found, Lookup, UnavailableError
 from stream.person_card import card
 from stream.settings import Settings
@@ -53,8 +48,8 @@ def profile(
     By profile id or by any of the identifiers. An id that was merged away shows the person that it became part of.
     """
     settings = settings_for(servers(context, brokers, redis))
-    name = _given(who)
-    identifier = _identifier(name, settings) if ":" in name else None
+    name = given(who)
+    identifier = read_identifier(name, settings) if ":" in name else None
     found = asyncio.run(_found(name if identifier is None else identifier, settings))
     if found is None:
         raise CommandFailedError(
@@ -75,31 +70,12 @@ def token(
 
     The value itself, or a keyed hash where its namespace is hashed.
     """
-    identifier = _identifier(_given(value), settings_for(servers(context, None)))
+    identifier = read_identifier(given(value), settings_for(servers(context, None)))
     say(identifier.token)
 
 
-def _given(text: str) -> str:
-    """What was given, from the input where that keeps it out of the shell's history."""
-    return sys.stdin.readline().strip() if text == "-" else text
-
-
-def _identifier(text: str, settings: Settings) -> Identifier:
-    admission = Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
-    identifier = parse_identifier(text, admission)
-    if isinstance(identifier, Unreadable):
-        raise CommandFailedError(f"{identifier.message}.", USAGE)
-    return identifier
-
-
 async def _found(who: str | Identifier, settings: Settings) -> Found | None:
-    try:
-        url = settings.redis_url.reveal()
-        store = await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
-    except StoreLostError as error:
-        raise no_store(settings, error) from error
-    except StoreRefusedError as error:
-        raise CommandFailedError(str(error)) from error
+    store = await open_store(settings)
     try:
         reader = await ProfileReader.open(broker_list(settings), settings.topic_prefix, settings.kafka_settings())
     except ProfileReadError as error:

@@ -9,7 +9,8 @@ Must not know: HTTP, what is in a profile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -71,17 +72,32 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 
 
-class _Walk(NamedTuple):
+class Walk(NamedTuple):
     """Where a walk ended. `states`: what was published, the component's own first. `mark`: what all that was read at.
 
     Two walks with the same mark have seen the same.
     """
 
+    component: Component
     states: list[State]
     mark: tuple[object, ...]
 
 
 _Chosen = tuple[str, Published] | None
+
+
+@asynccontextmanager
+async def bounded() -> AsyncIterator[None]:
+    """Give what is looked up its time, and say in one way that it can't be read now."""
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise UnavailableError("no answer in time") from error
+    except StoreError as error:
+        raise UnavailableError("the store does not answer") from error
+    except ProfileReadError as error:
+        raise UnavailableError("the profiles topic does not answer") from error
 
 
 class Lookup:
@@ -102,7 +118,7 @@ class Lookup:
         async def start(store: LookupStore) -> str | None:
             return await store.profile_key(profile_id)
 
-        return await self._bounded(start, lambda states: _survivor(states, profile_id))
+        return await self._bounded(start, lambda states: survivor(states, profile_id))
 
     async def by_identifier(self, identifier: Identifier) -> Found | None:
         """The profile that an identifier belongs to. None: unknown or erased.
@@ -121,15 +137,8 @@ class Lookup:
         start: Callable[[LookupStore], Awaitable[str | None]],
         choose: Callable[[list[State]], _Chosen],
     ) -> Found | None:
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                return await self._find(start, choose)
-        except TimeoutError as error:
-            raise UnavailableError("no answer in time") from error
-        except StoreError as error:
-            raise UnavailableError("the store does not answer") from error
-        except ProfileReadError as error:
-            raise UnavailableError("the profiles topic does not answer") from error
+        async with bounded():
+            return await self._find(start, choose)
 
     async def _find(
         self,
@@ -140,7 +149,7 @@ class Lookup:
         for _ in range(WALKS):
             store = await self._store()
             key = await start(store)
-            walk = None if key is None else await _walked(store, key.removeprefix(VALUES_OF))
+            walk = None if key is None else await walked(store, key.removeprefix(VALUES_OF))
             if walk is None:
                 return None
             chosen = choose(walk.states)
@@ -170,7 +179,7 @@ class Lookup:
         return Found(profile_id, published.version, json)
 
 
-async def _walked(store: LookupStore, key: str) -> _Walk | None:
+async def walked(store: LookupStore, key: str) -> Walk | None:
     """From an identifier to what was published of its component; None: the identifier was never seen."""
     [home] = await store.execute_many([ReadHome(key)])
     if home is None:
@@ -184,7 +193,7 @@ async def _walked(store: LookupStore, key: str) -> _Walk | None:
     names = list(dict.fromkeys([component.name, *sorted(component.absorbed), *passed]))
     publications: list[Publication] = await store.execute_many([ReadPublication(name) for name in names])
     mark = (*names, component.version, *(one.revision for one in publications))
-    return _Walk([one.state for one in publications], mark)
+    return Walk(component, [one.state for one in publications], mark)
 
 
 async def _component(store: LookupStore, name: str) -> Component:
@@ -193,7 +202,7 @@ async def _component(store: LookupStore, name: str) -> Component:
     return component
 
 
-def _survivor(states: list[State], profile_id: str) -> _Chosen:
+def survivor(states: list[State], profile_id: str) -> _Chosen:
     """The profile of an id, or of the one that it merged into, or that one did."""
     seen: set[str] = set()
     while profile_id not in seen:

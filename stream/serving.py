@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from resolvers.admission import Admission
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
+from stream.explaining import Explaining
 from stream.lag import Lag, LogEnds
 from stream.lookup import Lookup, UnavailableError
 from stream.metrics import Metrics
@@ -42,6 +43,7 @@ def web_server(
     source = ProfileSource(reader)
     web = create_web(
         Lookup(store, source),
+        Explaining(store, admission.rules),
         admission,
         lambda: not_ready(session, reading),
         [metrics.registry, _process_metrics()],

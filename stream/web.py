@@ -3,6 +3,8 @@
     GET  /v1/profiles/{id}              the profile; of an id that merged away, the survivor
     GET  /v1/identifiers/{ns}/{value}   the profile it belongs to; value as in events, or ~token
     POST /v1/lookup {"identifier": "ns:value"}    the same, with nothing personal in a URL
+    GET  /v1/explain?a=ns:value&b=ns:value        why two identifiers are one person, or why not; also ns:~token
+    GET  /v1/profiles/{id}/graph        the evidence between a profile's identifiers, and what was refused around it
     GET  /healthz, /readyz, /metrics, /
 
 Rules: unknown and erased get the same answer; no value of a request is repeated or logged; a profile is sent as the
@@ -24,14 +26,18 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from resolvers.admission import Admission, Unreadable, parse_identifier
+from stream.explaining import Explaining
 from stream.lookup import Found, Lookup, UnavailableError
 from stream.web_guard import on_bug, on_http_exception, problem
+from topics.answers import Explanation, ProfileGraph
 from topics.codec import encode
+from topics.identifiers import Identifier
 
 IDENTIFIER_CHARACTERS_MAX: Final = 1_024
 BODY_BYTES_MAX: Final = 16_384
 BODY_SECONDS: Final = 5.0
 RETRY_AFTER_SECONDS: Final = 1
+ENDS: Final = 2
 
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>IDWeave</title></head><body>
@@ -44,6 +50,9 @@ PAGE: Final = """<!doctype html>
 <li><code>GET /v1/profiles/{id}</code>: a profile as last published</li>
 <li><code>GET /v1/identifiers/{namespace}/{value}</code>: the profile that an identifier belongs to;
 also <code>~token</code></li>
+<li><code>GET /v1/explain?a={namespace:value}&amp;b={namespace:value}</code>: why two identifiers are one person, or
+not</li>
+<li><code>GET /v1/profiles/{id}/graph</code>: the evidence of a profile</li>
 <li><code>POST /v1/lookup {"identifier": "namespace:value"}</code>: the same, with nothing personal in an address</li>
 </ul>
 </body></html>
@@ -63,10 +72,14 @@ _asked = msgspec.json.Decoder(_Asked)
 
 
 def create_web(
-    lookup: Lookup, admission: Admission, reasons: Reasons, registries: Iterable[CollectorRegistry]
+    lookup: Lookup,
+    explaining: Explaining,
+    admission: Admission,
+    reasons: Reasons,
+    registries: Iterable[CollectorRegistry],
 ) -> Starlette:
     """The app with all routes, to be put behind a `Guard`."""
-    routes = _Routes(lookup, admission, reasons, tuple(registries))
+    routes = _Routes(lookup, explaining, admission, reasons, tuple(registries))
     app = Starlette(
         routes=[
             Route("/", routes.page),
@@ -74,6 +87,8 @@ def create_web(
             Route("/readyz", routes.readiness),
             Route("/metrics", routes.metrics),
             Route("/v1/profiles/{profile_id}", routes.profile),
+            Route("/v1/profiles/{profile_id}/graph", routes.graph),
+            Route("/v1/explain", routes.explain),
             Route("/v1/identifiers/{namespace}/{value:path}", routes.identifier),
             Route("/v1/lookup", routes.look_up, methods=["POST"]),
         ],
@@ -85,9 +100,15 @@ def create_web(
 
 class _Routes:
     def __init__(
-        self, lookup: Lookup, admission: Admission, reasons: Reasons, registries: tuple[CollectorRegistry, ...]
+        self,
+        lookup: Lookup,
+        explaining: Explaining,
+        admission: Admission,
+        reasons: Reasons,
+        registries: tuple[CollectorRegistry, ...],
     ) -> None:
         self._lookup = lookup
+        self._explaining = explaining
         self._admission = admission
         self._reasons = reasons
         self._registries = registries
@@ -112,6 +133,22 @@ class _Routes:
     async def profile(self, request: Request) -> Response:
         return await _answered(request, self._lookup.by_id(request.path_params["profile_id"]))
 
+    async def graph(self, request: Request) -> Response:
+        return await _told(self._explaining.around(request.path_params["profile_id"]), "profile")
+
+    async def explain(self, request: Request) -> Response:
+        if sorted(request.query_params.keys()) != ["a", "b"] or len(request.query_params.multi_items()) != ENDS:
+            return problem(
+                HTTPStatus.BAD_REQUEST, "Ask for a and b, each once, as namespace:value or namespace:~token."
+            )
+        asked = [self._parsed(request.query_params[name]) for name in ("a", "b")]
+        identifiers: list[Identifier] = []
+        for one in asked:
+            if isinstance(one, Unreadable):
+                return problem(HTTPStatus.BAD_REQUEST, one.message)
+            identifiers.append(one)
+        return await _told(self._explaining.between(*identifiers), "identifier")
+
     async def identifier(self, request: Request) -> Response:
         named = request.path_params
         return await self._of_identifier(request, f"{named['namespace']}:{named['value']}")
@@ -134,13 +171,15 @@ class _Routes:
         return await self._of_identifier(request, asked.identifier)
 
     async def _of_identifier(self, request: Request, text: str) -> Response:
-        if len(text) > IDENTIFIER_CHARACTERS_MAX:
-            message = f"An identifier has at most {IDENTIFIER_CHARACTERS_MAX} characters"
-            return problem(HTTPStatus.BAD_REQUEST, message)
-        identifier = parse_identifier(text, self._admission)
+        identifier = self._parsed(text)
         if isinstance(identifier, Unreadable):
             return problem(HTTPStatus.BAD_REQUEST, identifier.message)
         return await _answered(request, self._lookup.by_identifier(identifier))
+
+    def _parsed(self, text: str) -> Identifier | Unreadable:
+        if len(text) > IDENTIFIER_CHARACTERS_MAX:
+            return Unreadable(f"An identifier has at most {IDENTIFIER_CHARACTERS_MAX} characters")
+        return parse_identifier(text, self._admission)
 
 
 async def _body(request: Request) -> bytes | None:
@@ -153,12 +192,27 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
+async def _told(telling: Awaitable[Explanation | ProfileGraph | None], what: str) -> Response:
+    """An answer of this moment, which nobody keeps."""
+    try:
+        told = await telling
+    except UnavailableError as error:
+        return _unavailable("evidence", error)
+    if told is None:
+        return problem(HTTPStatus.NOT_FOUND, f"There is no such {what}: it is unknown, or was erased.")
+    return _json(told)
+
+
+def _unavailable(what: str, error: UnavailableError) -> Response:
+    detail = f"The {what} can't be read now: {error}. Try again."
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
 async def _answered(request: Request, looking: Awaitable[Found | None]) -> Response:
     try:
         found = await looking
     except UnavailableError as error:
-        detail = f"The profile can't be read now: {error}. Try again."
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return _unavailable("profile", error)
     if found is None:
         return problem(HTTPStatus.NOT_FOUND, "There is no such profile: it is unknown, or was erased.")
     headers = {"ETag": f'"{found.version}"', "Cache-Control": "private, no-cache"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from topics.answers import Explanation, ProfileGraph
 from topics.catalogue import ALL
 from topics.commands import COMMAND_TYPES
 from topics.envelope import Envelope
@@ -36,6 +37,11 @@ def record_schemas() -> dict[str, dict[str, Schema]]:
         for topic in ALL
         if topic.role == "output"
     }
+
+
+def answer_schemas() -> dict[str, Schema]:
+    """Name -> schema of what is answered to who asks why."""
+    return {"Explanation": _schema(Explanation), "ProfileGraph": _schema(ProfileGraph)}
 
 
 def _schema(record: Any) -> Schema:  # noqa: ANN401 - a TypedDict is no type to the type checker

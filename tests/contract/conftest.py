@@ -9,7 +9,7 @@ import pytest
 from resolvers.steps import Reply, Step
 from sinks.memory_store import MemoryStore
 from sinks.redis_store import RedisStore
-from sinks.store import Advanced, AnyTP
+from sinks.store import Advanced, AnyTP, Page
 from stream.child_process import ChildProcess
 from stream.embedded import store_program
 from tests.live.redis_server import RedisServer
@@ -32,6 +32,14 @@ class AnyStore(Protocol):
 
     async def profile_key(self, profile_id: str) -> str | None:
         """The identifier that leads to a profile."""
+        ...
+
+    async def scan_homes(self, cursor: int = 0) -> Page:
+        """Some identifiers."""
+        ...
+
+    async def scan_components(self, cursor: int = 0) -> Page:
+        """Some components."""
         ...
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
@@ -63,6 +71,14 @@ class AwaitedMemory:
     async def profile_key(self, profile_id: str) -> str | None:
         """The identifier that leads to a profile."""
         return self.store.profile_key(profile_id)
+
+    async def scan_homes(self, cursor: int = 0) -> Page:
+        """Some identifiers."""
+        return self.store.scan_homes(cursor)
+
+    async def scan_components(self, cursor: int = 0) -> Page:
+        """Some components."""
+        return self.store.scan_components(cursor)
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The positions."""

@@ -326,3 +326,19 @@ async def test_every_store_answers_as_the_one_in_memory(store: AnyStore, seed: i
     for at in range(150):
         step = random_step(chance)
         assert seen(await do(store, step)) == seen(await do(twin, step)), (at, step)
+
+
+async def test_scans_name_all_that_is_there(store: AnyStore) -> None:
+    """Every identifier and every component, however many pages it takes; nothing else."""
+    names = [f"cookie:{{k}}%{n}" for n in range(2_500)]
+    await store.execute_many([ClaimHome(name, name) for name in names])
+    await store.execute_many([Commit(name, 0, {"f:x": b""}) for name in names])
+    await store.execute_many([NameProfile("p", names[0])])
+    for scan in (store.scan_homes, store.scan_components):
+        found: set[str] = set()
+        page = await scan()
+        found.update(page.names)
+        while page.cursor:
+            page = await scan(page.cursor)
+            found.update(page.names)
+        assert found == set(names)

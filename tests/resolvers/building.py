@@ -1,6 +1,7 @@
 """Short ways to build what the resolver's tests speak of: marks, edges, graphs, arrivals, a store to run against."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -34,6 +35,8 @@ class Sight(NamedTuple):
     last_us: int
     hub: bool = False
     strangers: tuple[str, ...] = ()
+    unbound: Mapping[str, int] = MappingProxyType({})
+    logged_out_us: int = -1
 
 
 _admissions: dict[int, Admission] = {}

@@ -70,8 +70,15 @@ def cases(draw: st.DrawFn) -> Case:
             asserted = both_cards and draw(st.booleans())
             edges[pair] = Edge(mark(first * DAY_US, offset), mark(last * DAY_US, offset), 1, asserted)
     strangers = st.lists(st.sampled_from(["phone:far", "mac:far", "card:main:far"]), max_size=2, unique=True)
+    unbound = st.dictionaries(st.sampled_from(keys), st.integers(0, 2).map(lambda day: day * DAY_US), max_size=2)
     sights = {
-        key: Sight(draw(st.integers(0, 4)) * DAY_US, draw(st.integers(0, 9)) == 0, tuple(sorted(draw(strangers))))
+        key: Sight(
+            draw(st.integers(0, 4)) * DAY_US,
+            draw(st.integers(0, 9)) == 0,
+            tuple(sorted(draw(strangers))),
+            draw(unbound) if key.startswith("card") else {},
+            draw(st.sampled_from([-1, -1, -1, 0, DAY_US])),
+        )
         for key in keys
     }
     blocked = frozenset(draw(st.lists(st.sampled_from(keys), max_size=1)))
@@ -148,6 +155,8 @@ class Oracle:
             return "blocked"
         if self.rules.policy == "drop" and self.torn.intersection(pair):
             return "drop"
+        if not self.case.edges[pair].asserted and (cut := self.cut(pair)) is not None:
+            return cut
         a, b = groups[pair.strong], groups[pair.weak]
         if a == b or self.case.edges[pair].asserted:
             return None
@@ -157,6 +166,16 @@ class Oracle:
             return "limit"
         known = [any(self.space(key).person for key in group) for group in (a, b)]
         return "weak_link" if all(known) and any(self.space(key).weak for key in pair) else None
+
+    def cut(self, pair: Pair) -> str | None:
+        """The rule by which evidence older than an unbind, or than the end of a session on a device, is refused."""
+        last_us = self.case.edges[pair].last.time_us
+        for end, other in (pair, (pair.weak, pair.strong)):
+            for card, sight in self.case.sights.items():
+                if self.as_one[card] == self.as_one[end] and sight.unbound.get(other, -1) >= last_us:
+                    return "unbound"
+        ended = [self.case.sights[key].logged_out_us for key in pair if self.space(key).weak]
+        return "logged_out" if any(last_us <= one for one in ended) else None
 
     def over_limit(self, keys: list[str]) -> bool:
         """Whether these values of one scope are more than its limit."""

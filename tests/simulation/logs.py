@@ -1,6 +1,7 @@
 """Random input logs, small and nasty: few identifiers, many conflicts, duplicates, refunds before payments."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from topics.codec import encode
@@ -35,6 +36,9 @@ CROWD_KINDS = (
 )
 
 
+CUTTING_KINDS = (*CROWD_KINDS, *("card.unbind", "card.unbind", "session.logout", "session.logout"))
+
+
 def random_log(seed: int, events: int | None = None) -> list[Record]:
     """A log over one to three partitions, in append order; one event in ten is delivered twice."""
     rng = random.Random(seed)
@@ -53,7 +57,12 @@ def random_log(seed: int, events: int | None = None) -> list[Record]:
     return records
 
 
-def crowded_log(seed: int, events: int | None = None) -> list[Record]:
+def cutting_log(seed: int) -> list[Record]:
+    """A crowded log in which cards are unbound and sessions end."""
+    return crowded_log(seed, kinds=CUTTING_KINDS)
+
+
+def crowded_log(seed: int, events: int | None = None, kinds: Sequence[str] = CROWD_KINDS) -> list[Record]:
     """A log in which everybody meets a few devices: hubs, limits, replaced cards, copies, all kinds of orders."""
     rng = random.Random(f"crowded {seed}")
     partitions = rng.randint(1, 3)
@@ -65,7 +74,7 @@ def crowded_log(seed: int, events: int | None = None) -> list[Record]:
     for n in range(events or rng.randint(6, 26)):
         chosen = rng.sample(pool, rng.choice([0, 1, 1, 2, 2, 3]))
         chosen += rng.sample(devices, min(rng.choice([0, 0, 1, 1, 2]) if chosen else 1, len(devices)))
-        body = _crowded_event(rng, n, chosen)
+        body = _crowded_event(rng, n, chosen, kinds)
         for _ in range(2 if rng.random() < 0.1 else 1):
             append_ms += rng.choice([0, 1, 5])
             at = rng.randrange(partitions)
@@ -74,7 +83,7 @@ def crowded_log(seed: int, events: int | None = None) -> list[Record]:
     return records
 
 
-def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]]) -> dict[str, Any]:
+def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]], kinds: Sequence[str]) -> dict[str, Any]:
     """An event of any type that carries facts, with all the values chosen of namespaces that allow several."""
     identifiers: dict[str, Any] = {}
     for namespace, value in chosen:
@@ -84,7 +93,7 @@ def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]]) ->
             identifiers.setdefault(namespace, []).append(value)
     time_us = (START_MS - rng.choice([0, 0, 1, 1440, 2000]) * 60_000) * 1000 + rng.randrange(2) * 1_000_000
     data: dict[str, Any] = {"identifiers": identifiers}
-    kind = rng.choice(CROWD_KINDS)
+    kind = rng.choice(kinds)
     if kind in {"order.shipped", "order.delivered"}:
         data["order_id"] = f"O{rng.randrange(3)}"
     elif kind.startswith("order."):
@@ -93,6 +102,8 @@ def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]]) ->
     elif kind == "card.replaced":
         identifiers["card"] = rng.choice(CARDS)
         data["replaces"] = rng.choice(CARDS)
+    elif kind == "card.unbind":
+        identifiers["card"] = rng.choice(CARDS)
     elif kind == "survey.completed":
         data["answers"] = {"city": f"A{n}", "size": n}
     if rng.random() < 0.4:

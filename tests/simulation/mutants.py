@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from resolvers import applying, difference, partition, projecting, publication, resolving, uniting
+from resolvers import applying, arrivals, component, difference, partition, projecting, publication, resolving, uniting
 from sinks import memory_store
 
 
@@ -82,6 +82,23 @@ MUTANTS = (
         world="loose, drop",
     ),
     Mutant("a hub's assertion counts", partition._asserted_values, " not in ignored", " is not None", world="loose"),
+    Mutant("unbinds forget replaced cards", partition._unbound, "one_value.get(key, key)", "key", world="cutting"),
+    Mutant(
+        "logouts of late records win",
+        arrivals.apply_cuts,
+        "max(facet.logged_out_us, time_us)",
+        "time_us",
+        world="cutting",
+    ),
+    Mutant("the fast way knows no logout", partition._is_one_person, "if ended and", "if False and", world="cutting"),
+    Mutant("cuts are not structural", component.Draft._is_structural, " or facet.cuts", "", world="cutting"),
+    Mutant(
+        "a cut's identifiers are all here",
+        applying.Work.apply,
+        "self._small and not cuts",
+        "self._small",
+        world="cutting",
+    ),
     Mutant("intents are not blank", difference.Difference.intent, "digest=BLANK", ""),
     Mutant("intents carry nothing", difference.Difference.intent, "carry=self.carry", "carry=()"),
     Mutant("no intent", projecting._project, "encode(intent)", "encode(before)"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Policy
-from tests.simulation.logs import crowded_log, random_log
+from tests.simulation.logs import crowded_log, cutting_log, random_log
 from topics.records import Record
 
 
@@ -66,4 +66,7 @@ WORLDS = (
     World("loose, latest", small_rules("latest", LOOSE), crowded_log),
     World("loose, first", small_rules("first", LOOSE), crowded_log),
     World("loose, drop", small_rules("drop", LOOSE), crowded_log),
+    World("cutting", DEFAULT_RULES, cutting_log),
+    World("cutting, loose, latest", small_rules("latest", LOOSE), cutting_log),
+    World("cutting, loose, drop", small_rules("drop", LOOSE), cutting_log),
 )

@@ -38,6 +38,16 @@ def test_different_names_have_different_keys(one: str, other: str) -> None:
     assert (KEYS.component(one) == KEYS.component(other)) == (one == other)
 
 
+@given(NAMES)
+@example("a}b%7D%25")
+def test_names_come_back_from_keys(name: str) -> None:
+    """What a scan finds leads to the name that was put there, and is found by the pattern."""
+    assert KEYS.name_of_component(KEYS.component(name)) == name
+    assert KEYS.key_of_home(KEYS.home(name)) == name
+    assert KEYS.component(name).startswith(KEYS.components.removesuffix("*}"))
+    assert KEYS.home(name).startswith(KEYS.homes.removesuffix("*"))
+
+
 @pytest.mark.parametrize("prefix", ["{a}", "", "a b", "a*"])
 def test_a_prefix_without_tags_and_patterns(prefix: str) -> None:
     """Others are not let through."""

@@ -14,6 +14,7 @@ from resolvers.steps import Notice, Notify, Protocol, Publish, Reply, Step, Toge
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
 from sinks.murmur2 import partition_of
+from sinks.store import Page
 from topics.codec import decode, encode
 from topics.envelope import Limits
 from topics.records import Record
@@ -75,6 +76,16 @@ class SmallWorker:
         """As every store."""
         self.between()
         return self.store.profile_key(profile_id)
+
+    async def scan_homes(self, cursor: int = 0) -> Page:
+        """As every store."""
+        self.between()
+        return self.store.scan_homes(cursor)
+
+    async def scan_components(self, cursor: int = 0) -> Page:
+        """As every store."""
+        self.between()
+        return self.store.scan_components(cursor)
 
     async def read(self, profile_id: str, offset: int) -> bytes | None:
         """As `ProfileReader` does."""

@@ -56,6 +56,8 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["publish", "nothing.jsonl"], "nothing.jsonl cannot be opened: no such file or directory."),
         (["token", "phone"], "An identifier is written namespace:value"),
         (["token", "fax:123"], "The namespace is not declared"),
+        (["explain", "card:1", "fax:123"], "The namespace is not declared"),
+        (["explain", "card:1"], "Missing argument"),
         (["--brokers", "kafka", "topics", "list"], "command line: IDWEAVE_BROKERS: each broker must be host:port"),
     ],
 )
@@ -71,6 +73,7 @@ def test_wrong_usage_is_a_sentence(capsys: pytest.CaptureFixture[str], arguments
     [
         (["worker"], "No Kafka broker answers at 127.0.0.1:1"),
         (["profile", "abc", "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
+        (["explain", "card:1", "card:2", "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
     ],
 )
 def test_a_missing_server_is_a_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:

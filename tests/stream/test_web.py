@@ -17,8 +17,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from resolvers.namespaces import DEFAULT_RULES
 from sinks.profile_reader import ProfileReader, ProfileReadError
 from stream import web
+from stream.explaining import Explaining
 from stream.lookup import Lookup, LookupStore
 from stream.metrics import Metrics
 from stream.profile_source import ProfileSource
@@ -135,7 +137,11 @@ class Site:
             raise ProfileReadError("there is none")
 
         routes = create_web(
-            Lookup(store, self.world), self.world.admission, lambda: self.reasons, [self.metrics.registry]
+            Lookup(store, self.world),
+            Explaining(store, self.world.admission.rules),
+            self.world.admission,
+            lambda: self.reasons,
+            [self.metrics.registry],
         )
         server = WebServer(Guard(routes, bound, tokens), LOOPBACK, ProfileSource(no_reader))
         address = server.bind()
@@ -356,6 +362,42 @@ async def test_tokens_are_asked_for_where_they_are_set(site: Site) -> None:
             assert (await client.get("/metrics", authorization=given)).status == 401
 
 
+async def test_why_two_identifiers_are_one_person_or_not(site: Site) -> None:
+    """By value or token; nobody keeps the answer; what is unknown is 404, what can't be read as a question 400."""
+    site.world.publish({"card": "99", "phone": NUMBER})
+    async with site.served() as client:
+        answer = await client.get(f"/v1/explain?a=card:99&b=phone:{NUMBER}")
+        told = json.loads(answer.body)
+        assert (answer.status, told["verdict"], len(told["path"])) == (200, "one_person", 1)
+        assert answer.headers["cache-control"] == "no-store"
+        assert NUMBER.encode() not in answer.body
+        by_token = await client.get(f"/v1/explain?b=phone:~{told['b']['token']}&a=card:99")
+        assert by_token.body == answer.body
+        assert (await client.get("/v1/explain?a=card:99&b=card:1")).problem["status"] == 404
+        for query in (
+            "",
+            "?a=card:99",
+            "?a=card:99&b=shoe:1",
+            "?a=card:99&b=card:1&b=card:2",
+            "?a=card:99&b=phone:12345",
+        ):
+            refused = await client.get(f"/v1/explain{query}")
+            assert refused.problem["status"] == 400, query
+            assert "12345" not in refused.problem["detail"]
+
+
+async def test_the_evidence_of_a_profile(site: Site) -> None:
+    """Nodes and edges by profile id; unknown is 404."""
+    [profile_id] = site.world.profiles()
+    async with site.served() as client:
+        answer = await client.get(f"/v1/profiles/{profile_id}/graph")
+        graph = json.loads(answer.body)
+        assert (answer.status, graph["profile_id"]) == (200, profile_id)
+        assert len(graph["nodes"]) == len(graph["edges"]) + 1 == len(site.world.profiles()[profile_id]["identifiers"])
+        assert NUMBER.encode() not in answer.body
+        assert (await client.get("/v1/profiles/nobody/graph")).problem["status"] == 404
+
+
 async def test_servers_that_are_away_are_503_with_a_time(site: Site) -> None:
     """The caller is told to come again, and not what is behind."""
 
@@ -460,7 +502,9 @@ def create_nothing() -> Any:  # noqa: ANN401 - an ASGI app
     async def store() -> LookupStore:
         return world
 
-    return create_web(Lookup(store, world), world.admission, list, [CollectorRegistry()])
+    return create_web(
+        Lookup(store, world), Explaining(store, DEFAULT_RULES), world.admission, list, [CollectorRegistry()]
+    )
 
 
 async def no_reader() -> ProfileReader:

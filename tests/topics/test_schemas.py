@@ -8,11 +8,12 @@ import pytest
 from topics.catalogue import ALL
 from topics.codec import canonical
 from topics.events import DATA_TYPES
-from topics.schemas import command_schemas, event_schemas, record_schemas
+from topics.schemas import answer_schemas, command_schemas, event_schemas, record_schemas
 
 SCHEMAS = {
     **event_schemas(),
     **command_schemas(),
+    **answer_schemas(),
     **{f"{topic}/{name}": schema for topic, found in record_schemas().items() for name, schema in found.items()},
 }
 
