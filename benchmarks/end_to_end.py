@@ -21,11 +21,12 @@ from typing import Any
 from uuid import uuid4
 
 import redis
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from sinks.topics_admin import create_topics
 from tests.live.kafka import KafkaServer
 from tests.live.redis_server import RedisServer
+from topics.codec import decode
 
 RESULTS = Path(__file__).with_name("results")
 SECONDS_MAX = 240
@@ -66,16 +67,19 @@ class Run:
                 ]
             )
             started = self._until(worker, lambda: self._stored("touchpoints") > 0)
+            before = self._stored("touchpoints")
             self._until(worker, lambda: self._stored("touchpoints") >= events)
             ended = self._until(worker, lambda: self._stored("changes") >= self._ends("changes"))
-            generator.wait()
+            if generator.wait() != 0:
+                sys.exit(f"the generator ended with exit code {generator.returncode}")
             cpu_seconds = _cpu_seconds(worker.pid)
         finally:
             worker.terminate()
             worker.wait(30)
         seconds = ended - started
+        self._check(events)
         self._forget()
-        return {"events_per_second": events / seconds, "seconds": seconds, "worker_cpu_seconds": cpu_seconds}
+        return {"events_per_second": (events - before) / seconds, "seconds": seconds, "worker_cpu_seconds": cpu_seconds}
 
     def _wait_for_group(self, worker: "subprocess.Popen[bytes]") -> None:
         """The worker is ready when it has opened its store and had time to join the group."""
@@ -99,6 +103,22 @@ class Run:
     def _ends(self, topic: str) -> int:
         partitions = [TopicPartition(f"{self.prefix}.{topic}", n) for n in range(4)]
         return sum(self._consumer.get_watermark_offsets(one, timeout=10)[1] for one in partitions)
+
+    def _check(self, events: int) -> None:
+        """Every event adds one visit to one person: so many there must be in the last profiles."""
+        visits: dict[bytes, int] = {}
+        for partition in range(4):
+            place = TopicPartition(f"{self.prefix}.profiles", partition, OFFSET_BEGINNING)
+            end = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+            self._consumer.assign([place])
+            at = 0
+            while at < end:
+                for message in self._consumer.consume(5_000, timeout=10):
+                    profile = decode(message.value())
+                    visits[message.key()] = profile.get("counters", {}).get("visits", 0)
+                    at = message.offset() + 1
+        if sum(visits.values()) != events:
+            sys.exit(f"{events} events went in, and the profiles tell of {sum(visits.values())}")
 
     def _forget(self) -> None:
         for key in self._redis.scan_iter(f"{self.prefix}:*", count=10_000):
