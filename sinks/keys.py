@@ -5,7 +5,8 @@
     P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `n` intent
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
-    P:meta                      hash     `schema`, and `identity`: the fingerprint of the identity configuration
+    P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
+                                          fingerprint of the identity configuration
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
 between the first `{` and the first `}` after it, and ignores an empty one; so a `}` in a component's name is escaped.
@@ -20,9 +21,10 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class Keys:
     """The keys under one prefix."""
 
-    __slots__ = ("_component", "_home", "_position", "_profile", "_publication", "meta")
+    __slots__ = ("_component", "_home", "_position", "_profile", "_publication", "generation", "meta")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, generation: str = "") -> None:
+        """`generation`: of what is in the store, as the session found it; every write is refused in another one."""
         assert PREFIX.fullmatch(prefix), "the settings let no other prefix through"
         self._home = f"{prefix}:i:"
         self._component = f"{prefix}:c:{{"
@@ -30,6 +32,7 @@ class Keys:
         self._profile = f"{prefix}:p:"
         self._position = f"{prefix}:pos:"
         self.meta = f"{prefix}:meta"
+        self.generation = generation
 
     def home(self, key: str) -> str:
         """Where an identifier's component is named."""

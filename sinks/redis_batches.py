@@ -99,16 +99,16 @@ def _read_homes(keys: Keys, steps: Sequence[ReadHome]) -> Command:
 
 
 def _claim(keys: Keys, steps: Sequence[ClaimHome]) -> Command:
-    return invoke(CLAIM, [keys.home(step.key) for step in steps], [step.component for step in steps])
+    return invoke(CLAIM, keys, [keys.home(step.key) for step in steps], [step.component for step in steps])
 
 
 def _shorten(keys: Keys, steps: Sequence[ShortenHome]) -> Command:
     seen_and_new = [name for step in steps for name in (step.seen, step.component)]
-    return invoke(SHORTEN, [keys.home(step.key) for step in steps], seen_and_new)
+    return invoke(SHORTEN, keys, [keys.home(step.key) for step in steps], seen_and_new)
 
 
 def _read_components(keys: Keys, steps: Sequence[ReadComponent]) -> Command:
-    return invoke(READ_COMPONENTS, [keys.component(step.component) for step in steps])
+    return invoke(READ_COMPONENTS, keys, [keys.component(step.component) for step in steps])
 
 
 def _commit(keys: Keys, steps: Sequence[Commit]) -> Command:
@@ -118,29 +118,30 @@ def _commit(keys: Keys, steps: Sequence[Commit]) -> Command:
         for item in step.fields.items():
             arguments += item
         arguments += step.removed
-    return invoke(COMMIT, [keys.component(step.component) for step in steps], arguments)
+    return invoke(COMMIT, keys, [keys.component(step.component) for step in steps], arguments)
 
 
 def _freeze(keys: Keys, steps: Sequence[Freeze]) -> Command:
-    return invoke(FREEZE, [keys.component(step.component) for step in steps], [step.to for step in steps])
+    return invoke(FREEZE, keys, [keys.component(step.component) for step in steps], [step.to for step in steps])
 
 
 def _settle(keys: Keys, steps: Sequence[Settle]) -> Command:
-    return invoke(SETTLE, [keys.component(step.component) for step in steps])
+    return invoke(SETTLE, keys, [keys.component(step.component) for step in steps])
 
 
 def _read_publications(keys: Keys, steps: Sequence[ReadPublication]) -> Command:
-    return invoke(READ_PUBLICATIONS, [keys.publication(step.component) for step in steps])
+    return invoke(READ_PUBLICATIONS, keys, [keys.publication(step.component) for step in steps])
 
 
 def _intend(keys: Keys, steps: Sequence[Intend]) -> Command:
     both = [key for step in steps for key in (keys.publication(step.component), keys.component(step.component))]
-    return invoke(INTEND, both, [value for step in steps for value in (step.revision, step.intent)])
+    return invoke(INTEND, keys, both, [value for step in steps for value in (step.revision, step.intent)])
 
 
 def _complete(keys: Keys, steps: Sequence[Complete]) -> Command:
     return invoke(
         COMPLETE,
+        keys,
         [keys.publication(step.component) for step in steps],
         [value for step in steps for value in (step.revision, step.state)],
     )
@@ -151,7 +152,7 @@ def _drop(keys: Keys, steps: Sequence[DropPublication]) -> Command:
 
 
 def _name(keys: Keys, steps: Sequence[NameProfile]) -> Command:
-    return invoke(CLAIM, [keys.profile(step.profile_id) for step in steps], [step.key for step in steps])
+    return invoke(CLAIM, keys, [keys.profile(step.profile_id) for step in steps], [step.key for step in steps])
 
 
 BATCHES: dict[type, Batch] = {

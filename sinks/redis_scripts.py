@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
 
+from sinks.keys import Keys
 from sinks.redis_link import Command, RedisLink
-from sinks.store import StoreError, StoreFullError
+from sinks.store import StoreError, StoreFullError, StoreLostError
 
 
 class Script(NamedTuple):
@@ -22,9 +23,13 @@ class Script(NamedTuple):
     sha1: str
 
 
+def _text(name: str) -> str:
+    return (files("sinks") / "lua" / f"{name}.lua").read_text("utf-8")
+
+
 def script(name: str) -> Script:
-    """The script in `lua/<name>.lua`."""
-    source = (files("sinks") / "lua" / f"{name}.lua").read_text("utf-8")
+    """The script in `lua/<name>.lua`, behind the guard."""
+    source = _text("guard") + _text(name)
     return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -44,9 +49,9 @@ SOURCES = {
 }
 
 
-def invoke(script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> Command:
-    """The command that runs a script."""
-    return ["EVALSHA", script.sha1, len(keys), *keys, *arguments]
+def invoke(script: Script, keys: Keys, names: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> Command:
+    """The command that runs a script on the named keys, in the store that `keys` was opened for."""
+    return ["EVALSHA", script.sha1, len(names) + 1, keys.meta, *names, keys.generation, *arguments]
 
 
 async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
@@ -66,6 +71,8 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
         if isinstance(reply, ResponseError):
             if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
+            if str(reply).startswith("LOST"):
+                raise StoreLostError("The store was emptied under this worker, or is another one")
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
             # An unknown command is answered with its arguments, which may hold identifiers.

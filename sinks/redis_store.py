@@ -6,15 +6,16 @@ section 3). So nothing is retried here, and nothing is written to a server other
 Must not know: what the steps are for.
 """
 
+import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
 from sinks.redis_link import RedisLink
 from sinks.redis_scripts import ADVANCE, call, invoke
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, StoreRefusedError
 
 OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
@@ -56,9 +57,8 @@ class RedisStore:
             raise StoreRefusedError("The Redis prefix may hold letters, digits and . _ : - only, at most 64 of them.")
         link = await RedisLink.open(url, timeout_seconds)
         try:
-            keys = Keys(prefix)
             server = _checked(_facts(*await call(link, [["INFO"]])))
-            await _agree(link, keys, identity)
+            keys = Keys(prefix, await _agree(link, Keys(prefix), identity))
         except BaseException:
             await link.close()
             raise
@@ -133,7 +133,9 @@ class RedisStore:
             allow_gap: the broker has confirmed that nothing is left between the position and `start`.
         """
         arguments = [run_id, "" if start is None else start, end, int(allow_gap)]
-        [(outcome, position)] = await call(self._link, [invoke(ADVANCE, [self._keys.position(*tp)], arguments)])
+        [(outcome, position)] = await call(
+            self._link, [invoke(ADVANCE, self._keys, [self._keys.position(*tp)], arguments)]
+        )
         return Advanced(Advance(outcome.decode()), None if position is None else int(position))
 
     async def clock_us(self) -> int:
@@ -142,8 +144,10 @@ class RedisStore:
         return int(seconds) * 1_000_000 + int(microseconds)
 
     async def ping(self) -> None:
-        """Return if the server answers on this connection; a worker with nothing to do asks every second."""
-        await call(self._link, [["PING"]])
+        """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
+        [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
+        if generation is None or generation.decode() != self._keys.generation:
+            raise StoreLostError("The store was emptied under this worker, or is another one")
 
     async def close(self) -> None:
         """Close the connection."""
@@ -171,20 +175,22 @@ def _checked(facts: dict[str, str]) -> Server:
     return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str) -> None:
-    """Write down, or compare, the layout and the identity configuration of what is in the store."""
-    fields: list[tuple[str, str]] = [("schema", SCHEMA), ("identity", identity)]
+async def _agree(link: RedisLink, keys: Keys, identity: str) -> str:
+    """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+    fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
+    names = [name for name, _ in fields]
     *_, there = await call(
         link,
-        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, "schema", "identity"]],
+        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, *names]],
     )
-    found: list[Any] = [value.decode() for value in there]
-    if found[0] != SCHEMA:
+    schema, identity_there, generation = (value.decode() for value in there)
+    if schema != SCHEMA:
         raise StoreRefusedError(
-            f"The store has layout {found[0]} and this program writes layout {SCHEMA}: replay into a fresh store."
+            f"The store has layout {schema} and this program writes layout {SCHEMA}: replay into a fresh store."
         )
-    if found[1] != identity:
+    if identity_there != identity:
         raise StoreRefusedError(
             "The store was filled with another identity configuration (order, scope, normaliser or pii of a namespace,"
             " another key, or another topic prefix): take that one back, or fill a fresh store (IDWEAVE_REDIS_PREFIX)."
         )
+    return str(generation)

@@ -6,7 +6,10 @@ Must not know: what the agents do.
 """
 
 import asyncio
+import os
 import signal
+import threading
+from collections.abc import Callable
 
 import faust
 import structlog
@@ -25,6 +28,9 @@ from stream.web_server import AddressError
 from topics.catalogue import ALL
 
 BROKER_SECONDS = 5.0
+STOP_SECONDS = 15.0
+"""Half of what Kubernetes waits before it kills."""
+EXIT_UNCLOSED = 1
 
 log = structlog.get_logger("idweave.worker")
 
@@ -37,8 +43,20 @@ class WorkerProcess(faust.Worker):  # type: ignore[misc]  # Faust's types are no
         self.spinner = None
 
     def _install_signal_handlers_unix(self) -> None:
-        self.loop.add_signal_handler(signal.SIGINT, self._on_sigint)
-        self.loop.add_signal_handler(signal.SIGTERM, self._on_sigterm)
+        self.loop.add_signal_handler(signal.SIGINT, self._stop_in_time, self._on_sigint)
+        self.loop.add_signal_handler(signal.SIGTERM, self._stop_in_time, self._on_sigterm)
+
+    def _stop_in_time(self, stop: Callable[[], None]) -> None:
+        """Stop, and end the process if a client of a server that is gone holds on to it: all that counts is stored."""
+        deadline = threading.Timer(STOP_SECONDS, _end)
+        deadline.daemon = True
+        deadline.start()
+        stop()
+
+
+def _end() -> None:
+    log.warning("ended before everything was closed", after_seconds=STOP_SECONDS)
+    os._exit(EXIT_UNCLOSED)
 
 
 def run_worker(settings: Settings) -> None:

@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import structlog
+
 from resolvers.difference import Difference
 from resolvers.projecting import Rulebook, conflated, project
 from resolvers.steps import Notice
@@ -25,6 +27,8 @@ BATCH_RECORDS = 64
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
 
 
+log = structlog.get_logger("idweave.project")
+
 SLICE_COMPONENTS = 250
 """Components that go through the projection's steps together."""
 
@@ -38,6 +42,10 @@ class Projecting:
 
     def prepare(self, chunks: Sequence[Chunk]) -> list[Notice]:
         """The notices of the chunks, one for each component."""
+        lost = sum(chunk.expired for chunk in chunks)
+        if lost:
+            log.error("changes were deleted before they were published: profiles are missing or old", offsets=lost)
+            self._metrics.position_gap.inc(lost)
         return conflated(
             notice
             for chunk in chunks

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import structlog
+
 from resolvers.admission import Admission, Dropped
 from resolvers.arrivals import Arrival
 from resolvers.difference import conflict, header
@@ -31,6 +33,8 @@ from topics.refusals import Refusal
 
 BATCH_RECORDS = 8_000
 """Records resolved together, of all partitions: enough to share round trips, few enough to stay quick."""
+
+log = structlog.get_logger("idweave.resolve")
 
 
 class TakenIn(NamedTuple):
@@ -89,7 +93,9 @@ class Resolving:
         return finish
 
     def _count(self, taken_in: TakenIn, resolved: Resolved) -> None:
-        self._metrics.position_gap.inc(sum(taken_in.gap))
+        if lost := sum(taken_in.gap):
+            log.error("touchpoints were deleted before they were resolved: events are lost", offsets=lost)
+            self._metrics.position_gap.inc(lost)
         for code, count in taken_in.refused.items():
             self._metrics.dead_letters.labels(code).inc(count)
         self._metrics.events.labels("refused").inc(taken_in.refused.total())

@@ -154,14 +154,39 @@ async def test_a_full_server_does_nothing_by_halves(open_one: Open, operator: re
     assert await do(store, Commit("c", 1, {"a:y": b""})) == 2
 
 
-@pytest.mark.parametrize("script", sorted(path.stem for path in LUA.glob("*.lua")))
+async def test_an_emptied_store_takes_no_writes(open_one: Open, operator: redis.Redis) -> None:
+    """A worker that remembers what was in it would fill it again by halves: it learns of the loss, also when idle."""
+    store, idle = await open_one(), await open_one()
+    await store.execute_many([ClaimHome("k", "c"), Commit("c", 0, {"a:x": b""})])
+    operator.flushall()
+    for step in (
+        Commit("c", 1, {}),
+        Freeze("d", "c"),
+        ClaimHome("l", "c"),
+        Intend("c", 0, b"\x90"),
+        ReadComponent("c"),
+    ):
+        with pytest.raises(StoreLostError, match="emptied"):
+            await do(store, step)
+    with pytest.raises(StoreLostError, match="emptied"):
+        await store.advance(TP, None, 10, store.run_id)
+    with pytest.raises(StoreLostError, match="emptied"):
+        await idle.ping()
+    assert operator.dbsize() == 0
+    assert await do(await open_one(), Commit("c", 0, {})) == 1
+
+
+GUARD = (LUA / "guard.lua").read_text()
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in LUA.glob("*.lua") if path.stem != "guard"))
 def test_scripts_say_what_they_take(script: str) -> None:
     """Each file opens with what it does, its KEYS, ARGV and reply, and is loaded by the program."""
     text = (LUA / f"{script}.lua").read_text()
     comment = "".join(re.findall(r"^--.*\n", text, re.MULTILINE))
     assert text.startswith("-- ")
     assert re.search(r"KEYS: .*ARGV: .*Reply: ", comment, re.DOTALL)
-    assert text in redis_scripts.SOURCES.values()
+    assert GUARD + text in redis_scripts.SOURCES.values()
 
 
 @pytest.mark.parametrize(
@@ -182,8 +207,9 @@ def test_bad_arguments_write_nothing(
     operator: redis.Redis, topic_prefix: str, script: redis_scripts.Script, arguments: list[str]
 ) -> None:
     """A script looks at all its arguments before the first write, because Lua takes nothing back."""
+    operator.hset(f"{topic_prefix}:meta", "generation", "g")
     with pytest.raises(redis.ResponseError, match="BADARGS"):
-        operator.eval(script.source, 1, f"{topic_prefix}:key", *arguments)
+        operator.eval(script.source, 2, f"{topic_prefix}:meta", f"{topic_prefix}:key", "g", *arguments)
     assert operator.exists(f"{topic_prefix}:key") == 0
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.steps import Notice
-from sinks.dead_letters import dead_letter
+from sinks.dead_letters import BYTES_MAX, dead_letter
 from sinks.murmur2 import partition_of
 from sinks.publisher import NOTICES_BYTES_MAX, packed, unpacked
 from topics.records import Record
@@ -40,6 +40,18 @@ def test_notices_fit_in_a_record() -> None:
     assert len(values) > 1
     assert max(len(value) for value in values) <= NOTICES_BYTES_MAX
     assert [one for value in values for one in unpacked(value)] == several
+
+
+def test_a_dead_letter_that_would_not_fit_is_cut() -> None:
+    """A record that came compressed can be larger than a topic takes: it is put aside in part, and says so."""
+    refusal = Refusal(RefusalCode.TOO_LARGE, "too large")
+    long = dead_letter(Record("idweave.touchpoints", 0, 1, 1, b"key", b"0" * 9_000_000, (("a", b"b"),)), refusal)
+    assert long.value is not None
+    assert (long.key, len(long.value), long.headers[0]) == (b"key", BYTES_MAX - 5, ("a", b"b"))
+    assert long.headers[-1] == ("idweave.error.cut_from_bytes", b"9000000")
+    wide = dead_letter(Record("idweave.touchpoints", 0, 2, 1, b"k" * 1_100_000, b"{}", (("a", b"b"),)), refusal)
+    assert (wide.key, wide.value) == (None, b"{}")
+    assert wide.headers[-1] == ("idweave.error.cut_from_bytes", b"2")
 
 
 def test_a_dead_letter_is_as_received() -> None:
