@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
 from resolvers.namespaces import IdentityRules, Namespace, Trust
-from resolvers.normalise import folded, is_nobodys, normalise_text, normaliser
+from resolvers.normalise import folded, is_nobodys, is_randomised, normalise_text, normaliser
 from resolvers.pseudonyms import Pseudonyms, display, is_token
 from topics.events import CardReplacedData, Data, ReferralData, Touchpoint
 from topics.identifiers import Identifier
@@ -133,9 +133,13 @@ class _Values:
             return True
         if normalised is None:
             return is_nobodys(self._namespace, value)
-        return (self._namespace.normalise == "phone" and normalised in JUNK_PHONES) or self._blocklist.holds(
-            normalised, _written(scope, normalised)
-        )
+        kind = self._namespace.normalise
+        if (kind == "phone" and normalised in JUNK_PHONES) or (kind == "mac" and self._is_dropped_mac(normalised)):
+            return True
+        return self._blocklist.holds(normalised, _written(scope, normalised))
+
+    def _is_dropped_mac(self, mac: str) -> bool:
+        return self._namespace.randomised == "drop" and is_randomised(mac)
 
     def _seen(self, scope: str | None, normalised: str) -> Seen:
         token = self._pseudonyms.token(self._namespace, scope, normalised)

@@ -15,7 +15,7 @@ from resolvers.component import Component
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import partition
 from resolvers.people import VALUES_OF
-from resolvers.publication import Publication
+from resolvers.publication import BLANK, Publication
 
 KEYS_MAX = 8
 """Identifiers that a finding names at most."""
@@ -128,13 +128,25 @@ def _published(one: Audited, groups: set[frozenset[str]]) -> list[Finding]:
         keys = [key for group in ghosts for key in group]
         message = f"{len(ghosts) or 1} published people are not what the evidence says"
         findings.append(_finding("stale", name, keys, message))
-    if one.publication.intent is not None:
+    if _is_unfinished(one.publication):
         findings.append(_finding("unfinished", name, (), "a publication was begun and is not finished"))
     for profile_id in profiles:
         key = one.named.get(profile_id)
         if key is None or key.removeprefix(VALUES_OF) not in one.component.facets:
             findings.append(_finding("unnamed", name, (), f"the profile id {profile_id} does not lead to its person"))
     return findings
+
+
+def _is_unfinished(publication: Publication) -> bool:
+    """Whether something was to be sent of a component newer than the one last published.
+
+    An owner that came back late may leave an intent that nothing is to be sent for, or that repeats what was published:
+    the next change takes it over, and until then nothing is missing.
+    """
+    intent, state = publication.intent, publication.state
+    if intent is None or intent.component_version <= state.component_version:
+        return False
+    return bool(intent.carry) or any(published.digest == BLANK for published in intent.profiles.values())
 
 
 def _finding(rule: str, component: str, keys: Iterable[str], message: str) -> Finding:

@@ -17,6 +17,7 @@ Policy = Literal["latest", "first", "drop"]
 Pii = Literal["hash"]
 NormaliserName = Literal["phone", "email", "mac"]
 Trust = Literal["allowed", "refused"]
+Randomised = Literal["link", "drop"]
 
 ALWAYS_HASHED = frozenset({"phone", "email", "mac"})
 """Namespaces that are personal data by their name: hashed whether or not their line says so."""
@@ -35,7 +36,8 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     `rank` 0 is the strongest. `person` makes a profile that holds one known, `weak` marks a device that may be shared,
     `unique` allows one value a profile (and scope). A `scoped` value is `scope:value`, a bare one takes
     `default_scope` and is invalid where there is none. `normalise` None is the default normaliser; `region` is read by
-    the phone normaliser only.
+    the phone normaliser only, `randomised` by the mac normaliser only: whether an address that a phone made up links
+    like any other, or is dropped from its event.
     """
 
     name: str
@@ -49,6 +51,9 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     pii: Pii | None = None
     normalise: NormaliserName | None = None
     region: str = "CN"
+    # They link: a phone keeps the one it made up for a network, so a shop's guests come back under it, and it is weak,
+    # so that it never joins two known people. To drop them is for networks whose guests get a new one at each visit.
+    randomised: Randomised = "link"
 
 
 class Caps(msgspec.Struct, frozen=True):

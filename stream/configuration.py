@@ -28,6 +28,7 @@ from resolvers.namespaces import (
     NormaliserName,
     Pii,
     Policy,
+    Randomised,
     Trust,
     ranked,
 )
@@ -136,6 +137,7 @@ def _namespaces(top: Section) -> dict[str, Namespace]:
 def _namespace(name: str, line: Section) -> Namespace:
     normalisers: tuple[NormaliserName, ...] = get_args(NormaliserName)
     piis: tuple[Pii, ...] = get_args(Pii)
+    randomised: tuple[Randomised, ...] = get_args(Randomised)
     normalise = line.word("normalise", normalisers)
     namespace = Namespace(
         name=name,
@@ -149,6 +151,7 @@ def _namespace(name: str, line: Section) -> Namespace:
         pii=line.word("pii", piis) or ("hash" if name in ALWAYS_HASHED else None),
         normalise=normalise,
         region=line.word("region", REGIONS) or "CN",
+        randomised=line.word("randomised", randomised) or "link",
     )
     line.refuse_others()
     if namespace.default_scope is not None:
@@ -158,6 +161,8 @@ def _namespace(name: str, line: Section) -> Namespace:
             line.mistake("default_scope", "must be printable text without a colon or outer blanks")
     if "region" in line.content and normalise != "phone":
         line.mistake("region", "has no effect without normalise: phone", at_name=True)
+    if "randomised" in line.content and normalise != "mac":
+        line.mistake("randomised", "has no effect without normalise: mac", at_name=True)
     if namespace.person and namespace.weak:
         line.mistake("weak", "what may be shared cannot make a person known", "take weak or person", at_name=True)
     if normalise is not None and namespace.pii is None:

@@ -157,6 +157,21 @@ def test_blocked_values_and_patterns_of_the_configuration() -> None:
     assert len(_admit({"phone": "13800138001", "card": "8", "cookie": "x"}, admission=admission).identifiers) == 3
 
 
+def test_addresses_that_phones_make_up_link_unless_told_otherwise() -> None:
+    """By default a randomised MAC is like any other; `drop` takes it out of its event and reports it by its token."""
+    made_up, burnt_in = "da:a1:19:00:11:22", "3c:22:fb:00:11:22"
+    spaces = list(DEFAULT_RULES.namespaces.values())
+    dropping = [msgspec.structs.replace(one, randomised="drop") if one.name == "mac" else one for one in spaces]
+    strict = Admission(msgspec.structs.replace(DEFAULT_RULES, namespaces=ranked(dropping)), PSEUDONYMS)
+    both = {"mac": [made_up, burnt_in]}
+    assert len(_admit(both).identifiers) == 2
+    left = _admit(both, admission=strict)
+    assert _keys(left) == [f"mac:{_token('mac', burnt_in)}"]
+    assert left.dropped == (Dropped("mac", _token("mac", made_up), "blocked_value"),)
+    assert _refuse({"mac": made_up}, admission=strict).code == RefusalCode.NO_IDENTIFIER
+    assert isinstance(parse_identifier(f"mac:{made_up}", strict), Identifier), "an operator may still ask for it"
+
+
 def test_two_values_of_a_unique_namespace_conflict_per_scope() -> None:
     """Two cards of one programme refuse the event, two programmes do not, and a junk one does not count."""
     assert _refuse({"card": ["1", "2"]}).code is RefusalCode.CONFLICTING_IDENTIFIERS

@@ -81,6 +81,7 @@ def test_what_changes_stored_tokens_or_their_order_changes_the_fingerprint(rules
         _with("phone", limit=Limit(9, days=1), person=False),
         _with("mac", weak=False),
         _with("card", region="HK"),
+        _with("mac", randomised="drop"),
         msgspec.structs.replace(DEFAULT_RULES, policy="drop", blocked={"phone": ("1",)}, caps=Caps(1, 2, 3)),
     ],
 )

@@ -12,7 +12,7 @@ from resolvers.evidence import Pair
 from resolvers.facets import encode as facet_bytes
 from resolvers.facets import sighted
 from resolvers.namespaces import DEFAULT_RULES
-from resolvers.publication import State, decode, encode
+from resolvers.publication import BLANK, decode, encode
 from resolvers.steps import ReadHome
 from stream import auditing as module
 from stream import cli_audit
@@ -121,7 +121,10 @@ def publish_another(world: SmallWorker) -> None:
 def leave_intent(world: SmallWorker) -> None:
     """A publication was begun by a worker that died."""
     for name, record in world.store.content.publications.items():
-        world.store.content.publications[name] = record._replace(intent=encode(State()))
+        state = decode(record.state or b"")
+        profiles = {profile_id: replace(one, digest=BLANK) for profile_id, one in state.profiles.items()}
+        intent = encode(replace(state, profiles=profiles, component_version=state.component_version + 1))
+        world.store.content.publications[name] = record._replace(intent=intent)
 
 
 def forget_names(world: SmallWorker) -> None:

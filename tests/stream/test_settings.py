@@ -74,7 +74,7 @@ policy: first
 namespaces:
   card:  {person: true, unique: true, scoped: true, default_scope: main}
   phone: {person: true, limit: 3, normalise: phone, region: HK}
-  mac:   {weak: true, limit: {n: 20, days: 90}, pii: hash, normalise: mac}
+  mac:   {weak: true, limit: {n: 20, days: 90}, pii: hash, normalise: mac, randomised: drop}
   crm_id:
 blocked: {phone: ["13800000000", "re:^0+$"]}
 caps: {neighbours: {weak: 10}, component: 500}
@@ -93,7 +93,15 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
                 Namespace(
                     name="phone", rank=0, person=True, limit=Limit(3), pii="hash", normalise="phone", region="HK"
                 ),
-                Namespace(name="mac", rank=0, weak=True, limit=Limit(20, 90), pii="hash", normalise="mac"),
+                Namespace(
+                    name="mac",
+                    rank=0,
+                    weak=True,
+                    limit=Limit(20, 90),
+                    pii="hash",
+                    normalise="mac",
+                    randomised="drop",
+                ),
                 Namespace(name="crm_id", rank=0),
             ]
         ).values()
@@ -118,6 +126,11 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("namespaces: {phone: yes please}", "1:21: namespaces.phone: must hold settings"),
         ("namespaces: {phone: {normalise: fone}}", "1:33: namespaces.phone.normalise: unknown value; known are: email"),
         ("namespaces: {phone: {normalise: phone, region: China}}", "1:48: namespaces.phone.region: unknown value"),
+        ("namespaces: {mac: {normalise: mac, randomised: dropp}}", "1:48: namespaces.mac.randomised: unknown value"),
+        (
+            "namespaces: {phone: {normalise: phone, randomised: drop}}",
+            "1:40: namespaces.phone.randomised: has no effect without normalise: mac",
+        ),
         ("namespaces: {card: {region: CN}}", "1:21: namespaces.card.region: has no effect without normalise"),
         ("namespaces: {card: {default_scope: main}}", "1:21: namespaces.card.default_scope: has no effect without"),
         ("namespaces: {card: {scoped: true, default_scope: 'a:b'}}", "must be printable text without a colon"),
