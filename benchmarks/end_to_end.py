@@ -1,4 +1,4 @@
-"""How many events a second one worker takes, end to end, on real Kafka and Redis on this machine.
+"""How many events a second one worker, and two, take end to end on real Kafka and Redis on this machine.
 
 `python -m benchmarks.end_to_end [--events N] [--people N]`. The generator publishes from a process of its own while
 the worker works; the clock runs from the first event resolved to the last profile acknowledged. Afterwards the
@@ -53,44 +53,49 @@ class Run:
         }
         create_topics(brokers, self.prefix, {})
 
-    def throughput(self, events: int, people: int, draw: str) -> dict[str, float]:
-        """Events a second, and the worker's CPU seconds."""
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "stream.cli", "worker"], env=self._environment, stdout=subprocess.DEVNULL
-        )
+    def throughput(self, events: int, people: int, draw: str, workers: int = 1) -> dict[str, float]:
+        """Events a second, and the workers' CPU seconds."""
+        command = [sys.executable, "-m", "stream.cli", "worker"]
+        running = [
+            subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
+            for _ in range(workers)
+        ]
         try:
-            self._wait_for_group(worker)
+            self._wait_for_group(running)
             generator = subprocess.Popen(  # noqa: S603 - our own program
                 [
                     *(sys.executable, "-m", "benchmarks.workload", self._brokers, f"{self.prefix}.touchpoints"),
                     *(str(events), str(people), draw, "1"),
                 ]
             )
-            started = self._until(worker, lambda: self._stored("touchpoints") > 0)
+            started = self._until(running, lambda: self._stored("touchpoints") > 0)
             before = self._stored("touchpoints")
-            self._until(worker, lambda: self._stored("touchpoints") >= events)
-            ended = self._until(worker, lambda: self._stored("changes") >= self._ends("changes"))
+            self._until(running, lambda: self._stored("touchpoints") >= events)
+            ended = self._until(running, lambda: self._stored("changes") >= self._ends("changes"))
             if generator.wait() != 0:
                 sys.exit(f"the generator ended with exit code {generator.returncode}")
-            cpu_seconds = _cpu_seconds(worker.pid)
+            cpu_seconds = sum(_cpu_seconds(worker.pid) for worker in running)
         finally:
-            worker.terminate()
-            worker.wait(30)
+            for worker in running:
+                worker.terminate()
+            for worker in running:
+                worker.wait(30)
         seconds = ended - started
         self._check(events)
         self._forget()
         return {"events_per_second": (events - before) / seconds, "seconds": seconds, "worker_cpu_seconds": cpu_seconds}
 
-    def _wait_for_group(self, worker: "subprocess.Popen[bytes]") -> None:
-        """The worker is ready when it has opened its store and had time to join the group."""
-        self._until(worker, lambda: bool(self._redis.exists(f"{self.prefix}:meta")))
-        time.sleep(5)
+    def _wait_for_group(self, workers: "list[subprocess.Popen[bytes]]") -> None:
+        """Workers are ready when the store is opened and they had time to join the group."""
+        self._until(workers, lambda: bool(self._redis.exists(f"{self.prefix}:meta")))
+        time.sleep(4 + 2 * len(workers))
 
-    def _until(self, worker: "subprocess.Popen[bytes]", done: Any) -> float:  # noqa: ANN401 - a predicate
+    def _until(self, workers: "list[subprocess.Popen[bytes]]", done: Any) -> float:  # noqa: ANN401 - a predicate
         deadline = time.monotonic() + SECONDS_MAX
         while not done():
-            if worker.poll() is not None:
-                sys.exit(f"the worker ended with exit code {worker.returncode}")
+            for worker in workers:
+                if worker.poll() is not None:
+                    sys.exit(f"a worker ended with exit code {worker.returncode}")
             if time.monotonic() > deadline:
                 sys.exit(f"not done after {SECONDS_MAX} seconds")
             time.sleep(0.02)
@@ -153,15 +158,16 @@ def main() -> None:
         kafka = stack.enter_context(KafkaServer(folder / "kafka"))
         store = stack.enter_context(RedisServer(folder / "redis"))
         results: dict[str, Any] = {}
-        for draw in ("skewed", "uniform"):
+        for draw, workers in (("skewed", 1), ("skewed", 2), ("uniform", 1)):
             runs = [
-                Run(kafka.bootstrap, store.url).throughput(options.events, options.people, draw)
+                Run(kafka.bootstrap, store.url).throughput(options.events, options.people, draw, workers)
                 for _ in range(options.runs)
             ]
             figures = sorted(run["events_per_second"] for run in runs)
             cpu = statistics.median(run["worker_cpu_seconds"] for run in runs)
-            print(f"{draw}: {[round(one) for one in figures]} events/s, worker CPU {cpu:.1f} s a run")
-            results[f"end_to_end_{draw}"] = {"value": round(statistics.median(figures)), "unit": "events/s"}
+            name = f"end_to_end_{draw}" + ("" if workers == 1 else f"_{workers}_workers")
+            print(f"{name}: {[round(one) for one in figures]} events/s, worker CPU {cpu:.1f} s a run")
+            results[name] = {"value": round(statistics.median(figures)), "unit": "events/s"}
     RESULTS.mkdir(exist_ok=True)
     described = {**results, "machine": machine(), "workload": {"events": options.events, "people": options.people}}
     (RESULTS / "latest.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
