@@ -18,10 +18,12 @@ from resolvers.component import Component, Draft
 from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
 from resolvers.facets import Facet
+from resolvers.finding import find_all
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
-from resolvers.steps import ClaimHome, Commit, Protocol, ReadComponent, ReadHome, ShortenHome, Together, together
-from resolvers.uniting import finish, unite
+from resolvers.referring import refer
+from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
+from resolvers.uniting import unite
 
 
 class Observation(NamedTuple):
@@ -62,9 +64,12 @@ class _Group(NamedTuple):
 
 
 class _Settled(NamedTuple):
+    """`referrals`: those of its events that count and name an inviter."""
+
     changed: Changed
     observations: list[Observation]
     unions: int
+    referrals: list[Arrival]
 
 
 def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> Protocol[Resolved]:
@@ -73,8 +78,11 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
     roots = yield from find_all(keys, cache)
     groups = yield from _housed(_grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in groups])
+    changed = [one.changed for one in settled]
+    if referrals := [arrival for one in settled for arrival in one.referrals]:
+        changed += [Changed(*one) for one in (yield from refer(referrals, cache))]
     return Resolved(
-        [one.changed for one in settled],
+        changed,
         [observation for one in settled for observation in one.observations],
         sum(one.unions for one in settled),
     )
@@ -103,51 +111,6 @@ def _housed(groups: Sequence[_Group], roots: Mapping[str, Component | None], cac
             root = cache.components.get(name) or Component(name)
         housed.append(group._replace(root=root))
     return housed
-
-
-def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component | None]]:
-    """The component that each identifier is in; None for one that was never seen."""
-    homes = {key: cache.homes.get(key) for key in keys}
-    unknown = [key for key, home in homes.items() if home is None]
-    if unknown:
-        read = yield Together([ReadHome(key) for key in unknown])
-        for key, home in zip(unknown, read, strict=True):
-            homes[key] = home
-            if home is not None:
-                cache.homes.put(key, home)
-    at_rest: dict[str, Component] = {}
-    away: list[str] = []
-    for name in dict.fromkeys(home for home in homes.values() if home is not None):
-        component = cache.components.get(name)
-        if component is not None and component.moved_to is None:
-            at_rest[name] = component
-        else:
-            away.append(name)
-    if away:
-        roots = yield from together([_root(name, cache) for name in away])
-        at_rest.update(zip(away, roots, strict=True))
-        moved = [(key, home) for key, home in homes.items() if home is not None and at_rest[home].name != home]
-        for key, home in moved:
-            cache.homes.put(key, at_rest[home].name)
-        if moved:
-            yield Together([ShortenHome(key, home, at_rest[home].name) for key, home in moved])
-    return {key: None if home is None else at_rest[home] for key, home in homes.items()}
-
-
-def _root(name: str, cache: Cache) -> Protocol[Component]:
-    """The component that has all that was in the named one, with moves on the way finished."""
-    while True:
-        component = cache.components.get(name)
-        if component is None or component.moved_to is not None:
-            component = yield ReadComponent(name)
-            assert component is not None
-            cache.keep(component)
-        if component.moved_to is None:
-            return component
-        if component.pending:
-            yield from finish(name, cache)
-        else:
-            name = component.moved_to
 
 
 def _grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules) -> list[_Group]:
@@ -288,7 +251,7 @@ def _settle(group: _Group, cache: Cache, rules: IdentityRules) -> Protocol[_Sett
         if version is not None:
             component = work.draft.taken(version)
             cache.keep(component)
-            return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
+            return _Settled(Changed(component, group.arrivals[-1]), observations, unions, work.referrals)
         cache.components.forget(root.name)
         root = None
 
@@ -303,10 +266,11 @@ def _claim(keys: Sequence[str], name: str, cache: Cache) -> Protocol[None]:
 class _Work:
     """A group's events applied to a draft of its component."""
 
-    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft")
+    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft", "referrals")
 
     def __init__(self, root: Component, group: _Group, rules: IdentityRules) -> None:
         self.draft = Draft(root)
+        self.referrals: list[Arrival] = []
         self._root = root
         self._group = group
         self._rules = rules
@@ -340,6 +304,8 @@ class _Work:
         done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
         if said == "reused":
             return said
+        if arrival.inviter is not None:
+            self.referrals.append(arrival)
         facet = self.draft.facet(arrival.strongest, arrival.displays[arrival.strongest], mark.time_us)
         if done:
             return "done"

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 # A profile says the same few instants again in each of its records.
 TEXTS_CACHED = 65_536
-# A profile says the same few instants again in each of its records.
-TEXTS_CACHED = 65_536
+
+DAY_US = 86_400_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,7 +24,6 @@ def to_us(instant: datetime) -> int:
     return FIRST_US if since_us < 0 else LAST_US
 
 
-@lru_cache(maxsize=TEXTS_CACHED)
 @lru_cache(maxsize=TEXTS_CACHED)
 def to_text(instant_us: int) -> str:
     """RFC 3339 in UTC with a Z; a fraction of six digits only where there is one."""

@@ -23,7 +23,6 @@ from topics.envelope import Limits
 from topics.instants import to_text
 from topics.records import Record
 
-DAY_US = 86_400_000_000
 NOON_US = 1_790_000_000_000_000
 NOON_MS = NOON_US // 1000
 
@@ -119,7 +118,7 @@ class Bench:
         every = [self.component(name) for name in sorted(self.store.content.components)]
         return [one for one in every if one.moved_to is None]
 
-    def persons(self) -> list[Person]:
-        """Everybody, by holder."""
-        found = [person for one in self.at_rest() for person in people(one, self.rules).persons]
+    def persons(self, now_us: int = NOON_US) -> list[Person]:
+        """Everybody at an instant, by holder."""
+        found = [person for one in self.at_rest() for person in people(one, self.rules, now_us).persons]
         return sorted(found, key=lambda person: person.holder)
