@@ -6,7 +6,7 @@ An event may be dated up to a day ahead; it is in every window at once.
 Must not know: facets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from resolvers.orders import Order, is_cancelled
 from topics.instants import DAY_US
 
 WINDOWS: Final = {"d30": 30, "d90": 90, "d365": 365}
-NAMES: Final = tuple(WINDOWS)
 SHORTEST: Final = min(WINDOWS.values())
 NEVER_DUE_US: Final = 2**62
 """After every instant."""
@@ -53,7 +52,8 @@ ENGAGED: Final = frozenset(
 """Types that count as interaction with the brand (interaction rate)."""
 
 _ZERO = Decimal(0)
-_NOTHING: Final[dict[str, dict[str, Any]]] = {name: {} for name in NAMES}
+_NOTHING: Final[dict[str, dict[str, Any]]] = {name: {} for name in WINDOWS}
+_NO_DAYS: Final[dict[int, list[Order]]] = {}
 
 
 def windows(
@@ -62,12 +62,13 @@ def windows(
     """The windows at `now_us`, and the next instant at which one of them changes without an event."""
     today = now_us // DAY_US
     events = days[0] if len(days) == 1 else _together(days)
-    bought = _bought(orders) if orders else {}
+    bought = _bought(orders) if orders else _NO_DAYS
     if not events and not bought:
         return _NOTHING, NEVER_DUE_US
-    oldest = min([*events, *bought])
-    if oldest > today - SHORTEST:  # nearly always; then all windows hold the same
-        return dict.fromkeys(NAMES, _window(events.values(), bought.values())), (oldest + SHORTEST) * DAY_US
+    oldest = min(events) if not bought else min([*events, *bought])
+    if oldest > today - SHORTEST:  # most often; then all windows hold the same
+        window = _window(events.values(), bought.values())
+        return {"d30": window, "d90": window, "d365": window}, (oldest + SHORTEST) * DAY_US
     found: dict[str, dict[str, Any]] = {}
     due_us = NEVER_DUE_US
     for name, length in WINDOWS.items():
@@ -98,8 +99,10 @@ def _bought(orders: Mapping[str, Order]) -> dict[int, list[Order]]:
     return bought
 
 
-def _window(counts: Iterable[int], bought: Iterable[list[Order]]) -> dict[str, Any]:
+def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> dict[str, Any]:
     """Orders and payments go by the rules of `orders`: a cancelled one is paid and does not count."""
+    if not bought:
+        return {"events": sum(counts), "orders": 0, "paid": {}}
     paid: dict[str, Decimal] = {}
     number = 0
     for orders in bought:

@@ -94,7 +94,8 @@ def acquisition(touches: Sequence[Touch]) -> dict[str, Any]:
     """The profile's `acquisition`."""
     if not touches:
         return {"first_touch": {}, "last_touch": {}}
-    return {"first_touch": _touch(min(touches)), "last_touch": _touch(max(touches))}
+    first, last = (touches[0], touches[0]) if len(touches) == 1 else (min(touches), max(touches))
+    return {"first_touch": _touch(first), "last_touch": _touch(last)}
 
 
 def _touch(touch: Touch) -> dict[str, Any]:
@@ -108,8 +109,8 @@ def ranked(counts: Sequence[dict[str, dict[int, int]]], more: Sequence[tuple[str
         counts: name -> day -> events, a mapping per facet.
         more: a name and a day for each further event.
     """
-    if not more and len(counts) < 2 and all(len(of_facet) < 2 for of_facet in counts):  # noqa: PLR2004 - nothing to rank
-        return [name for of_facet in counts for name in of_facet]
+    if not more and len(counts) == 1 and len(counts[0]) == 1:
+        return list(counts[0])
     often: dict[str, int] = {}
     lately: dict[str, int] = {}
     for of_facet in counts:

@@ -42,10 +42,11 @@ class Facts(msgspec.Struct, array_like=True, gc=False):
         first = self.first_touch
         if first is None:
             self.first_touch = news
-            return
-        last = max(self.last_touch or first, news)
-        self.first_touch = first = min(first, news)
-        self.last_touch = last if last != first else None
+        elif (self.last_touch or first) < news:
+            self.last_touch = news
+        elif news < first:
+            self.first_touch = news
+            self.last_touch = self.last_touch or first
 
 
 class Values(msgspec.Struct, array_like=True, gc=False):

@@ -134,22 +134,20 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     doings = [fact.more for fact in facts if fact.more is not None]
     holdings = [one.more for one in values if one.more is not None]
     orders = all_orders([value.orders for value in values if value.orders])
-    paid, refunded = totals(orders)
-    value = lifetime_value(paid, refunded)
+    value, bought = _bought(orders)
     activity, move_us = _activity(facts, orders, at.now_us)
     behaves, next_us = behaviour(doings, at.cards, at.now_us)
     holds, expiry_us = holding(holdings, at.now_us)
     contents: dict[str, Any] = {
         "first_seen": to_text(min([first_us for first_us, _ in dated])),
         "last_seen": to_text(max([last_us for _, last_us in dated])),
-        "known": any([namespace_of(key, at.rules).person for key in members]),  # noqa: C419 - a list is faster here
+        "known": any(namespace_of(key, at.rules).person for key in members),
         "identifiers": [_identifier(key, facet) for key, facet in facets],
-        "traits": visible([fact.traits for fact in facts if fact.traits], [fact.once for fact in facts if fact.once]),
+        "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values),
         "lifetime_value": value,
-        "orders": summary(orders, paid, refunded),
-        "shipments": shipments(orders) if orders else [],
+        **bought,
         "activity": activity,
         "acquisition": acquisition(
             [touch for fact in facts for touch in (fact.first_touch, fact.last_touch) if touch is not None]
@@ -165,6 +163,24 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     return Person(holder, members, canonical(contents), value, min(move_us, next_us, expiry_us))
 
 
+def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The lifetime value, and `orders` and `shipments` of the profile."""
+    if not orders:
+        return {}, _NOTHING_BOUGHT
+    paid, refunded = totals(orders)
+    shown = {"orders": summary(orders, paid, refunded), "shipments": shipments(orders)}
+    return lifetime_value(paid, refunded), shown
+
+
+_NOTHING_BOUGHT = {"orders": summary({}, {}, {}), "shipments": []}
+
+
+def _traits(facts: list[Facts]) -> dict[str, Any]:
+    last = [fact.traits for fact in facts if fact.traits]
+    first = [fact.once for fact in facts if fact.once]
+    return visible(last, first) if last or first else {}
+
+
 def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tuple[dict[str, Any], int]:
     last_us = max([fact.last_us for fact in facts], default=NEVER_US)
     shown, due_us = windows([fact.days for fact in facts if fact.days], orders, now_us)
@@ -173,9 +189,10 @@ def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tupl
 
 def _affinity(facts: list[Facts], doings: list[Doings], orders: dict[str, Order]) -> dict[str, list[str]]:
     bought = categories_bought(orders) if orders else []
+    stores = [fact.stores for fact in facts if fact.stores]
     return {
-        "stores": ranked([fact.stores for fact in facts if fact.stores]),
-        "categories": ranked([one.categories for one in doings if one.categories], bought),
+        "stores": ranked(stores) if stores else [],
+        "categories": ranked([one.categories for one in doings], bought) if doings or bought else [],
         "viewed": viewed(doings) if doings else [],
     }
 
@@ -192,6 +209,8 @@ def _identifier(key: str, facet: Facet) -> dict[str, str]:
 
 
 def _counters(facets: list[dict[str, int | str]]) -> dict[str, float]:
+    if not facets:
+        return {}
     sums: dict[str, int | str] = {}
     for counters in facets:
         for name, total in counters.items():
