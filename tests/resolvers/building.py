@@ -79,16 +79,20 @@ def arrived(
     seconds: int = 0,
     event: str | None = None,
     rules: IdentityRules = DEFAULT_RULES,
+    beside: Mapping[str, Any] | None = None,
     **data: Any,  # noqa: ANN401 - whatever an event says
 ) -> Arrival:
-    """An accepted event as it arrives, `seconds` after noon by event time, appended `offset` ms after noon."""
+    """An accepted event as it arrives, `seconds` after noon by event time, appended `offset` ms after noon.
+
+    `beside`: what it says under names that are arguments here.
+    """
     admission = _admissions.setdefault(id(rules), Admission(rules, Pseudonyms(b"a key for tests")))
     body = {
         "id": event or f"e{partition}-{offset}",
         "source": "/test",
         "type": kind,
         "time": to_text(NOON_US + seconds * 1_000_000),
-        "data": {"identifiers": identifiers, **data},
+        "data": {"identifiers": identifiers, **data, **(beside or {})},
     }
     append_ms = max(NOON_MS + offset, NOON_MS + seconds * 1000)
     taken = take_in(Record("t", partition, offset, append_ms, None, encode(body), ()), Limits(), admission)
