@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from resolvers.evidence import Edge, Mark, Pair, observed
-from resolvers.facets import Facet, decode, encode, sighted
+from resolvers.facets import Facet, decode, encode, sighted, unseen
 from resolvers.partition import Partition, neighbours
 
 _edges = msgspec.msgpack.Decoder(Edge)
@@ -157,6 +157,14 @@ class Draft:
             there = self._base.facets.get(key)
             facet = self._facets[key] = sighted(display, time_us) if there is None else there.copied()
         facet.see(time_us)
+        return facet
+
+    def heard_of(self, key: str, display: str) -> Facet:
+        """The same of an identifier that is spoken of, and not seen."""
+        facet = self._facets.get(key)
+        if facet is None:
+            there = self._base.facets.get(key)
+            facet = self._facets[key] = unseen(display) if there is None else there.copied()
         return facet
 
     def observe(self, pair: Pair, mark: Mark, *, counted: bool, asserted: bool) -> None:

@@ -9,12 +9,14 @@ Must not know: other identifiers, groups, profiles.
 
 import msgspec
 
+from resolvers.behaviour import NEVER_US, Doings, Touch
 from resolvers.evidence import Edge
+from resolvers.holdings import Holdings
 from resolvers.orders import Order
 from resolvers.writes import Write
 
-NEVER_US = -1
-"""Before every event's time."""
+UNSEEN_US = 2**62
+"""`first_us` while nobody has seen the identifier: after every event's time."""
 
 UNBOUND_MAX = 1_000
 """Identifiers that a card remembers to be taken off it; the latest stay, so that the order of arrival is no matter."""
@@ -24,12 +26,30 @@ class Facts(msgspec.Struct, array_like=True, gc=False):
     """What goes where its identifier goes.
 
     `traits`, `once`: path (RFC 6901) -> newest, oldest write. `counters`: name -> exact sum, as a decimal text where it
-    is not an integer.
+    is not an integer. `days`: UTC day since 1970 -> activities; `last_us`: the last. `stores`: store -> day -> count.
+    `first_touch`, `last_touch`: the latter None where it is the former.
     """
 
     traits: dict[str, Write] = {}
     once: dict[str, Write] = {}
     counters: dict[str, int | str] = {}
+    days: dict[int, int] = {}
+    last_us: int = NEVER_US
+    stores: dict[str, dict[int, int]] = {}
+    first_touch: Touch | None = None
+    last_touch: Touch | None = None
+    more: Doings | None = None
+
+    def touch(self, news: Touch) -> None:
+        """There was a touch."""
+        first = self.first_touch
+        if first is None:
+            self.first_touch = news
+        elif (self.last_touch or first) < news:
+            self.last_touch = news
+        elif news < first:
+            self.first_touch = news
+            self.last_touch = self.last_touch or first
 
 
 class Values(msgspec.Struct, array_like=True, gc=False):
@@ -42,6 +62,7 @@ class Values(msgspec.Struct, array_like=True, gc=False):
     last_us: int = NEVER_US
     consents: dict[str, tuple[int, bool]] = {}
     orders: dict[str, Order] = {}
+    more: Holdings | None = None
 
     @property
     def dated(self) -> bool:
@@ -59,7 +80,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         display: the value for people, masked where the namespace is hashed.
-        first_us, last_us: first and last seen, by event time.
+        first_us, last_us: first and last seen, by event time; UNSEEN_US, NEVER_US while it is not seen.
         hub: it has, or had, more neighbours than its cap. Never taken back.
         strangers: hubs it has evidence with.
         fence: input partition -> last offset whose facts were applied.
@@ -92,11 +113,32 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             self.strangers,
             self.fence.copy(),
             self.recent,
-            Facts(facts.traits.copy(), facts.once.copy(), facts.counters.copy()),
-            Values(values.first_us, values.last_us, values.consents.copy(), values.orders.copy()),
+            Facts(
+                facts.traits.copy(),
+                facts.once.copy(),
+                facts.counters.copy(),
+                facts.days.copy(),
+                facts.last_us,
+                facts.stores.copy(),
+                facts.first_touch,
+                facts.last_touch,
+                None if facts.more is None else facts.more.copied(),
+            ),
+            Values(
+                values.first_us,
+                values.last_us,
+                values.consents.copy(),
+                values.orders.copy(),
+                None if values.more is None else values.more.copied(),
+            ),
             self.unbound.copy(),
             self.logged_out_us,
         )
+
+    @property
+    def seen(self) -> bool:
+        """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
+        return self.last_us != NEVER_US
 
     def see(self, time_us: int) -> None:
         """The identifier was seen at this event time."""
@@ -118,6 +160,11 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 def sighted(display: str, time_us: int) -> Facet:
     """The facet of an identifier seen for the first time."""
     return Facet(display, time_us, time_us)
+
+
+def unseen(display: str) -> Facet:
+    """The facet of an identifier that is spoken of before it is seen."""
+    return Facet(display, UNSEEN_US, NEVER_US)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol
 
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import IdentityRules, Namespace
-
-DAY_US = 86_400_000_000
+from topics.instants import DAY_US
 
 
 class Sight(Protocol):
@@ -237,7 +236,7 @@ class _Judge:
         self._edges = edges
         self._rules = rules
         self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
-        self._one_value = _asserted_values(edges, ignored)
+        self._one_value = asserted_values(edges, ignored)
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
         self._unbound = _unbound(sights, self._one_value)
 
@@ -343,7 +342,7 @@ class _Judge:
         return frozenset(end for (end, _), found in values.items() if self._distinct(sorted(found)) > 1)
 
 
-def _asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
+def asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
     """Identifiers joined by assertion, each with the smallest key of those it counts as one with.
 
     A hub's assertions count as little as its other links: those that came late are not kept as edges.

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Namespace, Policy
 from resolvers.partition import Partition, Refused, partition, strength
-from tests.resolvers.building import DAY_US, Sight, edge, graph, mark, rules_with, sights_of
+from tests.resolvers.building import Sight, edge, graph, mark, rules_with, sights_of
+from topics.instants import DAY_US
 
 KEYS = (
     *(f"card:main:C{n}" for n in range(3)),

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from resolvers import applying, arrivals, component, difference, partition, projecting, publication, resolving, uniting
+from resolvers import (
+    applying,
+    arrivals,
+    component,
+    difference,
+    finding,
+    partition,
+    projecting,
+    publication,
+    referring,
+    uniting,
+)
 from sinks import memory_store
 
 
@@ -81,7 +92,6 @@ MUTANTS = (
         "for other in ()",
         world="loose, drop",
     ),
-    Mutant("a hub's assertion counts", partition._asserted_values, " not in ignored", " is not None", world="loose"),
     Mutant("unbinds forget replaced cards", partition._unbound, "one_value.get(key, key)", "key", world="cutting"),
     Mutant(
         "logouts of late records win",
@@ -99,6 +109,15 @@ MUTANTS = (
         "self._small",
         world="cutting",
     ),
+    Mutant(
+        "a referral is told by who committed it only",
+        referring._refer,
+        "return root, arrivals[-1]",
+        'return Component("nobody"), arrivals[-1]',
+        weather="rough",
+    ),
+    Mutant("a referral counts by event", arrivals.apply_referral, "arrival.strongest", "arrival.touchpoint.id"),
+    Mutant("a hub's assertion counts", partition.asserted_values, " not in ignored", " is not None", world="loose"),
     Mutant("intents are not blank", difference.Difference.intent, "digest=BLANK", ""),
     Mutant("intents carry nothing", difference.Difference.intent, "carry=self.carry", "carry=()"),
     Mutant("no intent", projecting._project, "encode(intent)", "encode(before)"),
@@ -112,7 +131,7 @@ MUTANTS = (
     Mutant(
         "notices are not read afresh", projecting._component, "not 0 < notice.version <= component.version", "False"
     ),
-    Mutant("frozen ones are left", resolving._root, "if component.pending:", "if False:"),
+    Mutant("frozen ones are left", finding._root, "if component.pending:", "if False:"),
     Mutant(
         "ids are named once",
         difference._Differ.run,
