@@ -95,35 +95,47 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     facts: Facts = msgspec.field(default_factory=Facts)
     values: Values = msgspec.field(default_factory=Values)
 
-    def copied(self) -> "Facet":
-        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
-        facts, values = self.facts, self.values
+    def shared(self) -> "Facet":
+        """A copy whose own fields may be changed; the fence, facts and values are this one's."""
         return Facet(
             self.display,
             self.first_us,
             self.last_us,
             self.hub,
             self.strangers,
-            self.fence.copy(),
+            self.fence,
             self.recent,
-            Facts(
-                facts.traits.copy(),
-                facts.once.copy(),
-                facts.counters.copy(),
-                facts.days.copy(),
-                facts.last_us,
-                facts.stores.copy(),
-                facts.first_touch,
-                facts.last_touch,
-                None if facts.more is None else facts.more.copied(),
-            ),
-            Values(
-                values.first_us,
-                values.last_us,
-                values.consents.copy(),
-                values.orders.copy(),
-                None if values.more is None else values.more.copied(),
-            ),
+            self.facts,
+            self.values,
+        )
+
+    def copied(self) -> "Facet":
+        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
+        copy = self.shared()
+        copy.own()
+        return copy
+
+    def own(self) -> None:
+        """Have a fence, facts and values of its own from now on."""
+        facts, values = self.facts, self.values
+        self.fence = self.fence.copy()
+        self.facts = Facts(
+            facts.traits.copy(),
+            facts.once.copy(),
+            facts.counters.copy(),
+            facts.days.copy(),
+            facts.last_us,
+            facts.stores.copy(),
+            facts.first_touch,
+            facts.last_touch,
+            None if facts.more is None else facts.more.copied(),
+        )
+        self.values = Values(
+            values.first_us,
+            values.last_us,
+            values.consents.copy(),
+            values.orders.copy(),
+            None if values.more is None else values.more.copied(),
         )
 
     @property
