@@ -80,9 +80,11 @@ class Work:
             return said
         if arrival.inviter is not None:
             self.referrals.append(arrival)
-        facet = self.draft.facet(arrival.strongest, arrival.displays[arrival.strongest], mark.time_us)
+        strongest, display = arrival.strongest, arrival.displays[arrival.strongest]
         if done:
+            self.draft.facet(strongest, display, mark.time_us)
             return "done"
+        facet = self.draft.facet_for_facts(strongest, display, mark.time_us)
         facet.fence[mark.partition] = mark.offset
         if said == "new":
             apply_facts(facet, arrival)

@@ -56,9 +56,9 @@ class Doings(msgspec.Struct, array_like=True, gc=False):
     """What most identifiers never do, apart, so that these pay a byte for it.
 
     `engaged_us`: the latest interaction. `campaigns`, `viewed`: name -> latest time. `categories`: name -> day ->
-    products looked at. `follows`: account -> latest word; `followed`: the latest that was a follow. `member_us`: the
-    earliest registration, NEVER_US if none. `kept`, `referred`: digests of appointments kept and of those who
-    registered on this identifier's invitation.
+    products looked at. `follows`: account -> latest word; `followed`: the latest follow, where it is none of these.
+    `member_us`: the earliest registration, NEVER_US if none. `kept`, `referred`: digests of appointments kept and of
+    those who registered on this identifier's invitation.
     """
 
     engaged_us: int = NEVER_US
@@ -150,7 +150,10 @@ def membership(doings: Sequence[Doings], cards: int) -> dict[str, Any]:
 def wechat(doings: Sequence[Doings]) -> dict[str, Any]:
     """The profile's `wechat`."""
     follows = latest_of(one.follows for one in doings)
-    last = max((one.followed for one in doings if one.followed is not None), default=None)
+    on = [
+        follow for one in doings for follow in (*one.follows.values(), one.followed) if follow is not None and follow.on
+    ]
+    last = max(on, default=None)
     return {
         "following": sorted(account for account, follow in follows.items() if follow.on),
         "followed_at": to_text(last.time_us) if last is not None else None,

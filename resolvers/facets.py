@@ -102,48 +102,50 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     unbound: dict[str, int] = {}
     logged_out_us: int = NEVER_US
 
-    def copied(self) -> "Facet":
-        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
-        facts, values = self.facts, self.values
+    def shared(self) -> "Facet":
+        """A copy whose own fields may be changed; the fence, facts and values are this one's."""
         return Facet(
             self.display,
             self.first_us,
             self.last_us,
             self.hub,
             self.strangers,
-            self.fence.copy(),
+            self.fence,
             self.recent,
-            Facts(
-                facts.traits.copy(),
-                facts.once.copy(),
-                facts.counters.copy(),
-                facts.days.copy(),
-                facts.last_us,
-                facts.stores.copy(),
-                facts.first_touch,
-                facts.last_touch,
-                None if facts.more is None else facts.more.copied(),
-            ),
-            Values(
-                values.first_us,
-                values.last_us,
-                values.consents.copy(),
-                values.orders.copy(),
-                None if values.more is None else values.more.copied(),
-            ),
+            self.facts,
+            self.values,
             self.unbound.copy(),
             self.logged_out_us,
         )
 
-    @property
-    def seen(self) -> bool:
-        """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
-        return self.last_us != NEVER_US
+    def copied(self) -> "Facet":
+        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
+        copy = self.shared()
+        copy.own()
+        return copy
 
-    def see(self, time_us: int) -> None:
-        """The identifier was seen at this event time."""
-        self.first_us = min(self.first_us, time_us)
-        self.last_us = max(self.last_us, time_us)
+    def own(self) -> None:
+        """Have a fence, facts and values of its own from now on."""
+        facts, values = self.facts, self.values
+        self.fence = self.fence.copy()
+        self.facts = Facts(
+            facts.traits.copy(),
+            facts.once.copy(),
+            facts.counters.copy(),
+            facts.days.copy(),
+            facts.last_us,
+            facts.stores.copy(),
+            facts.first_touch,
+            facts.last_touch,
+            None if facts.more is None else facts.more.copied(),
+        )
+        self.values = Values(
+            values.first_us,
+            values.last_us,
+            values.consents.copy(),
+            values.orders.copy(),
+            None if values.more is None else values.more.copied(),
+        )
 
     def unbind(self, other: str, time_us: int) -> None:
         """Another identifier was taken off this card."""
@@ -155,6 +157,16 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     def cuts(self) -> bool:
         """Whether it says of evidence that it does not count."""
         return bool(self.unbound) or self.logged_out_us != NEVER_US
+
+    @property
+    def seen(self) -> bool:
+        """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
+        return self.last_us != NEVER_US
+
+    def see(self, time_us: int) -> None:
+        """The identifier was seen at this event time."""
+        self.first_us = min(self.first_us, time_us)
+        self.last_us = max(self.last_us, time_us)
 
 
 def sighted(display: str, time_us: int) -> Facet:

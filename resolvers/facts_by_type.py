@@ -160,9 +160,10 @@ def _follow(facet: Facet, event: Touchpoint, keys: Keys) -> None:
     scopes = (key.split(":", 2)[1] for key in keys if key.startswith("openid:"))
     account = data.account or next(scopes, MAIN_ACCOUNT)
     follow = Follow(event.time_us, event.id, event.source, event.type == "openid.follow", data.scene or "")
+    known = [one for one in (*doings.follows.values(), doings.followed, follow) if one is not None and one.on]
     keep_latest(doings.follows, account, follow, ACCOUNTS)
-    if follow.on and (doings.followed is None or doings.followed < follow):
-        doings.followed = follow
+    last = max(known, default=None)
+    doings.followed = None if last in doings.follows.values() else last
 
 
 def _member(facet: Facet, event: Touchpoint, _keys: Keys) -> None:

@@ -218,6 +218,15 @@ def test_follows() -> None:
     assert contents["wechat"] == {"following": ["mini"], "followed_at": followed_at, "scene": "card"}
 
 
+def test_a_follow_that_another_identifier_took_back() -> None:
+    """Followed through the card, left through the OpenID: nothing is followed, and the follow is still told of."""
+    contents = one(
+        arrived({"card": "C0", "openid": "o"}, partition=0, kind="openid.follow", scene="qr"),
+        arrived({"openid": "o"}, partition=1, kind="openid.unfollow", seconds=9),
+    )
+    assert contents["wechat"] == {"following": [], "followed_at": to_text(NOON_US), "scene": "qr"}
+
+
 def test_membership() -> None:
     """Since the earliest registration or card; a replaced card is not a second one, one of another programme is."""
     contents = one(
