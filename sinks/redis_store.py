@@ -40,13 +40,23 @@ class RedisStore:
         self._keys = keys
 
     @classmethod
-    async def open(cls, url: str, prefix: str, identity: str, timeout_seconds: float = TIMEOUT_SECONDS) -> "RedisStore":
+    async def open(
+        cls,
+        url: str,
+        prefix: str,
+        identity: str,
+        *,
+        topics: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
 
         Args:
             url: `redis://`, `rediss://` or `unix://`.
             prefix: of all keys.
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
+            topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
+                there can be no others. None for who only reads.
             timeout_seconds: bounds every call from now on.
 
         Raises:
@@ -58,7 +68,7 @@ class RedisStore:
         link = await RedisLink.open(url, timeout_seconds)
         try:
             server = _checked(_facts(*await call(link, [["INFO"]])))
-            keys = Keys(prefix, await _agree(link, Keys(prefix), identity))
+            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics))
         except BaseException:
             await link.close()
             raise
@@ -175,15 +185,17 @@ def _checked(facts: dict[str, str]) -> Server:
     return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str) -> str:
+async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
-    names = [name for name, _ in fields]
+    if topics is not None:
+        fields.append(("topics", topics))
+    names = ["schema", "identity", "generation", "topics"]
     *_, there = await call(
         link,
         [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, *names]],
     )
-    schema, identity_there, generation = (value.decode() for value in there)
+    schema, identity_there, generation, topics_there = ((value or b"").decode() for value in there)
     if schema != SCHEMA:
         raise StoreRefusedError(
             f"The store has layout {schema} and this program writes layout {SCHEMA}: replay into a fresh store."
@@ -191,6 +203,11 @@ async def _agree(link: RedisLink, keys: Keys, identity: str) -> str:
     if identity_there != identity:
         raise StoreRefusedError(
             "The store was filled with another identity configuration (order, scope, normaliser or pii of a namespace,"
-            " another key, or another topic prefix): take that one back, or fill a fresh store (IDWEAVE_REDIS_PREFIX)."
+            " or another key): take that one back, or fill a fresh store (IDWEAVE_REDIS_PREFIX)."
+        )
+    if topics is not None and topics_there != topics:
+        raise StoreRefusedError(
+            f"The store was filled from the topics {topics_there}.*, not {topics}.*: offsets would be taken for those"
+            " of the others. Fill a fresh store (IDWEAVE_REDIS_PREFIX)."
         )
     return str(generation)

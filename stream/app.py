@@ -79,7 +79,9 @@ class Worker:
     async def _open(self) -> Parts:
         settings = self.settings
         url = settings.redis_url.reveal()
-        store = await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
+        store = await RedisStore.open(
+            url, settings.redis_prefix, settings.identity_fingerprint, topics=settings.topic_prefix
+        )
         try:
             brokers = ",".join(settings.brokers)
             publisher = await KafkaPublisher.open(brokers, settings.topic_prefix, settings.kafka_settings())

@@ -119,7 +119,9 @@ def require_store(settings: Settings) -> None:
 
     async def look() -> None:
         url = settings.redis_url.reveal()
-        store = await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
+        store = await RedisStore.open(
+            url, settings.redis_prefix, settings.identity_fingerprint, topics=settings.topic_prefix
+        )
         await store.close()
 
     try:

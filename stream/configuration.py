@@ -131,7 +131,7 @@ def _namespaces(top: Section) -> dict[str, Namespace]:
         if line is None:
             line = Section(section.reading, section.path(name), CommentedMap(), (0, 0))
         namespaces.append(_namespace(name, line))
-    return ranked(namespaces)
+    return ranked(namespaces) or DEFAULT_RULES.namespaces  # none could be read: the mistakes say why
 
 
 def _namespace(name: str, line: Section) -> Namespace:

@@ -137,8 +137,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def identity_fingerprint(self) -> str:
         """What a store must have been filled under for this process to go on with it."""
-        # Facts are fenced by partition and offset, so a store belongs to the topics that it was filled from.
-        return f"{identity_fingerprint(self.configuration.rules, self.key_ids)} {self.topic_prefix}"
+        return identity_fingerprint(self.configuration.rules, self.key_ids)
 
     def kafka_settings(self) -> dict[str, str]:
         """The `IDWEAVE_KAFKA_*` settings under librdkafka's names, secrets revealed."""

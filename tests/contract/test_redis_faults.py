@@ -234,6 +234,15 @@ async def test_another_identity_configuration_is_refused(
     await other.close()
 
 
+async def test_other_topics_are_refused(server: RedisServer, topic_prefix: str) -> None:
+    """Facts are fenced by partition and offset: those of another topic would be taken for known ones."""
+    for topics in ("one", None, "one"):
+        store = await RedisStore.open(server.url, topic_prefix, "identity", topics=topics)
+        await store.close()
+    with pytest.raises(StoreRefusedError, match=r"filled from the topics one\.\*, not two\.\*"):
+        await RedisStore.open(server.url, topic_prefix, "identity", topics="two")
+
+
 async def test_another_layout_is_refused(open_one: Open, operator: redis.Redis, server: RedisServer) -> None:
     """A store that an older or newer program filled is not touched."""
     operator.hset("old:meta", mapping={"schema": "0"})
