@@ -86,7 +86,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
         fence: input partition -> last offset whose facts were applied.
         recent: the latest events applied, for `dedupe` (see `resolvers.dedupe`).
         facts, values: as above.
-        unbound: of a card: identifier taken off it -> when last (event time); older evidence of the two does not count.
+        unbound: of a card: identifiers taken off it, each with when last (event time); older evidence does not count.
         logged_out_us: when last a session with it ended; where it is weak, no older evidence of it counts.
     """
 
@@ -99,7 +99,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     facts: Facts = msgspec.field(default_factory=Facts)
     values: Values = msgspec.field(default_factory=Values)
-    unbound: dict[str, int] = {}
+    unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = NEVER_US
 
     def shared(self) -> "Facet":
@@ -114,7 +114,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             self.recent,
             self.facts,
             self.values,
-            self.unbound.copy(),
+            self.unbound,
             self.logged_out_us,
         )
 
@@ -149,9 +149,11 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 
     def unbind(self, other: str, time_us: int) -> None:
         """Another identifier was taken off this card."""
-        self.unbound[other] = max(self.unbound.get(other, NEVER_US), time_us)
-        if len(self.unbound) > UNBOUND_MAX:
-            del self.unbound[min(self.unbound, key=lambda key: (self.unbound[key], key))]
+        latest = dict(self.unbound)
+        latest[other] = max(latest.get(other, NEVER_US), time_us)
+        if len(latest) > UNBOUND_MAX:
+            del latest[min(latest, key=lambda key: (latest[key], key))]
+        self.unbound = tuple(sorted(latest.items()))
 
     @property
     def cuts(self) -> bool:

@@ -33,7 +33,7 @@ class Sight(Protocol):
     def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
 
     @property
-    def unbound(self) -> Mapping[str, int]: ...  # noqa: D102
+    def unbound(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
 
     @property
     def logged_out_us(self) -> int: ...  # noqa: D102
@@ -365,7 +365,7 @@ def _unbound(sights: Mapping[str, Sight], one_value: Mapping[str, str]) -> dict[
     """(card, what was taken off it) -> when last; a card by the key that stands for all that count as one with it."""
     found: dict[tuple[str, str], int] = {}
     for key, sight in sights.items():
-        for other, time_us in sight.unbound.items():
+        for other, time_us in sight.unbound:
             cut = (one_value.get(key, key), other)
             found[cut] = max(found.get(cut, time_us), time_us)
     return found

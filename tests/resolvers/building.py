@@ -1,7 +1,6 @@
 """Short ways to build what the resolver's tests speak of: marks, edges, graphs, arrivals, a store to run against."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -34,7 +33,7 @@ class Sight(NamedTuple):
     last_us: int
     hub: bool = False
     strangers: tuple[str, ...] = ()
-    unbound: Mapping[str, int] = MappingProxyType({})
+    unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = -1
 
 
