@@ -63,7 +63,9 @@ def resolved(world: World, policy: Policy) -> dict[str, str]:
     for name, fields in store.content.components.items():
         component = Component.parse(name, fields)
         if component.moved_to is None:
-            holder.update({key: one.holder for one in people(component, rules).persons for key in one.members})
+            holder.update(
+                {key: one.holder for one in people(component, rules, now_us=0).persons for key in one.members}
+            )
     found: dict[str, str] = {}
     for name in world.truth:
         namespace, _, value = name.partition(":")

@@ -63,7 +63,7 @@ class Admitted(NamedTuple):
 
     identifiers: tuple[Seen, ...]
     dropped: tuple[Dropped, ...]
-    inviter: Identifier | None
+    inviter: Seen | None
     replaces: Seen | None
 
 
@@ -220,7 +220,7 @@ def admit(touchpoint: Touchpoint, append_ms: int, admission: Admission) -> Admit
         if isinstance(data, CardReplacedData):
             replaces = _take_out_replaced(beside[0], readings)
         else:
-            inviter = beside[0].seen.identifier
+            inviter = beside[0].seen
     if not readings:
         return Refusal(RefusalCode.NO_IDENTIFIER, "No value is left that could name a person - at `$.data.identifiers`")
     if (namespace := _conflict(readings)) is not None:

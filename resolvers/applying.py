@@ -32,10 +32,11 @@ class Observation(NamedTuple):
 class Work:
     """A group's events applied to a draft of its component."""
 
-    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft")
+    __slots__ = ("_group", "_near", "_root", "_rules", "_small", "draft", "referrals")
 
     def __init__(self, root: Component, group: Group, rules: IdentityRules) -> None:
         self.draft = Draft(root)
+        self.referrals: list[Arrival] = []
         self._root = root
         self._group = group
         self._rules = rules
@@ -77,9 +78,13 @@ class Work:
         done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
         if said == "reused":
             return said
-        facet = self.draft.facet(arrival.strongest, arrival.displays[arrival.strongest], mark.time_us)
+        if arrival.inviter is not None:
+            self.referrals.append(arrival)
+        strongest, display = arrival.strongest, arrival.displays[arrival.strongest]
         if done:
+            self.draft.facet(strongest, display, mark.time_us)
             return "done"
+        facet = self.draft.facet_for_facts(strongest, display, mark.time_us)
         facet.fence[mark.partition] = mark.offset
         if said == "new":
             apply_facts(facet, arrival)

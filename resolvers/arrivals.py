@@ -1,21 +1,25 @@
 """An arrival: one accepted touchpoint at its place in the log, with all that the resolver needs of it.
 
-Rule: everything an event says to an identifier is said by `apply_facts`, in a table by event type; a new type of fact
-is a new line there and a new field of the facet.
+Rule: everything an event says to an identifier is said by `apply_facts`: what every event may say here, what its type
+says in the table of `facts_by_type`.
 Must not know: components, stores.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from resolvers.admission import CARD, Admitted
+from resolvers.activity import ENGAGED, NOT_DONE
+from resolvers.admission import CARD, Admitted, Seen
 from resolvers.amounts import add
+from resolvers.behaviour import Touch
+from resolvers.capped import ACTIVE_DAYS, CAMPAIGNS, STORE_DAYS, count_day, keep_latest
 from resolvers.dedupe import Signature
+from resolvers.distinct import with_one
 from resolvers.evidence import Mark, Pair
-from resolvers.facets import Facet, Values
-from resolvers.orders import STATUS_OF_TYPE, Order, Payment, Refund, Status, joined
+from resolvers.facets import Facet, Facts, Values
+from resolvers.facts_by_type import SPECIAL, doings_of, invited
 from resolvers.writes import Write, keep_first, keep_last, leaves
-from topics.events import Data, OrderData, PricedOrderData, ShipmentData, SurveyData, Touchpoint
+from topics.events import OrderData, Touchpoint
+from topics.instants import DAY_US
 
 NO_FACTS = frozenset({"identity.link", "session.logout"})
 """Types that only speak about links."""
@@ -29,6 +33,7 @@ class Arrival(NamedTuple):
 
     `keys`: its identifiers, strongest first. `pairs`: the evidence it is, each with whether it asserts that the two
     count as one value. `displays`: for people, by key. `traceparent`: W3C trace context to carry on.
+    `inviter`: on whose invitation the event's person registered.
     """
 
     mark: Mark
@@ -38,6 +43,7 @@ class Arrival(NamedTuple):
     pairs: tuple[tuple[Pair, bool], ...]
     signature: Signature
     traceparent: str | None
+    inviter: Seen | None = None
 
     @property
     def strongest(self) -> str:
@@ -60,7 +66,8 @@ def arrival(
         new = _replaced_by(old, keys[:-1])
         if new is not None:
             pairs += ((Pair(*sorted((new, old))), True),)
-    return Arrival(mark, touchpoint, keys, displays, pairs, signature, traceparent)
+    inviter = admitted.inviter if touchpoint.type == "referral.registered" else None
+    return Arrival(mark, touchpoint, keys, displays, pairs, signature, traceparent, inviter)
 
 
 def _replaced_by(old: str, keys: tuple[str, ...]) -> str | None:
@@ -73,26 +80,34 @@ def _replaced_by(old: str, keys: tuple[str, ...]) -> str | None:
 
 def apply_facts(facet: Facet, arrival: Arrival) -> None:
     """Add an event's facts to its strongest identifier's facet, which is the caller's own copy."""
-    event, data = arrival.touchpoint, arrival.touchpoint.data
+    event = arrival.touchpoint
     if event.type in NO_FACTS:
         return
-    facts = facet.facts
-    stamp = (event.time_us, event.id, event.source)
-    if data.traits:
-        for path, value in leaves(data.traits):
-            keep_last(facts.traits, path, Write(*stamp, value))
-    if data.traits_once:
-        for path, value in leaves(data.traits_once):
-            keep_first(facts.once, path, Write(*stamp, value))
+    data, facts = event.data, facet.facts
+    if data.traits or data.traits_once:
+        _write(facts, event)
     for name, value in data.counters.items():
         facts.counters[name] = add(facts.counters.get(name, 0), value)
     if data.consents:
         facet.values.date(event.time_us)
         for name, answer in data.consents.items():
             _consent(facet.values, name, event.time_us, answer)
-    special = _SPECIAL.get(event.type)
+    if event.type not in NOT_DONE:
+        _do(facet, event)
+    elif event.type == "member.legacy":
+        _touch(facts, event, data.channel)
+    special = SPECIAL.get(event.type)
     if special is not None:
-        special(facet, event, data)
+        special(facet, event, arrival.keys)
+        if arrival.inviter is not None:
+            invited(facet, event, arrival.inviter.key)
+
+
+def _write(facts: Facts, event: Touchpoint) -> None:
+    for path, value in leaves(event.data.traits):
+        keep_last(facts.traits, path, Write(event.time_us, event.id, event.source, value))
+    for path, value in leaves(event.data.traits_once):
+        keep_first(facts.once, path, Write(event.time_us, event.id, event.source, value))
 
 
 def apply_cuts(facet: Facet, key: str, arrival: Arrival) -> None:
@@ -116,45 +131,36 @@ def _consent(values: Values, name: str, time_us: int, answer: bool) -> None:  # 
         values.consents[name] = (time_us, answer)
 
 
-def _order(facet: Facet, event: Touchpoint, data: Data) -> None:
-    assert isinstance(data, OrderData)
-    stamp = (event.time_us, event.id, event.source)
-    status = STATUS_OF_TYPE.get(event.type)
-    news = Order(Status(*stamp, status) if status else None)
-    if isinstance(data, PricedOrderData) and event.type == "order.paid":
-        news = Order(news.status, Payment(*stamp, data.order.amount, data.order.currency))
-    if isinstance(data, PricedOrderData) and event.type == "order.refunded":
-        refund = Refund(data.order.amount, data.order.currency)
-        news = Order(refunds={f"{event.source}\0{event.id}": refund})
-    _know(facet.values, event, data.order.order_id, news)
+def _do(facet: Facet, event: Touchpoint) -> None:
+    """The person did something: when, where, and how they came to it."""
+    facts, data, time_us = facet.facts, event.data, event.time_us
+    day = time_us // DAY_US
+    days = facts.days
+    days[day] = days.get(day, 0) + 1
+    if len(days) > ACTIVE_DAYS:
+        del days[min(days)]
+    facts.last_us = max(facts.last_us, time_us)
+    store, channel = data.store, data.channel
+    if isinstance(data, OrderData):
+        store, channel = store or data.order.store, channel or data.order.channel
+    if store:
+        count_day(facts.stores, store, day, STORE_DAYS)
+    if channel or data.campaign:
+        _touch(facts, event, channel)
+    if event.type in ENGAGED:
+        doings = doings_of(facet)
+        doings.engaged_us = max(doings.engaged_us, time_us)
+    if data.campaign:
+        keep_latest(doings_of(facet).campaigns, data.campaign, time_us, CAMPAIGNS)
 
 
-def _shipment(facet: Facet, event: Touchpoint, data: Data) -> None:
-    assert isinstance(data, ShipmentData)
-    status = Status(event.time_us, event.id, event.source, STATUS_OF_TYPE[event.type])
-    _know(facet.values, event, data.order_id, Order(status))
+def _touch(facts: Facts, event: Touchpoint, channel: str | None) -> None:
+    campaign = event.data.campaign
+    if channel or campaign:
+        facts.touch(Touch(event.time_us, event.id, event.source, channel or "", campaign or ""))
 
 
-def _know(values: Values, event: Touchpoint, order_id: str, news: Order) -> None:
-    values.date(event.time_us)
-    there = values.orders.get(order_id)
-    values.orders[order_id] = news if there is None else joined(there, news)
-
-
-def _survey(facet: Facet, event: Touchpoint, data: Data) -> None:
-    """Answers are traits; where the event's own traits speak of the same thing, those win."""
-    assert isinstance(data, SurveyData)
-    answers: dict[str, Any] = {name: value for name, value in data.answers.items() if name not in data.traits}
-    for path, value in leaves(answers):
-        keep_last(facet.facts.traits, path, Write(event.time_us, event.id, event.source, value))
-
-
-_SPECIAL: dict[str, Callable[[Facet, Touchpoint, Data], None]] = {
-    "order.placed": _order,
-    "order.paid": _order,
-    "order.cancelled": _order,
-    "order.refunded": _order,
-    "order.shipped": _shipment,
-    "order.delivered": _shipment,
-    "survey.completed": _survey,
-}
+def apply_referral(facet: Facet, arrival: Arrival) -> None:
+    """Count an event's person for the inviter, whose facet this is: once, however often it is said."""
+    doings = doings_of(facet)
+    doings.referred = with_one(doings.referred, arrival.strongest)

@@ -101,10 +101,11 @@ def _people(
     component: Component, rules: IdentityRules, blocked: frozenset[str]
 ) -> tuple[set[frozenset[str]], list[Finding]]:
     """The people by networkx over the evidence that counts, and whether the engine's division is the same."""
-    known = {pair: edge for pair, edge in component.edges.items() if component.facets.keys() >= set(pair)}
-    division = partition(component.facets, known, rules, blocked)
+    seen = {key: facet for key, facet in component.facets.items() if facet.seen}
+    known = {pair: edge for pair, edge in component.edges.items() if seen.keys() >= set(pair)}
+    division = partition(seen, known, rules, blocked)
     counted: nx.Graph[str] = nx.Graph()
-    counted.add_nodes_from(component.facets)
+    counted.add_nodes_from(seen)
     counted.add_edges_from(known.keys() - {one.pair for one in division.refused})
     groups = {frozenset(group) for group in nx.connected_components(counted)}
     divided = {frozenset(group) for group in division.groups}

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from resolvers.evidence import Edge, Mark, Pair, observed
-from resolvers.facets import Facet, decode, encode, sighted
+from resolvers.facets import Facet, decode, encode, sighted, unseen
 from resolvers.partition import Partition, neighbours
 
 _edges = msgspec.msgpack.Decoder(Edge)
@@ -151,13 +151,32 @@ class Draft:
         return self._facets.get(key) or self._base.facets.get(key)
 
     def facet(self, key: str, display: str, time_us: int) -> Facet:
-        """This draft's own copy of a facet, made if there is none, seen at this time."""
+        """This draft's copy of a facet, made if there is none, seen at this time; its facts are not to be changed."""
         facet = self._facets.get(key)
         if facet is None:
             there = self._base.facets.get(key)
-            facet = self._facets[key] = sighted(display, time_us) if there is None else there.copied()
+            facet = self._facets[key] = sighted(display, time_us) if there is None else there.shared()
         facet.see(time_us)
         return facet
+
+    def facet_for_facts(self, key: str, display: str, time_us: int) -> Facet:
+        """The same with a fence, facts and values of its own: most sights bring none, so they are copied only here."""
+        facet = self.facet(key, display, time_us)
+        return self._owned(key, facet)
+
+    def _owned(self, key: str, facet: Facet) -> Facet:
+        there = self._base.facets.get(key)
+        if there is not None and facet.facts is there.facts:
+            facet.own()
+        return facet
+
+    def heard_of(self, key: str, display: str) -> Facet:
+        """The same of an identifier that is spoken of, and not seen, with facts of its own."""
+        facet = self._facets.get(key)
+        if facet is None:
+            there = self._base.facets.get(key)
+            facet = self._facets[key] = unseen(display) if there is None else there.shared()
+        return self._owned(key, facet)
 
     def observe(self, pair: Pair, mark: Mark, *, counted: bool, asserted: bool) -> None:
         """Evidence of a pair."""

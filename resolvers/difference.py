@@ -126,7 +126,7 @@ class _Differ:
                 after[profile_id] = old
                 continue
             sent.append(profile_id)
-            profiles.append(self._framed("profiles", profile_id, body))
+            profiles.append(self._framed("profiles", profile_id, body, digest=digest))
             after[profile_id] = self._published(person, old, merged_from, digest)
             again = old is not None and old.digest == BLANK
             identities += [
@@ -178,15 +178,17 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
-    def _framed(self, topic: str, profile_id: str, content: bytes, nth: int = 0) -> Outgoing:
-        """A record keyed by profile id; its content is canonical JSON already.
+    def _framed(
+        self, topic: str, profile_id: str, content: bytes, *, nth: int = 0, digest: bytes | None = None
+    ) -> Outgoing:
+        """A record keyed by profile id; its content is canonical JSON already, and may have been digested already.
 
         `nth`: of the records that one change has for this key and topic, because each has a version of its own.
         """
         key, version = profile_id.encode(), self._version + nth
         self._highest = max(self._highest, version)
         frame = {
-            "id": _record_id(topic, key, version, content),
+            "id": _record_id(topic, key, version, digest or content),
             "profile_id": profile_id,
             "version": version,
             **self._frame,
@@ -242,7 +244,7 @@ class _Differ:
             for one in sorted({*previous, *new})
             if previous.get(one, "0.00") != new.get(one, "0.00")
         ]
-        return [self._framed("values", profile_id, canonical(content), nth) for nth, content in enumerate(changed)]
+        return [self._framed("values", profile_id, canonical(content), nth=nth) for nth, content in enumerate(changed)]
 
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:

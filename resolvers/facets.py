@@ -9,12 +9,14 @@ Must not know: other identifiers, groups, profiles.
 
 import msgspec
 
+from resolvers.behaviour import NEVER_US, Doings, Touch
 from resolvers.evidence import Edge
+from resolvers.holdings import Holdings
 from resolvers.orders import Order
 from resolvers.writes import Write
 
-NEVER_US = -1
-"""Before every event's time."""
+UNSEEN_US = 2**62
+"""`first_us` while nobody has seen the identifier: after every event's time."""
 
 UNBOUND_MAX = 1_000
 """Identifiers that a card remembers to be taken off it; the latest stay, so that the order of arrival is no matter."""
@@ -24,12 +26,30 @@ class Facts(msgspec.Struct, array_like=True, gc=False):
     """What goes where its identifier goes.
 
     `traits`, `once`: path (RFC 6901) -> newest, oldest write. `counters`: name -> exact sum, as a decimal text where it
-    is not an integer.
+    is not an integer. `days`: UTC day since 1970 -> activities; `last_us`: the last. `stores`: store -> day -> count.
+    `first_touch`, `last_touch`: the latter None where it is the former.
     """
 
     traits: dict[str, Write] = {}
     once: dict[str, Write] = {}
     counters: dict[str, int | str] = {}
+    days: dict[int, int] = {}
+    last_us: int = NEVER_US
+    stores: dict[str, dict[int, int]] = {}
+    first_touch: Touch | None = None
+    last_touch: Touch | None = None
+    more: Doings | None = None
+
+    def touch(self, news: Touch) -> None:
+        """There was a touch."""
+        first = self.first_touch
+        if first is None:
+            self.first_touch = news
+        elif (self.last_touch or first) < news:
+            self.last_touch = news
+        elif news < first:
+            self.first_touch = news
+            self.last_touch = self.last_touch or first
 
 
 class Values(msgspec.Struct, array_like=True, gc=False):
@@ -42,6 +62,7 @@ class Values(msgspec.Struct, array_like=True, gc=False):
     last_us: int = NEVER_US
     consents: dict[str, tuple[int, bool]] = {}
     orders: dict[str, Order] = {}
+    more: Holdings | None = None
 
     @property
     def dated(self) -> bool:
@@ -59,13 +80,13 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         display: the value for people, masked where the namespace is hashed.
-        first_us, last_us: first and last seen, by event time.
+        first_us, last_us: first and last seen, by event time; UNSEEN_US, NEVER_US while it is not seen.
         hub: it has, or had, more neighbours than its cap. Never taken back.
         strangers: hubs it has evidence with.
         fence: input partition -> last offset whose facts were applied.
         recent: the latest events applied, for `dedupe` (see `resolvers.dedupe`).
         facts, values: as above.
-        unbound: of a card: identifier taken off it -> when last (event time); older evidence of the two does not count.
+        unbound: of a card: identifiers taken off it, each with when last (event time); older evidence does not count.
         logged_out_us: when last a session with it ended; where it is weak, no older evidence of it counts.
     """
 
@@ -78,46 +99,86 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     facts: Facts = msgspec.field(default_factory=Facts)
     values: Values = msgspec.field(default_factory=Values)
-    unbound: dict[str, int] = {}
+    unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = NEVER_US
 
-    def copied(self) -> "Facet":
-        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
-        facts, values = self.facts, self.values
+    def shared(self) -> "Facet":
+        """A copy whose own fields may be changed; the fence, facts and values are this one's."""
         return Facet(
             self.display,
             self.first_us,
             self.last_us,
             self.hub,
             self.strangers,
-            self.fence.copy(),
+            self.fence,
             self.recent,
-            Facts(facts.traits.copy(), facts.once.copy(), facts.counters.copy()),
-            Values(values.first_us, values.last_us, values.consents.copy(), values.orders.copy()),
-            self.unbound.copy(),
+            self.facts,
+            self.values,
+            self.unbound,
             self.logged_out_us,
         )
 
-    def see(self, time_us: int) -> None:
-        """The identifier was seen at this event time."""
-        self.first_us = min(self.first_us, time_us)
-        self.last_us = max(self.last_us, time_us)
+    def copied(self) -> "Facet":
+        """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
+        copy = self.shared()
+        copy.own()
+        return copy
+
+    def own(self) -> None:
+        """Have a fence, facts and values of its own from now on."""
+        facts, values = self.facts, self.values
+        self.fence = self.fence.copy()
+        self.facts = Facts(
+            facts.traits.copy(),
+            facts.once.copy(),
+            facts.counters.copy(),
+            facts.days.copy(),
+            facts.last_us,
+            facts.stores.copy(),
+            facts.first_touch,
+            facts.last_touch,
+            None if facts.more is None else facts.more.copied(),
+        )
+        self.values = Values(
+            values.first_us,
+            values.last_us,
+            values.consents.copy(),
+            values.orders.copy(),
+            None if values.more is None else values.more.copied(),
+        )
 
     def unbind(self, other: str, time_us: int) -> None:
         """Another identifier was taken off this card."""
-        self.unbound[other] = max(self.unbound.get(other, NEVER_US), time_us)
-        if len(self.unbound) > UNBOUND_MAX:
-            del self.unbound[min(self.unbound, key=lambda key: (self.unbound[key], key))]
+        latest = dict(self.unbound)
+        latest[other] = max(latest.get(other, NEVER_US), time_us)
+        if len(latest) > UNBOUND_MAX:
+            del latest[min(latest, key=lambda key: (latest[key], key))]
+        self.unbound = tuple(sorted(latest.items()))
 
     @property
     def cuts(self) -> bool:
         """Whether it says of evidence that it does not count."""
         return bool(self.unbound) or self.logged_out_us != NEVER_US
 
+    @property
+    def seen(self) -> bool:
+        """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
+        return self.last_us != NEVER_US
+
+    def see(self, time_us: int) -> None:
+        """The identifier was seen at this event time."""
+        self.first_us = min(self.first_us, time_us)
+        self.last_us = max(self.last_us, time_us)
+
 
 def sighted(display: str, time_us: int) -> Facet:
     """The facet of an identifier seen for the first time."""
     return Facet(display, time_us, time_us)
+
+
+def unseen(display: str) -> Facet:
+    """The facet of an identifier that is spoken of before it is seen."""
+    return Facet(display, UNSEEN_US, NEVER_US)
 
 
 _encoder = msgspec.msgpack.Encoder()

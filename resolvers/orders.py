@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from resolvers.amounts import minus, money, plus
-from topics.instants import to_text
+from resolvers.capped import SHIPMENTS_SHOWN, newest_first
+from topics.instants import DAY_US, to_text
 
 STATUS_OF_TYPE = {
     "order.placed": "placed",
@@ -25,13 +26,17 @@ OPEN = frozenset({"placed", "paid", "shipped"})
 
 
 class Payment(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
-    """The latest `order.paid`: its stamp (event time in us, id, source), amount (decimal text) and currency."""
+    """The latest `order.paid`: its stamp (event time in us, id, source), amount (decimal text) and currency.
+
+    `categories`: those of its items.
+    """
 
     time_us: int
     id: str
     source: str
     amount: str
     currency: str
+    categories: tuple[str, ...] = ()
 
 
 class Status(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
@@ -50,12 +55,24 @@ class Refund(msgspec.Struct, array_like=True, frozen=True, gc=False):
     currency: str
 
 
+class Shipment(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """The latest word of the carrier; "" for what it did not say."""
+
+    time_us: int
+    id: str
+    source: str
+    delivered: bool
+    carrier: str
+    tracking: str
+
+
 class Order(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One order. `refunds` is keyed by the refunding event's id and source."""
 
     status: Status | None = None
     paid: Payment | None = None
     refunds: dict[str, Refund] = {}
+    shipment: Shipment | None = None
 
 
 def joined(a: Order, b: Order) -> Order:
@@ -64,6 +81,7 @@ def joined(a: Order, b: Order) -> Order:
         max(a.status, b.status) if a.status and b.status else a.status or b.status,
         max(a.paid, b.paid) if a.paid and b.paid else a.paid or b.paid,
         {**a.refunds, **b.refunds} if a.refunds and b.refunds else a.refunds or b.refunds,
+        max(a.shipment, b.shipment) if a.shipment and b.shipment else a.shipment or b.shipment,
     )
 
 
@@ -101,7 +119,7 @@ def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[s
     """The profile's `orders`."""
     if not orders:
         return {"count": 0, "paid": {}, "refunded": {}, "first_at": None, "last_at": None, "open": []}
-    counted = [order.paid.time_us for order in orders.values() if order.paid is not None and not _cancelled(order)]
+    counted = [order.paid.time_us for order in orders.values() if order.paid is not None and not is_cancelled(order)]
     return {
         "count": len(counted),
         "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
@@ -116,7 +134,36 @@ def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[s
     }
 
 
-def _cancelled(order: Order) -> bool:
+def shipments(orders: dict[str, Order]) -> list[dict[str, Any]]:
+    """The profile's `shipments`: what is on its way, the latest shipped first."""
+    on_their_way = {
+        order_id: order.shipment
+        for order_id, order in orders.items()
+        if order.shipment is not None and not order.shipment.delivered and not is_cancelled(order)
+    }
+    return [
+        {
+            "order_id": order_id,
+            "status": "shipped",
+            "carrier": on_their_way[order_id].carrier or None,
+            "tracking": on_their_way[order_id].tracking or None,
+        }
+        for order_id in newest_first(on_their_way, SHIPMENTS_SHOWN)
+    ]
+
+
+def categories_bought(orders: dict[str, Order]) -> list[tuple[str, int]]:
+    """The categories of orders that count, each with the UTC day of the payment."""
+    return [
+        (category, order.paid.time_us // DAY_US)
+        for order in orders.values()
+        if order.paid is not None and not is_cancelled(order)
+        for category in order.paid.categories
+    ]
+
+
+def is_cancelled(order: Order) -> bool:
+    """Whether that is the last word on it."""
     return order.status is not None and order.status.status == "cancelled"
 
 

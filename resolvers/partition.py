@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol
 
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import IdentityRules, Namespace
-
-DAY_US = 86_400_000_000
+from topics.instants import DAY_US
 
 
 class Sight(Protocol):
@@ -34,7 +33,7 @@ class Sight(Protocol):
     def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
 
     @property
-    def unbound(self) -> Mapping[str, int]: ...  # noqa: D102
+    def unbound(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
 
     @property
     def logged_out_us(self) -> int: ...  # noqa: D102
@@ -237,7 +236,7 @@ class _Judge:
         self._edges = edges
         self._rules = rules
         self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
-        self._one_value = _asserted_values(edges, ignored)
+        self._one_value = asserted_values(edges, ignored)
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
         self._unbound = _unbound(sights, self._one_value)
 
@@ -343,7 +342,7 @@ class _Judge:
         return frozenset(end for (end, _), found in values.items() if self._distinct(sorted(found)) > 1)
 
 
-def _asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
+def asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
     """Identifiers joined by assertion, each with the smallest key of those it counts as one with.
 
     A hub's assertions count as little as its other links: those that came late are not kept as edges.
@@ -366,7 +365,7 @@ def _unbound(sights: Mapping[str, Sight], one_value: Mapping[str, str]) -> dict[
     """(card, what was taken off it) -> when last; a card by the key that stands for all that count as one with it."""
     found: dict[tuple[str, str], int] = {}
     for key, sight in sights.items():
-        for other, time_us in sight.unbound.items():
+        for other, time_us in sight.unbound:
             cut = (one_value.get(key, key), other)
             found[cut] = max(found.get(cut, time_us), time_us)
     return found

@@ -1,20 +1,26 @@
 """People: a component's groups folded into the contents of profiles.
 
-A pure function of the component, the rules and nothing else: the same evidence and facts give the same people, whatever
-order they came in. Contents are all of the contract's profile but `id`, `profile_id`, `version`, `at`, `cause` and
-the ids in `merged_from`, which belong to publication.
+A pure function of the component, the rules, an instant and nothing else: the same evidence and facts give the same
+people, whatever order they came in. Of the instant depends only what has a date: windows, expiry, appointments; a
+person's `due_us` says when the next of these changes. Contents are all of the contract's profile but `id`,
+`profile_id`, `version`, `at`, `cause` and the ids in `merged_from`, which belong to publication, and but what rules
+decide.
 Must not know: profile ids, versions, what was published.
 """
 
 from operator import is_not
 from typing import Any, NamedTuple
 
+from resolvers.activity import NEVER_DUE_US, windows
+from resolvers.admission import CARD
 from resolvers.amounts import join, number
+from resolvers.behaviour import NEVER_US, Doings, acquisition, behaviour, ranked, referred, viewed
 from resolvers.component import Component
-from resolvers.facets import Facet, Values
+from resolvers.facets import Facet, Facts, Values
+from resolvers.holdings import holding, referred_by
 from resolvers.namespaces import IdentityRules
-from resolvers.orders import all_orders, lifetime_value, summary, totals
-from resolvers.partition import Refused, namespace_of, partition
+from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
+from resolvers.partition import Refused, asserted_values, namespace_of, partition
 from resolvers.writes import visible
 from topics.codec import canonical
 from topics.instants import to_text
@@ -22,26 +28,35 @@ from topics.instants import to_text
 VALUES_OF = "!"
 """Leads the holder of a contested device's second profile; no namespace begins with it."""
 
+_CARDS = f"{CARD}:"
+
 
 class Person(NamedTuple):
     """One person. `holder` is the strongest identifier's key; `members` are all, strongest first.
 
-    `body` is the contents as canonical JSON; `value` is the lifetime value per currency.
+    `body` is the contents as canonical JSON; `value` is the lifetime value per currency. `due_us`: the first instant at
+    which the contents are others, should no event come.
     """
 
     holder: str
     members: tuple[str, ...]
     body: bytes
     value: dict[str, str]
+    due_us: int = NEVER_DUE_US
 
 
 class Fold(NamedTuple):
-    """A group as it was folded: from which facets, which of them contested, into which person and second profiles."""
+    """A group as it was folded: from which facets, which of them contested, when, and into whom."""
 
     facets: list[Facet]
     apart: frozenset[str]
+    now_us: int
     person: Person
     aside: list[Person]
+
+    def holds(self, now_us: int) -> bool:
+        """Whether time alone has changed nothing."""
+        return self.now_us <= now_us < min([self.person.due_us, *[one.due_us for one in self.aside]])
 
 
 class People(NamedTuple):
@@ -51,15 +66,17 @@ class People(NamedTuple):
     refused: tuple[Refused, ...]
 
 
-def people(component: Component, rules: IdentityRules, blocked: frozenset[str] = frozenset()) -> People:
-    """Divide a component into people and fold each one's facets.
+def people(component: Component, rules: IdentityRules, now_us: int, blocked: frozenset[str] = frozenset()) -> People:
+    """Divide a component into people and fold each one's facets, as they are at `now_us`.
 
-    A group whose facets are those of the component's last division is not folded again.
+    A group whose facets are those of the component's last division is not folded again while that holds. Identifiers
+    that are only spoken of are nobody's.
     """
     division = component.plain
     if division is None:
-        division = partition(component.facets, component.edges, rules, blocked)
-        component.plain = division if division.plain else None
+        seen = {key: facet for key, facet in component.facets.items() if facet.seen}
+        division = partition(seen, component.edges, rules, blocked)
+        component.plain = division if division.plain and len(seen) == len(component.facets) else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
@@ -67,8 +84,9 @@ def people(component: Component, rules: IdentityRules, blocked: frozenset[str] =
         facets = [component.facets[key] for key in members]
         apart = division.contested.intersection(members) if division.contested else division.contested
         fold = component.folds.get(members)
-        if fold is None or fold.apart != apart or any(map(is_not, fold.facets, facets)):
-            fold = Fold(facets, apart, *_fold(members, facets, apart, rules))
+        if fold is None or fold.apart != apart or not fold.holds(now_us) or any(map(is_not, fold.facets, facets)):
+            cards = _cards(members, component)
+            fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, _At(rules, now_us, cards)))
         folds[members] = fold
         persons.append(fold.person)
         aside += fold.aside
@@ -77,38 +95,106 @@ def people(component: Component, rules: IdentityRules, blocked: frozenset[str] =
     return People(persons + aside, division.refused)
 
 
-def _fold(
-    members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], rules: IdentityRules
-) -> tuple[Person, list[Person]]:
+class _At(NamedTuple):
+    """What a fold needs beside facets. `cards`: how many cards the person has."""
+
+    rules: IdentityRules
+    now_us: int
+    cards: int
+
+
+def _cards(members: tuple[str, ...], component: Component) -> int:
+    """How many cards there are when those that took another's place count as one."""
+    cards = {key for key in members if key.startswith(_CARDS)}
+    if len(cards) < 2:  # noqa: PLR2004 - two can be one
+        return len(cards)
+    found = asserted_values(
+        {pair: edge for pair, edge in component.edges.items() if cards.issuperset(pair)}, frozenset()
+    )
+    return len({found.get(key, key) for key in cards})
+
+
+def _fold(members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], at: _At) -> tuple[Person, list[Person]]:
     """A group's person, and the second profiles of those of its devices that are contested."""
     pairs = list(zip(members, facets, strict=True))
     values = [facet.values for key, facet in pairs if key not in apart]
     aside = [(key, facet) for key, facet in pairs if key in apart and facet.values.dated]
+    alone = at._replace(cards=0)
     return (
-        _person(members[0], pairs, values, rules),
-        [_person(f"{VALUES_OF}{key}", [], [facet.values], rules) for key, facet in aside],
+        _person(members[0], pairs, values, at),
+        [_person(f"{VALUES_OF}{key}", [], [facet.values], alone) for key, facet in aside],
     )
 
 
-def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], rules: IdentityRules) -> Person:
+def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], at: _At) -> Person:
     """The fold of some facets and some value facts."""
     dated = [(facet.first_us, facet.last_us) for _, facet in facets] or [(v.first_us, v.last_us) for v in values]
+    members = tuple([key for key, _ in facets])
     facts = [facet.facts for _, facet in facets]
+    doings = [fact.more for fact in facts if fact.more is not None]
+    holdings = [one.more for one in values if one.more is not None]
     orders = all_orders([value.orders for value in values if value.orders])
-    paid, refunded = totals(orders)
-    value = lifetime_value(paid, refunded)
+    value, bought = _bought(orders)
+    activity, move_us = _activity(facts, orders, at.now_us)
+    behaves, next_us = behaviour(doings, at.cards, at.now_us)
+    holds, expiry_us = holding(holdings, at.now_us)
     contents: dict[str, Any] = {
-        "first_seen": to_text(min(first_us for first_us, _ in dated)),
-        "last_seen": to_text(max(last_us for _, last_us in dated)),
-        "known": any(namespace_of(key, rules).person for key, _ in facets),
+        "first_seen": to_text(min([first_us for first_us, _ in dated])),
+        "last_seen": to_text(max([last_us for _, last_us in dated])),
+        "known": any(namespace_of(key, at.rules).person for key in members),
         "identifiers": [_identifier(key, facet) for key, facet in facets],
-        "traits": visible([fact.traits for fact in facts if fact.traits], [fact.once for fact in facts if fact.once]),
+        "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values),
         "lifetime_value": value,
-        "orders": summary(orders, paid, refunded),
+        **bought,
+        "activity": activity,
+        "acquisition": acquisition(
+            [touch for fact in facts for touch in (fact.first_touch, fact.last_touch) if touch is not None]
+        ),
+        "affinity": _affinity(facts, doings, orders),
+        "referral": {
+            "referred_by": referred_by(holdings, members) if holdings else None,
+            "referred": referred(doings, members) if doings else 0,
+        },
+        **behaves,
+        **holds,
     }
-    return Person(holder, tuple(key for key, _ in facets), canonical(contents), value)
+    return Person(holder, members, canonical(contents), value, min(move_us, next_us, expiry_us))
+
+
+def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The lifetime value, and `orders` and `shipments` of the profile."""
+    if not orders:
+        return {}, _NOTHING_BOUGHT
+    paid, refunded = totals(orders)
+    shown = {"orders": summary(orders, paid, refunded), "shipments": shipments(orders)}
+    return lifetime_value(paid, refunded), shown
+
+
+_NOTHING_BOUGHT = {"orders": summary({}, {}, {}), "shipments": []}
+
+
+def _traits(facts: list[Facts]) -> dict[str, Any]:
+    last = [fact.traits for fact in facts if fact.traits]
+    first = [fact.once for fact in facts if fact.once]
+    return visible(last, first) if last or first else {}
+
+
+def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tuple[dict[str, Any], int]:
+    last_us = max([fact.last_us for fact in facts], default=NEVER_US)
+    shown, due_us = windows([fact.days for fact in facts if fact.days], orders, now_us)
+    return {"last_at": to_text(last_us) if last_us != NEVER_US else None, **shown}, due_us
+
+
+def _affinity(facts: list[Facts], doings: list[Doings], orders: dict[str, Order]) -> dict[str, list[str]]:
+    bought = categories_bought(orders) if orders else []
+    stores = [fact.stores for fact in facts if fact.stores]
+    return {
+        "stores": ranked(stores) if stores else [],
+        "categories": ranked([one.categories for one in doings], bought) if doings or bought else [],
+        "viewed": viewed(doings) if doings else [],
+    }
 
 
 def _identifier(key: str, facet: Facet) -> dict[str, str]:
@@ -123,6 +209,8 @@ def _identifier(key: str, facet: Facet) -> dict[str, str]:
 
 
 def _counters(facets: list[dict[str, int | str]]) -> dict[str, float]:
+    if not facets:
+        return {}
     sums: dict[str, int | str] = {}
     for counters in facets:
         for name, total in counters.items():

@@ -88,7 +88,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.components.forget(component.name)
             notice = notice._replace(version=before.component_version)
             continue
-        found = people(component, rulebook.rules, rulebook.blocked)
+        found = people(component, rulebook.rules, now_us, rulebook.blocked)
         change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
         if change is None and not absorbed and component.version == before.component_version:
             cache.publications.put(component.name, publication)

@@ -15,10 +15,12 @@ from resolvers.applying import Observation, Work
 from resolvers.arrivals import Arrival
 from resolvers.cache import Cache
 from resolvers.component import Component
+from resolvers.finding import find_all
 from resolvers.grouping import Group, grouped, with_facts, without_facts
 from resolvers.namespaces import IdentityRules
-from resolvers.steps import ClaimHome, Commit, Protocol, ReadComponent, ReadHome, ShortenHome, Together, together
-from resolvers.uniting import finish, unite
+from resolvers.referring import refer
+from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
+from resolvers.uniting import unite
 
 
 class Changed(NamedTuple):
@@ -37,9 +39,12 @@ class Resolved(NamedTuple):
 
 
 class _Settled(NamedTuple):
+    """`referrals`: those of its events that count and name an inviter."""
+
     changed: Changed
     observations: list[Observation]
     unions: int
+    referrals: list[Arrival]
 
 
 def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> Protocol[Resolved]:
@@ -51,8 +56,11 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
     reused = {id(one.arrival) for some in settled for one in some.observations if one.rule == "id_reused"}
     # What an event says to identifiers elsewhere waits until it is known that the event counts.
     settled += yield from together([_settle(group, cache, rules) for group in without_facts(groups, reused)])
+    changed = [one.changed for one in settled]
+    if referrals := [arrival for one in settled for arrival in one.referrals]:
+        changed += [Changed(*one) for one in (yield from refer(referrals, cache))]
     return Resolved(
-        [one.changed for one in settled],
+        changed,
         [observation for one in settled for observation in one.observations],
         sum(one.unions for one in settled),
     )
@@ -83,51 +91,6 @@ def _housed(groups: Sequence[Group], roots: Mapping[str, Component | None], cach
     return housed
 
 
-def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component | None]]:
-    """The component that each identifier is in; None for one that was never seen."""
-    homes = {key: cache.homes.get(key) for key in keys}
-    unknown = [key for key, home in homes.items() if home is None]
-    if unknown:
-        read = yield Together([ReadHome(key) for key in unknown])
-        for key, home in zip(unknown, read, strict=True):
-            homes[key] = home
-            if home is not None:
-                cache.homes.put(key, home)
-    at_rest: dict[str, Component] = {}
-    away: list[str] = []
-    for name in dict.fromkeys(home for home in homes.values() if home is not None):
-        component = cache.components.get(name)
-        if component is not None and component.moved_to is None:
-            at_rest[name] = component
-        else:
-            away.append(name)
-    if away:
-        roots = yield from together([_root(name, cache) for name in away])
-        at_rest.update(zip(away, roots, strict=True))
-        moved = [(key, home) for key, home in homes.items() if home is not None and at_rest[home].name != home]
-        for key, home in moved:
-            cache.homes.put(key, at_rest[home].name)
-        if moved:
-            yield Together([ShortenHome(key, home, at_rest[home].name) for key, home in moved])
-    return {key: None if home is None else at_rest[home] for key, home in homes.items()}
-
-
-def _root(name: str, cache: Cache) -> Protocol[Component]:
-    """The component that has all that was in the named one, with moves on the way finished."""
-    while True:
-        component = cache.components.get(name)
-        if component is None or component.moved_to is not None:
-            component = yield ReadComponent(name)
-            assert component is not None
-            cache.keep(component)
-        if component.moved_to is None:
-            return component
-        if component.pending:
-            yield from finish(name, cache)
-        else:
-            name = component.moved_to
-
-
 def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settled]:
     """Bring a group's identifiers into one component and commit its events there."""
     unions = 0
@@ -152,7 +115,7 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
         if version is not None:
             component = work.draft.taken(version)
             cache.keep(component)
-            return _Settled(Changed(component, group.arrivals[-1]), observations, unions)
+            return _Settled(Changed(component, group.arrivals[-1]), observations, unions, work.referrals)
         cache.components.forget(root.name)
         root = None
 

@@ -6,6 +6,8 @@ from functools import lru_cache
 # A profile says the same few instants again in each of its records.
 TEXTS_CACHED = 65_536
 
+DAY_US = 86_400_000_000
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -38,7 +38,10 @@ class ProfileIdentifier(ShownIdentifier):
 
 
 class Membership(TypedDict):
-    """`since`: the earliest registration, null for who never registered. `legacy`: from an old member base."""
+    """`since`: the earliest registration or card, null for who has neither. `legacy`: from an old member base.
+
+    `cards`: card numbers, one that took another's place not counted again.
+    """
 
     since: str | None
     legacy: bool
@@ -46,7 +49,7 @@ class Membership(TypedDict):
 
 
 class WeChat(TypedDict):
-    """Accounts followed now, when the latest follow was, and how the fan was recruited (null if never)."""
+    """Accounts followed now; when the latest follow of any account was, and its scene (null if never)."""
 
     following: list[str]
     followed_at: str | None
@@ -79,7 +82,10 @@ class Orders(TypedDict):
 
 
 class Window(TypedDict, total=False):
-    """What was done in the last so many days; nothing where nothing was done."""
+    """What was done in the last so many days, of UTC, today among them; empty where nothing was done or paid.
+
+    `orders`, `paid`: payments in the window, by the same rules as `Orders`.
+    """
 
     events: int
     orders: int
@@ -87,7 +93,11 @@ class Window(TypedDict, total=False):
 
 
 class Activity(TypedDict):
-    """The last doing, and windows of 30, 90 and 365 days up to `at`."""
+    """The last doing, and windows of 30, 90 and 365 days up to `at`.
+
+    What the brand, the carrier or time did is no doing: messages sent, coupons issued or expired, points expired,
+    shipments, rows of an old member base.
+    """
 
     last_at: str | None
     d30: Window
@@ -104,7 +114,7 @@ class Scores(TypedDict):
 
 
 class Points(TypedDict):
-    """The balance, and what was earned of each kind."""
+    """What is left of each kind, and of all points together, also of those without a kind."""
 
     balance: int
     consumption: int
@@ -113,14 +123,14 @@ class Points(TypedDict):
 
 
 class Coupons(TypedDict):
-    """Ids of coupons issued and neither redeemed nor expired, and how many were redeemed."""
+    """Ids of coupons issued and neither redeemed nor expired nor past their date, and how many were redeemed."""
 
     held: list[str]
     redeemed: int
 
 
 class Appointment(TypedDict):
-    """An appointment booked and neither kept nor cancelled."""
+    """An appointment booked and neither kept nor cancelled nor past its time; soonest first, those without last."""
 
     appointment_id: str
     at: str | None
@@ -137,7 +147,7 @@ class Appointments(TypedDict):
 
 
 class Shipment(TypedDict):
-    """An order on its way."""
+    """An order on its way, the last shipped first."""
 
     order_id: str
     status: str
@@ -169,10 +179,31 @@ class Acquisition(TypedDict):
 
 
 class Referral(TypedDict):
-    """`referred_by`: profile id of the inviter; `referred`: how many registered on this person's invitation."""
+    """`referred_by`: the first inviter's identifier, `namespace:token`; `referred`: how many this person's brought.
+
+    An identifier and not a profile id, because it stays what it is when the inviter's profile merges or splits; the id
+    map says whose it is. Nobody refers themselves.
+    """
 
     referred_by: str | None
     referred: int
+
+
+class Reward(TypedDict):
+    """A reward claimed, or that points were spent on."""
+
+    reward: str
+    at: str
+
+
+class Engagement(TypedDict):
+    """The latest interaction (campaigns, messages, products, points, coupons redeemed, sharing, surveys).
+
+    `campaigns`: those that the person took part in or came by, the latest first.
+    """
+
+    last_at: str | None
+    campaigns: list[str]
 
 
 class ProfileHeader(TypedDict):
@@ -206,11 +237,13 @@ class Profile(ProfileHeader):
     points: Points
     tier: str | None
     coupons: Coupons
+    rewards: NotRequired[list[Reward]]
     appointments: Appointments
     shipments: list[Shipment]
     affinity: Affinity
     acquisition: Acquisition
     referral: Referral
+    engagement: NotRequired[Engagement]
     tags: list[str]
     segments: list[str]
     merged_from: list[str]

@@ -6,11 +6,12 @@ Rules: reads JSON as any consumer does; takes nothing from the engine but what i
 import json
 import re
 from collections import Counter, defaultdict
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from tests.live.engine import HASH_KEY, Output
-from tests.naive.decoding import Record
+from tests.naive.decoding import EPOCH, Record
 from tests.naive.model import Outcome, run
 
 NOT_CONTENTS = ("id", "profile_id", "version", "at", "cause", "merged_from")
@@ -39,6 +40,10 @@ def parsed(output: Output) -> dict[str, Any]:
     assert output.value is not None, "nobody was erased"
     value: dict[str, Any] = json.loads(output.value)
     return value
+
+
+def _names(identifiers: list[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(f"{one['namespace']}:{one['token']}" for one in identifiers)
 
 
 class Published:
@@ -71,6 +76,14 @@ class Published:
             for key, value in self.profiles.items()
         }
 
+    def decided(self, identifiers: list[dict[str, Any]]) -> datetime:
+        """When the profile of these identifiers was decided on: windows and dates are seen from there."""
+        return self._decided.get(_names(identifiers), max(self._decided.values(), default=EPOCH))
+
+    @cached_property
+    def _decided(self) -> dict[frozenset[str], datetime]:
+        return {_names(one["identifiers"]): datetime.fromisoformat(one["at"]) for one in self.profiles.values()}
+
     def values(self, topic: str) -> list[dict[str, Any]]:
         """All records of a topic, parsed."""
         return [parsed(output) for output in self.topics[topic]]
@@ -84,8 +97,8 @@ class Check:
 
     def __init__(self, log: list[Record], topics: Topics) -> None:
         self.log = log
-        self.model: Outcome = run(log, HASH_KEY.encode())
         self.published = Published(topics)
+        self.model: Outcome = run(log, HASH_KEY.encode(), now=self.published.decided)
 
     def everything(self, *, once: bool = False) -> None:
         """All checks that hold whatever happened to workers and servers; `once`: nothing happened to them."""

@@ -105,6 +105,8 @@ class Order:
         self.paid: tuple[str, Decimal] | None = None
         self.paid_at: datetime | None = None
         self.refunds: list[tuple[str, Decimal]] = []
+        self.categories: set[str] = set()
+        self.carried: Event | None = None
 
     def hear(self, event: Event) -> None:
         """The next event about it."""
@@ -115,8 +117,12 @@ class Order:
             money = (event.data["order"]["currency"], Decimal(event.data["order"]["amount"]))
             if word == "paid":
                 self.paid, self.paid_at = money, event.time
+                items = event.data["order"].get("items", [])
+                self.categories = {item["category"] for item in items if item.get("category")}
             else:
                 self.refunds.append(money)
+        if word in ("shipped", "delivered"):
+            self.carried = event
 
     @property
     def counts(self) -> bool:
@@ -134,13 +140,30 @@ class Order:
         return not back or sum(back) < self.paid[1]
 
 
-def orders(events: list[Event]) -> dict[str, Any]:
-    """`orders` and `lifetime_value` of the profile."""
+def orders_of(events: list[Event]) -> dict[str, Order]:
+    """Orders by id."""
     found: dict[str, Order] = {}
     for event in sorted(events, key=stamp):
         if event.type.removeprefix("order.") in (*STATUSES, "refunded") and event.type.startswith("order."):
             order_id = event.data["order_id"] if "order" not in event.data else event.data["order"]["order_id"]
             found.setdefault(order_id, Order()).hear(event)
+    return found
+
+
+def shipments(found: dict[str, Order]) -> list[dict[str, Any]]:
+    """The twenty shipped last of those on their way."""
+    on_their_way = []
+    for order_id, order in found.items():
+        event = order.carried
+        if event is not None and event.type == "order.shipped" and order.status != "cancelled":
+            labels = {name: event.data.get(name) or None for name in ("carrier", "tracking")}
+            shown = {"order_id": order_id, "status": "shipped", **labels}
+            on_their_way.append((stamp(event), order_id, shown))
+    return [shown for *_, shown in sorted(on_their_way, key=lambda each: each[:2], reverse=True)][:20]
+
+
+def orders(found: dict[str, Order]) -> dict[str, Any]:
+    """`orders` and `lifetime_value` of the profile."""
     paid: dict[str, Decimal] = {}
     refunded: dict[str, Decimal] = {}
     for order in found.values():

@@ -4,13 +4,13 @@ Written apart from the engine and importing nothing of it, so that both being wr
 readings of what the contract leaves open are in README.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from tests.naive import facts
+from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
 from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
 from tests.naive.values import DroppedError, Identifier, read
@@ -32,16 +32,21 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "caps": {"neighbours": {"weak": 20, "other": 200}},
     "dedupe": {"days": 30},
 }
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 Position = tuple[int, str, int, int]
 
 
 @dataclass
 class Accepted:
-    """An event with its identifiers, strongest first. `replaced`: new card and old card of a `card.replaced`."""
+    """An event with its identifiers, strongest first. `replaced`: new card and old card of a `card.replaced`.
+
+    `inviter`: on whose invitation somebody registered.
+    """
 
     event: Event
     identifiers: list[Identifier]
     replaced: tuple[Identifier, Identifier] | None
+    inviter: Identifier | None = None
     marks: list[Mark] = field(default_factory=list)  # one per record that carried it
 
 
@@ -60,10 +65,14 @@ class Outcome:
     reused: list[Position]
 
 
-def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | None = None) -> Outcome:
+Now = datetime | Callable[[list[dict[str, Any]]], datetime]
+
+
+def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | None = None, now: Now = NOW) -> Outcome:
     """People and reports of a log, whatever the order in which its records are handed in.
 
-    `config` has the members of DEFAULT_CONFIG; one that is missing has the default.
+    `config` has the members of DEFAULT_CONFIG; one that is missing has the default. `now`: the instant at which people
+    are described, or what gives it for a person's identifiers.
     """
     config = DEFAULT_CONFIG | (config or {})
     outcome = Outcome([], set(), {}, [], [])
@@ -89,7 +98,7 @@ def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | Non
     observed = observe(accepted, config)
     links = link(observed, config)
     outcome.refused = {(":".join(strong), ":".join(weak), rule) for strong, weak, rule in links.refused}
-    outcome.people = people(accepted, observed, links, config)
+    outcome.people = people(accepted, observed, links, config, now)
     return outcome
 
 
@@ -114,7 +123,8 @@ def admit(event: Event, config: dict[str, Any], hash_key: bytes) -> tuple[Accept
             raise BadRecordError("conflicting_identifiers")
     if not identifiers:
         raise BadRecordError("no_identifier")
-    return Accepted(event, identifiers, replaced), dropped
+    inviter = others[0] if event.type == "referral.registered" and others else None
+    return Accepted(event, identifiers, replaced, inviter), dropped
 
 
 def read_all(
@@ -192,15 +202,18 @@ def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, marks
     known.alias = known.alias or alias
 
 
-def people(accepted: list[Accepted], observed: Observed, links: Links, config: dict[str, Any]) -> list[dict[str, Any]]:
+def people(
+    accepted: list[Accepted], observed: Observed, links: Links, config: dict[str, Any], now: Now
+) -> list[dict[str, Any]]:
     """One person per group, and one more per contested device that has value facts."""
     group_of = {key: number for number, group in enumerate(links.groups) for key in group}
     known = [any(config["namespaces"][key[0]].get("person") for key in group) for group in links.groups]
     neighbours = Values(observed, config).neighbours
     seen: dict[Key, list[datetime]] = {key: [] for key in group_of}
-    events_of: list[list[Event]] = [[] for _ in links.groups]
-    values_of: list[list[Event]] = [[] for _ in links.groups]
-    kept_by: dict[Key, list[Event]] = {}
+    events_of: list[list[Accepted]] = [[] for _ in links.groups]
+    values_of: list[list[Accepted]] = [[] for _ in links.groups]
+    kept_by: dict[Key, list[Accepted]] = {}
+    invited_by: dict[Key, set[Key]] = {}
     for each in accepted:
         for identifier in each.identifiers + ([each.replaced[1]] if each.replaced else []):
             seen[key_of(identifier)].append(each.event.time)
@@ -208,23 +221,50 @@ def people(accepted: list[Accepted], observed: Observed, links: Links, config: d
         home = group_of[strongest]
         if each.event.type in facts.SILENT:
             continue
-        events_of[home].append(each.event)
+        if each.inviter is not None:
+            invited_by.setdefault(key_of(each.inviter), set()).add(strongest)
+        events_of[home].append(each)
         second = [group_of[key] for key in neighbours[strongest] if known[group_of[key]] and group_of[key] != home]
         if config["namespaces"][strongest[0]].get("weak") and known[home] and second:
             if facts.carries_value(each.event):
-                kept_by.setdefault(strongest, []).append(each.event)
+                kept_by.setdefault(strongest, []).append(each)
         else:
-            values_of[home].append(each.event)
+            values_of[home].append(each)
     found = []
     for number, group in enumerate(links.groups):
         identifiers = sorted([observed.identifiers[key] for key in group], key=lambda each: (each.rank, each.token))
-        times = [time for key in group for time in seen[key]]
         listed = [described(identifier, seen[key_of(identifier)]) for identifier in identifiers]
-        events, values = events_of[number], values_of[number]
-        found.append(person(listed, times, known=known[number], events=events, values=values))
-    return found + [
-        person([], [event.time for event in kept], known=False, events=[], values=kept) for kept in kept_by.values()
-    ]
+        about = {
+            "first_seen": facts.text_of(min(time for key in group for time in seen[key])),
+            "last_seen": facts.text_of(max(time for key in group for time in seen[key])),
+            "known": known[number],
+            "identifiers": listed,
+        }
+        invited = {one for key in group for one in invited_by.get(key, ())} - set(group)
+        cards = count_cards(set(group), observed)
+        at = now if isinstance(now, datetime) else now(listed)
+        found.append(about | contents(events_of[number], values_of[number], set(group), (len(invited), cards), at))
+    for kept in kept_by.values():
+        times = sorted(each.event.time for each in kept)
+        about = {
+            "first_seen": facts.text_of(times[0]),
+            "last_seen": facts.text_of(times[-1]),
+            "known": False,
+            "identifiers": [],
+        }
+        at = now if isinstance(now, datetime) else now([])
+        found.append(about | contents([], kept, set(), (0, 0), at))
+    return found
+
+
+def count_cards(group: set[Key], observed: Observed) -> int:
+    """Cards of a group, those of one alias class as one."""
+    classes = [{key} for key in group if key[0] == "card"]
+    for (one, other), evidence in observed.evidence.items():
+        if evidence.alias and one in group and other in group and one[0] == other[0] == "card":
+            both = [each for each in classes if one in each or other in each]
+            classes = [each for each in classes if each not in both] + [set().union(*both)]
+    return len(classes)
 
 
 def described(identifier: Identifier, times: list[datetime]) -> dict[str, Any]:
@@ -238,22 +278,41 @@ def described(identifier: Identifier, times: list[datetime]) -> dict[str, Any]:
     }
 
 
-def person(
-    identifiers: list[dict[str, Any]],
-    times: list[datetime],
-    *,
-    known: bool,
-    events: list[Event],
-    values: list[Event],
+def contents(
+    mine: list[Accepted], worth: list[Accepted], group: set[Key], counts: tuple[int, int], now: datetime
 ) -> dict[str, Any]:
-    """The contents of a profile: traits and counters from `events`, consents and orders from `values`."""
+    """What a profile says beside its identifiers: of what was done, and of what has value.
+
+    `counts`: people invited, and cards.
+    """
+    events, values = [each.event for each in mine], [each.event for each in worth]
+    orders = facts.orders_of(values)
+    listed = list(orders.values())
+    scoped = [(each.event, first_openid(each)) for each in mine]
+    registered = sorted((each for each in worth if each.inviter is not None), key=lambda each: facts.stamp(each.event))
+    inviter = registered[0].inviter if registered else None
+    by = None if inviter is None or key_of(inviter) in group else ":".join(key_of(inviter))
     return {
-        "first_seen": facts.text_of(min(times)),
-        "last_seen": facts.text_of(max(times)),
-        "known": known,
-        "identifiers": identifiers,
         "traits": facts.traits(events),
         "counters": facts.counters(events),
         "consents": facts.consents(values),
-        **facts.orders(values),
+        **facts.orders(orders),
+        "shipments": facts.shipments(orders),
+        "activity": doings.activity(events, listed, now),
+        "acquisition": doings.acquisition(events),
+        "affinity": doings.affinity(events, listed),
+        "membership": doings.membership(events, counts[1]),
+        "wechat": doings.wechat(scoped),
+        "appointments": doings.appointments(events, now),
+        "engagement": doings.engagement(events),
+        "points": belongings.points(values),
+        "coupons": belongings.coupons(values, now),
+        "rewards": belongings.rewards(values),
+        "referral": {"referred_by": by, "referred": counts[0]},
     }
+
+
+def first_openid(each: Accepted) -> str:
+    """The account of the event's strongest openid."""
+    scopes = [identifier.scope for identifier in each.identifiers if identifier.namespace == "openid"]
+    return scopes[0] if scopes else "main"

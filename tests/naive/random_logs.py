@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.naive.decoding import Record
 from tests.naive.model import DEFAULT_CONFIG
+from tests.naive.random_facts import KINDS as FACT_KINDS
+from tests.naive.random_facts import facts_of, order_details, shipment_details, where
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 START_MS = int(START.timestamp() * 1000)
@@ -45,6 +47,7 @@ KINDS = (
     "order.shipped",
     "order.delivered",
     "card.replaced",
+    *FACT_KINDS,
 )
 LINK_CUTTING_KINDS = ("card.unbind", "session.logout")
 
@@ -71,7 +74,9 @@ def random_log(seed: int, size: int, *, cutting: bool = True) -> list[Record]:
 def _event(rng: Random, kind: str, number: int) -> dict[str, Any]:
     """An event of the kind; one in twenty takes the id of an earlier one."""
     number = rng.randrange(number + 1) if rng.random() < 0.05 else number
-    time = START - timedelta(hours=rng.choice((0, 0, 1, 2, 3, 12, 36, 80)), microseconds=rng.choice((0, 0, 1)))
+    time = START - timedelta(
+        hours=rng.choice((0, 0, 1, 2, 3, 12, 36, 80, 29 * 24, 30 * 24, 364 * 24)), microseconds=rng.choice((0, 0, 1))
+    )
     namespaces = rng.sample(sorted(POOLS), rng.choice((1, 2, 2, 2, 3)))
     identifiers: dict[str, Any] = {namespace: rng.choice(POOLS[namespace]) for namespace in namespaces}
     if rng.random() < 0.1:
@@ -79,18 +84,21 @@ def _event(rng: Random, kind: str, number: int) -> dict[str, Any]:
         identifiers[namespace] = rng.sample(POOLS[namespace], min(2, len(POOLS[namespace])))
     if kind in {"card.replaced", "card.unbind"}:
         identifiers["card"] = rng.choice(POOLS["card"][:4])
-    data: dict[str, Any] = {"identifiers": identifiers} | _facts(rng)
+    data: dict[str, Any] = {"identifiers": identifiers} | _facts(rng) | where(rng)
     money = {"amount": f"{rng.randrange(9)}.{rng.randrange(999)}", "currency": rng.choice(("CNY", "CNY", "USD"))}
     order_id = str(rng.randrange(4))
     match kind:
         case "card.replaced":
             data["replaces"] = rng.choice(POOLS["card"][:4])
         case "order.shipped" | "order.delivered":
-            data["order_id"] = order_id
+            data |= {"order_id": order_id} | shipment_details(rng)
         case "survey.completed":
             data["answers"] = _tree(rng)
         case _ if kind.startswith("order."):
-            data["order"] = {"order_id": order_id} | money
+            data["order"] = {"order_id": order_id} | money | order_details(rng)
+        case _ if kind in FACT_KINDS:
+            inviters = [(namespace, value) for namespace in ("card", "phone", "cookie") for value in POOLS[namespace]]
+            data |= facts_of(rng, kind, START, inviters)
     return {"id": f"e{number}", "source": "/t", "type": kind, "time": time.isoformat(), "data": data}
 
 

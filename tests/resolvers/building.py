@@ -1,7 +1,6 @@
 """Short ways to build what the resolver's tests speak of: marks, edges, graphs, arrivals, a store to run against."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -24,7 +23,6 @@ from topics.envelope import Limits
 from topics.instants import to_text
 from topics.records import Record
 
-DAY_US = 86_400_000_000
 NOON_US = 1_790_000_000_000_000
 NOON_MS = NOON_US // 1000
 
@@ -35,7 +33,7 @@ class Sight(NamedTuple):
     last_us: int
     hub: bool = False
     strangers: tuple[str, ...] = ()
-    unbound: Mapping[str, int] = MappingProxyType({})
+    unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = -1
 
 
@@ -83,16 +81,20 @@ def arrived(
     seconds: int = 0,
     event: str | None = None,
     rules: IdentityRules = DEFAULT_RULES,
+    beside: Mapping[str, Any] | None = None,
     **data: Any,  # noqa: ANN401 - whatever an event says
 ) -> Arrival:
-    """An accepted event as it arrives, `seconds` after noon by event time, appended `offset` ms after noon."""
+    """An accepted event as it arrives, `seconds` after noon by event time, appended `offset` ms after noon.
+
+    `beside`: what it says under names that are arguments here.
+    """
     admission = _admissions.setdefault(id(rules), Admission(rules, Pseudonyms(b"a key for tests")))
     body = {
         "id": event or f"e{partition}-{offset}",
         "source": "/test",
         "type": kind,
         "time": to_text(NOON_US + seconds * 1_000_000),
-        "data": {"identifiers": identifiers, **data},
+        "data": {"identifiers": identifiers, **data, **(beside or {})},
     }
     append_ms = max(NOON_MS + offset, NOON_MS + seconds * 1000)
     taken = take_in(Record("t", partition, offset, append_ms, None, encode(body), ()), Limits(), admission)
@@ -122,7 +124,7 @@ class Bench:
         every = [self.component(name) for name in sorted(self.store.content.components)]
         return [one for one in every if one.moved_to is None]
 
-    def persons(self) -> list[Person]:
-        """Everybody, by holder."""
-        found = [person for one in self.at_rest() for person in people(one, self.rules).persons]
+    def persons(self, now_us: int = NOON_US) -> list[Person]:
+        """Everybody at an instant, by holder."""
+        found = [person for one in self.at_rest() for person in people(one, self.rules, now_us).persons]
         return sorted(found, key=lambda person: person.holder)

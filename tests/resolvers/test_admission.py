@@ -205,7 +205,8 @@ def test_an_inviter_is_tokenised_and_never_an_identifier() -> None:
     """It is named for counting only; junk is dropped, an undeclared namespace refuses the event."""
     admitted = _admit({"openid": "o1"}, "referral.registered", inviter={"phone": "138 0013 8000"})
     assert _keys(admitted) == ["openid:main:o1"]
-    assert admitted.inviter == Identifier("phone", _token("phone", "+8613800138000"))
+    assert admitted.inviter is not None
+    assert admitted.inviter.identifier == Identifier("phone", _token("phone", "+8613800138000"))
     junk = _admit({"openid": "o1"}, "referral.registered", inviter={"phone": "null"})
     assert (junk.inviter, junk.dropped[0].rule) == (None, "blocked_value")
     refusal = _refuse({"openid": "o1"}, "referral.registered", inviter={"weibo": "1"})

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from resolvers.evidence import Edge, Pair
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Namespace, Policy
 from resolvers.partition import Partition, Refused, partition, strength
-from tests.resolvers.building import DAY_US, Sight, edge, graph, mark, rules_with, sights_of
+from tests.resolvers.building import Sight, edge, graph, mark, rules_with, sights_of
+from topics.instants import DAY_US
 
 KEYS = (
     *(f"card:main:C{n}" for n in range(3)),
@@ -76,7 +77,7 @@ def cases(draw: st.DrawFn) -> Case:
             draw(st.integers(0, 4)) * DAY_US,
             draw(st.integers(0, 9)) == 0,
             tuple(sorted(draw(strangers))),
-            draw(unbound) if key.startswith("card") else {},
+            tuple(draw(unbound).items()) if key.startswith("card") else (),
             draw(st.sampled_from([-1, -1, -1, 0, DAY_US])),
         )
         for key in keys
@@ -172,7 +173,7 @@ class Oracle:
         last_us = self.case.edges[pair].last.time_us
         for end, other in (pair, (pair.weak, pair.strong)):
             for card, sight in self.case.sights.items():
-                if self.as_one[card] == self.as_one[end] and sight.unbound.get(other, -1) >= last_us:
+                if self.as_one[card] == self.as_one[end] and dict(sight.unbound).get(other, -1) >= last_us:
                     return "unbound"
         ended = [self.case.sights[key].logged_out_us for key in pair if self.space(key).weak]
         return "logged_out" if any(last_us <= one for one in ended) else None

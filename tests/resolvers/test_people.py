@@ -12,7 +12,7 @@ from resolvers.component import Component
 from resolvers.evidence import Pair
 from resolvers.namespaces import Caps, IdentityRules
 from resolvers.people import VALUES_OF, Person, people
-from tests.resolvers.building import Bench, arrived, rules_with
+from tests.resolvers.building import NOON_US, Bench, arrived, rules_with
 from topics.codec import decode
 
 PHONES = [f"1381234560{n}" for n in range(3)]
@@ -113,7 +113,7 @@ def shared_device() -> Component:
 
 def test_a_contested_devices_value_facts_stay_behind() -> None:
     """Orders and consents of a shared device are an anonymous profile of their own; its counters go with it."""
-    found = people(shared_device(), rules_with())
+    found = people(shared_device(), rules_with(), NOON_US)
     persons = {person.holder: person for person in found.persons}
     device = next(key for key in shared_device().facets if key.startswith("mac:"))
     aside = persons.pop(VALUES_OF + device)
@@ -134,7 +134,7 @@ def test_an_uncontested_devices_value_facts_come_along() -> None:
     component = one_component(
         arrived({"phone": PHONES[0], "mac": MAC}, 0), arrived({"mac": MAC}, 1, kind="order.paid", order=ORDER)
     )
-    (person,) = people(component, rules_with()).persons
+    (person,) = people(component, rules_with(), NOON_US).persons
     assert told(person)["lifetime_value"] == {"CNY": "10.00"}
 
 
@@ -143,7 +143,7 @@ def test_a_contested_device_without_value_facts_has_no_second_profile() -> None:
     component = one_component(
         arrived({"phone": PHONES[0], "mac": MAC}, 0), arrived({"phone": PHONES[1], "mac": MAC}, 1)
     )
-    assert not any(person.holder.startswith(VALUES_OF) for person in people(component, rules_with()).persons)
+    assert not any(person.holder.startswith(VALUES_OF) for person in people(component, rules_with(), NOON_US).persons)
 
 
 def test_seen_is_of_its_identifiers() -> None:
@@ -151,7 +151,7 @@ def test_seen_is_of_its_identifiers() -> None:
     component = one_component(
         arrived({"card": "C0", "cookie": "k0"}, 0, seconds=5), arrived({"cookie": "k0"}, 1, seconds=9)
     )
-    (person,) = people(component, rules_with()).persons
+    (person,) = people(component, rules_with(), NOON_US).persons
     of_card, of_cookie = told(person)["identifiers"]
     assert told(person)["first_seen"] == of_card["first_seen"] == of_card["last_seen"]
     assert told(person)["last_seen"] == of_cookie["last_seen"] > of_card["last_seen"]
@@ -161,7 +161,7 @@ def test_blocked_values_leave_their_person() -> None:
     """A blocked phone keeps its own facts on a profile of its own."""
     component = one_component(arrived({"card": "C0", "phone": PHONES[0]}, 0))
     phone = next(key for key in component.facets if key.startswith("phone:"))
-    found = people(component, rules_with(), frozenset({phone}))
+    found = people(component, rules_with(), NOON_US, frozenset({phone}))
     assert [person.members for person in found.persons] == [("card:main:C0",), (phone,)]
     assert [one.rule for one in found.refused] == ["blocked"]
     assert found.refused[0].pair == Pair("card:main:C0", phone)

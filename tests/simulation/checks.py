@@ -14,6 +14,7 @@ from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
 from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
 from tests.naive.model import run as run_naive
+from tests.simulation.logs import NOW
 from tests.simulation.scheduler import HASH_KEY, Outcome
 from tests.simulation.worlds import naive_config
 from topics.codec import canonical
@@ -42,7 +43,7 @@ class Expected(NamedTuple):
 
 def naive(log: list[Record], rules: IdentityRules = DEFAULT_RULES) -> Expected:
     """What the log says, by the model written apart from the engine."""
-    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY, naive_config(rules))
+    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY, naive_config(rules), NOW)
     return Expected(
         Counter(canonical(person) for person in outcome.people),
         {(min(one, other), max(one, other), rule) for one, other, rule in outcome.refused},
@@ -137,7 +138,7 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
             assert pair.strong in component.facets
             assert pair.weak in component.facets
             graph.add_edge(*pair)
-    facets = Counter(key for component in found.values() for key in component.facets)
+    facets = Counter(key for component in found.values() for key, facet in component.facets.items() if facet.seen)
     assert set(facets) == keys
     assert set(facets.values()) <= {1}, "a facet in two components"
     assert log

@@ -2,14 +2,18 @@
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from tests.naive.random_facts import KINDS, facts_of, order_details, shipment_details, where
 from topics.codec import encode
 from topics.instants import to_text
 from topics.records import Record
 
 TOPIC = "idweave.touchpoints"
 START_MS = 1_700_000_000_000
+NOW = datetime.fromtimestamp(START_MS / 1000 + 60, UTC)
+"""When people are looked at; a run takes less than the rest of that day."""
 
 PHONES = [f"1381234560{n}" for n in range(4)]
 POOL = (
@@ -29,10 +33,13 @@ CROWD = (
     + [("openid", f"main:o{n}") for n in range(2)]
     + [("openid", "mini:o0")]
 )
+INVITERS = [("card", "C9"), ("phone", "13812345699")]
+"""Some that are never seen."""
 DEVICES = [("mac", f"aa:bb:cc:00:11:0{n}") for n in range(2)] + [("cookie", f"k{n}") for n in range(3)]
 CROWD_KINDS = (
     *("wifi.login", "identity.link", "member.update", "survey.completed", "card.replaced"),
     *("order.placed", "order.paid", "order.paid", "order.refunded", "order.cancelled", "order.shipped"),
+    *("order.delivered", *KINDS),
 )
 
 
@@ -83,7 +90,9 @@ def crowded_log(seed: int, events: int | None = None, kinds: Sequence[str] = CRO
     return records
 
 
-def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]], kinds: Sequence[str]) -> dict[str, Any]:
+def _crowded_event(  # noqa: C901 - a row for each kind of event
+    rng: random.Random, n: int, chosen: list[tuple[str, str]], kinds: Sequence[str]
+) -> dict[str, Any]:
     """An event of any type that carries facts, with all the values chosen of namespaces that allow several."""
     identifiers: dict[str, Any] = {}
     for namespace, value in chosen:
@@ -91,14 +100,15 @@ def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]], ki
             identifiers.setdefault(namespace, value)
         else:
             identifiers.setdefault(namespace, []).append(value)
-    time_us = (START_MS - rng.choice([0, 0, 1, 1440, 2000]) * 60_000) * 1000 + rng.randrange(2) * 1_000_000
-    data: dict[str, Any] = {"identifiers": identifiers}
+    minutes = rng.choice([0, 0, 1, 1440, 2000]) + rng.choice([0] * 12 + [29, 30, 89, 90, 364, 365]) * 1440
+    time_us = (START_MS - minutes * 60_000) * 1000 + rng.randrange(2) * 1_000_000
+    data: dict[str, Any] = {"identifiers": identifiers, **where(rng)}
     kind = rng.choice(kinds)
     if kind in {"order.shipped", "order.delivered"}:
-        data["order_id"] = f"O{rng.randrange(3)}"
+        data |= {"order_id": f"O{rng.randrange(3)}", **shipment_details(rng)}
     elif kind.startswith("order."):
         money = {"amount": rng.choice(["10.00", "0.35", "3"]), "currency": rng.choice(["CNY", "CNY", "USD"])}
-        data["order"] = {"order_id": f"O{rng.randrange(3)}", **money}
+        data["order"] = {"order_id": f"O{rng.randrange(3)}", **money, **order_details(rng)}
     elif kind == "card.replaced":
         identifiers["card"] = rng.choice(CARDS)
         data["replaces"] = rng.choice(CARDS)
@@ -106,6 +116,8 @@ def _crowded_event(rng: random.Random, n: int, chosen: list[tuple[str, str]], ki
         identifiers["card"] = rng.choice(CARDS)
     elif kind == "survey.completed":
         data["answers"] = {"city": f"A{n}", "size": n}
+    elif kind in KINDS:
+        data |= facts_of(rng, kind, NOW, CROWD + DEVICES + INVITERS)
     if rng.random() < 0.4:
         data["traits"] = rng.choice([{"city": f"T{n}"}, {"city": None}, {"a": {"b": n}}, {"a": n}])
         data["counters"] = {"seen": 1, "weight": rng.choice([0.1, -2, 0.25])}

@@ -20,7 +20,9 @@ from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
+from tests.simulation.logs import NOW
 from topics.envelope import Limits
+from topics.instants import to_us
 from topics.records import Record
 
 HASH_KEY = b"simulation-hash-key"
@@ -66,7 +68,7 @@ class Simulation:
         self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None
     ) -> None:
         self._rng = random.Random(seed)
-        self._clock_us = 1_800_000_000_000_000
+        self._clock_us = to_us(NOW)
         self._rules = rules
         self._faults = faults or Faults()
         self._store = MemoryStore(self._tick)

@@ -22,7 +22,7 @@ def caught_at(mutant: Mutant) -> tuple[str, int, str] | None:
     weathers = [weather for weather in WEATHERS if weather.startswith(mutant.weather)]
     with pytest.MonkeyPatch.context() as patch:
         put_in(mutant, patch)
-        for seed, world, weather in product(range(mutant.seeds), worlds, weathers):
+        for seed, world, weather in product(range(mutant.first, mutant.first + mutant.seeds), worlds, weathers):
             log = world.log(seed)
             try:
                 check(Simulation(log, seed, world.rules, WEATHERS[weather]).run(20_000), log, naive(log, world.rules))

@@ -1,0 +1,117 @@
+"""Activity: on which days a person did how much, and the windows that are looked through at one instant.
+
+Days are of UTC: they are kept in the store, and the time zone is a setting that may change without a replay. A window
+of n days at `now` is today and the n - 1 days before it; so it moves at midnight, and nothing else changes by itself.
+An event may be dated up to a day ahead; it is in every window at once.
+Must not know: facets.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from resolvers.amounts import money, plus
+from resolvers.orders import Order, is_cancelled
+from topics.instants import DAY_US
+
+WINDOWS: Final = {"d30": 30, "d90": 90, "d365": 365}
+SHORTEST: Final = min(WINDOWS.values())
+NEVER_DUE_US: Final = 2**62
+"""After every instant."""
+
+NOT_DONE: Final = frozenset(
+    {
+        "identity.link",
+        "session.logout",
+        "member.legacy",
+        "message.sent",
+        "coupon.issued",
+        "coupon.expired",
+        "points.expired",
+        "order.shipped",
+        "order.delivered",
+    }
+)
+"""Types that the person has no part in: what the brand, the carrier or time did. They are no activity."""
+
+ENGAGED: Final = frozenset(
+    {
+        "campaign.joined",
+        "campaign.interacted",
+        "message.opened",
+        "message.clicked",
+        "product.viewed",
+        "product.trial",
+        "points.earned",
+        "points.spent",
+        "coupon.redeemed",
+        "content.shared",
+        "survey.completed",
+    }
+)
+"""Types that count as interaction with the brand (interaction rate)."""
+
+_ZERO = Decimal(0)
+_NOTHING: Final[dict[str, dict[str, Any]]] = {name: {} for name in WINDOWS}
+_NO_DAYS: Final[dict[int, list[Order]]] = {}
+
+
+def windows(
+    days: Sequence[Mapping[int, int]], orders: Mapping[str, Order], now_us: int
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """The windows at `now_us`, and the next instant at which one of them changes without an event."""
+    today = now_us // DAY_US
+    events = days[0] if len(days) == 1 else _together(days)
+    bought = _bought(orders) if orders else _NO_DAYS
+    if not events and not bought:
+        return _NOTHING, NEVER_DUE_US
+    oldest = min(events) if not bought else min([*events, *bought])
+    if oldest > today - SHORTEST:  # most often; then all windows hold the same
+        window = _window(events.values(), bought.values())
+        return {"d30": window, "d90": window, "d365": window}, (oldest + SHORTEST) * DAY_US
+    found: dict[str, dict[str, Any]] = {}
+    due_us = NEVER_DUE_US
+    for name, length in WINDOWS.items():
+        after = today - length
+        within = [*(day for day in events if day > after), *(day for day in bought if day > after)]
+        found[name] = {}
+        if within:
+            counts = [number for day, number in events.items() if day > after]
+            found[name] = _window(counts, [payments for day, payments in bought.items() if day > after])
+            due_us = min(due_us, (min(within) + length) * DAY_US)
+    return found, due_us
+
+
+def _together(days: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    events: dict[int, int] = {}
+    for of_facet in days:
+        for day, number in of_facet.items():
+            events[day] = events.get(day, 0) + number
+    return events
+
+
+def _bought(orders: Mapping[str, Order]) -> dict[int, list[Order]]:
+    """The paid orders by the day of the payment."""
+    bought: dict[int, list[Order]] = {}
+    for order in orders.values():
+        if order.paid is not None:
+            bought.setdefault(order.paid.time_us // DAY_US, []).append(order)
+    return bought
+
+
+def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> dict[str, Any]:
+    """Orders and payments go by the rules of `orders`: a cancelled one is paid and does not count."""
+    if not bought:
+        return {"events": sum(counts), "orders": 0, "paid": {}}
+    paid: dict[str, Decimal] = {}
+    number = 0
+    for orders in bought:
+        for order in orders:
+            assert order.paid is not None
+            number += not is_cancelled(order)
+            paid[order.paid.currency] = plus(paid.get(order.paid.currency, _ZERO), Decimal(order.paid.amount))
+    return {
+        "events": sum(counts),
+        "orders": number,
+        "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
+    }
