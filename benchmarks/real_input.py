@@ -20,14 +20,12 @@ from typing import Any, Final, NamedTuple
 
 import redis
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from benchmarks.cdnow import BadFileError, Customer, contents, customers, differences, read_purchases
-from sinks.kafka_settings import client_settings
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.child_process import ServerError
 from stream.cli_console import OUT, CommandFailedError, broker_list, complain, say, settings_for
-from stream.cli_engine import DEMO_KEYS
+from stream.cli_engine import DEMO_KEYS, remove_run
 from stream.configuration import PACKAGED_FILE
 from stream.demo import stopped_by_signals, without_kafka_settings, worker_process
 from stream.demo_display import Display
@@ -37,7 +35,6 @@ from stream.embedded import embedded_servers
 from stream.mistakes import ConfigError
 from stream.publishing import PublishingError, TouchpointPublisher
 from stream.settings import Settings
-from topics.catalogue import ALL
 
 ROOT: Final = Path(__file__).parents[1]
 FILE: Final = ROOT / ".cache/real/lifetimes/datasets/CDNOW_master.txt"
@@ -45,7 +42,6 @@ RESULT: Final = Path(__file__).parent / "results/real_input.json"
 SEED: Final = 1997
 STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.3  # a look asks both servers for a dozen numbers
-BROKER_SECONDS: Final = 10.0
 
 
 class Servers(NamedTuple):
@@ -227,21 +223,7 @@ def _fresh(servers: Servers) -> Iterator[Settings]:
         yield settings
     finally:
         if not servers.embedded:
-            _remove(settings)
-
-
-def _remove(settings: Settings) -> None:
-    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
-    names = [topic.full_name(settings.topic_prefix) for topic in ALL]
-    try:
-        for waiting in admin.delete_topics(names, operation_timeout=BROKER_SECONDS).values():
-            waiting.result(BROKER_SECONDS)
-        with redis.Redis.from_url(settings.redis_url.reveal()) as store:
-            keys = list(store.scan_iter(f"{settings.redis_prefix}:*", count=1000))
-            for at in range(0, len(keys), 1000):
-                store.unlink(*keys[at : at + 1000])
-    except (KafkaException, TimeoutError, redis.RedisError) as error:
-        complain(f"{settings.topic_prefix}.* could not be removed ({type(error).__name__}): please do.", "yellow")
+            remove_run(settings)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -7,37 +7,6 @@ Rule: a step is atomic on one component; steps of one call are independent and m
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from resolvers.steps import (
-    ClaimHome,
-    Commit,
-    Complete,
-    DropPublication,
-    Freeze,
-    Intend,
-    NameProfile,
-    ReadComponent,
-    ReadHome,
-    ReadPublication,
-    Settle,
-    ShortenHome,
-)
-
-StoreStep = (
-    ReadHome
-    | ClaimHome
-    | ShortenHome
-    | ReadComponent
-    | Commit
-    | Freeze
-    | Settle
-    | ReadPublication
-    | Intend
-    | Complete
-    | DropPublication
-    | NameProfile
-)
-"""The steps that a store carries out; `Publish` and `Notify` are a publisher's, `Together` is nobody's."""
-
 AnyTP = TypeVar("AnyTP", bound=tuple[str, int])
 """A topic (name as on the broker) and a partition; whatever tuple the caller likes."""
 

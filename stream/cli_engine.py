@@ -137,7 +137,7 @@ def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
         yield settings
     finally:
         if not keep:
-            _remove(settings)
+            remove_run(settings)
 
 
 def _embedded_settings(there: EmbeddedServers, own: dict[str, str]) -> Settings:
@@ -156,7 +156,7 @@ def _create_topics(settings: Settings) -> None:
         raise CommandFailedError(f"The topics cannot be created: {error}.") from error
 
 
-def _remove(settings: Settings) -> None:
+def remove_run(settings: Settings) -> None:
     """Remove the topics and the keys of this run's own prefix; what cannot be removed is said."""
     admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
     names = [topic.full_name(settings.topic_prefix) for topic in ALL]
