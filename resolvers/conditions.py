@@ -134,4 +134,3 @@ def _began(parts: list[Node], *, wanted: bool) -> Began:
         return max([part.began(v) for part in parts])
 
     return began
-

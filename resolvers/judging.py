@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from resolvers.activity import NEVER_DUE_US
 from resolvers.conditions import Node, compile_condition
 from resolvers.operators import ALWAYS_US, is_set
 from resolvers.profile_fields import COUNT
@@ -67,8 +66,7 @@ class _Group:
                     names.append(name)
                 else:
                     until = -until
-                if until < due_us:
-                    due_us = until
+                due_us = min(due_us, until)
             names.sort()
         self._decide(values, names)
         return names, due_us

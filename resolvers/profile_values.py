@@ -7,7 +7,7 @@ Must not know: operators, rules.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, cast

@@ -39,9 +39,7 @@ Key = tuple[str, str, int | None]
 """A reminder's name, an occasion, its height."""
 
 
-def to_tell(
-    occasions: Iterable[Occasion], before: Collection[Key], now_us: int
-) -> list[Occasion]:
+def to_tell(occasions: Iterable[Occasion], before: Collection[Key], now_us: int) -> list[Occasion]:
     """Those to tell now, where the occasions with the keys `before` held when the person was last published.
 
     Of who was never published nothing held before.

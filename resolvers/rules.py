@@ -93,7 +93,7 @@ class Scoring(msgspec.Struct, frozen=True, kw_only=True):
 
     recency_days: tuple[int, ...] = (30, 90, 180, 365)
     frequency: tuple[int, ...] = (2, 3, 5, 8)
-    monetary: dict[str, tuple[str, ...]] = {"CNY": ("200", "500", "1000", "3000")}
+    monetary: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"CNY": ("200", "500", "1000", "3000")})
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
