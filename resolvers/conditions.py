@@ -19,21 +19,19 @@ MANY_PARTS_COST: Final = 10
 
 
 class Node(NamedTuple):
-    """A compiled condition: `plain` or `timed` is there, never both. `place`: of a check's value, else -1."""
+    """A compiled condition.
+
+    `plain` or `timed` is there, never both. `until` is either of them: until when the answer stands, above zero for
+    yes, below for no. `began` says since when an answer is what it is. `place`: of a check's value, else -1.
+    """
 
     condition: Condition | None
     plain: Plain | None
     timed: Timed | None
+    until: Timed
     began: Began
     parts: tuple["Node", ...]
     place: int = -1
-
-    def until(self, values: Values) -> int:
-        """Until when the answer stands: above zero for yes, below for no."""
-        if self.timed is not None:
-            return self.timed(values)
-        assert self.plain is not None
-        return NEVER_DUE_US if self.plain(values) else -NEVER_DUE_US
 
     @property
     def cost(self) -> int:
@@ -41,34 +39,54 @@ class Node(NamedTuple):
         return 1 + sum(part.cost for part in self.parts) + (MANY_PARTS_COST if self.timed is not None else 0)
 
 
-EVERYBODY: Final = Node(None, lambda _v: True, None, lambda _v: ALWAYS_US, ())
+def _node(
+    condition: Condition | None,
+    plain: Plain | None,
+    timed: Timed | None,
+    began: Began,
+    *,
+    parts: tuple[Node, ...] = (),
+    place: int = -1,
+) -> Node:
+    if timed is not None:
+        return Node(condition, plain, timed, timed, began, parts, place)
+    assert plain is not None
+    stands = plain  # until an event comes
+    return Node(condition, plain, None, lambda v: NEVER_DUE_US if stands(v) else -NEVER_DUE_US, began, parts, place)
+
+
+EVERYBODY: Final = _node(None, lambda _v: True, None, lambda _v, _yes: ALWAYS_US)
 """The condition of a rule that has none."""
 
 
-def compile_condition(condition: Condition | None, places: Places) -> Node:
-    """A condition's closures; each value that they read gets a place."""
+def compile_condition(condition: Condition | None, places: Places, *, begun: bool = False) -> Node:
+    """A condition's closures; each value that they read gets a place. `begun`: `began` will be asked."""
     match condition:
         case None:
             return EVERYBODY
         case Check():
-            compiled: Compiled = compile_check(condition, places)
-            return Node(condition, compiled.plain, compiled.timed, compiled.began, (), compiled.place)
+            compiled: Compiled = compile_check(condition, places, begun=begun)
+            return _node(condition, compiled.plain, compiled.timed, compiled.began, place=compiled.place)
         case Not():
-            return _negated(condition, compile_condition(condition.part, places))
+            return _negated(condition, compile_condition(condition.part, places, begun=begun))
         case All():
-            return _joined(condition, [compile_condition(part, places) for part in condition.parts], wanted=True)
+            return _joined(
+                condition, [compile_condition(part, places, begun=begun) for part in condition.parts], wanted=True
+            )
         case AnyOf():
-            return _joined(condition, [compile_condition(part, places) for part in condition.parts], wanted=False)
+            return _joined(
+                condition, [compile_condition(part, places, begun=begun) for part in condition.parts], wanted=False
+            )
 
 
 def _negated(condition: Not, part: Node) -> Node:
     plain, timed = part.plain, part.timed
-    return Node(
+    return _node(
         condition,
         None if plain is None else lambda v: not plain(v),
         None if timed is None else lambda v: -timed(v),
-        part.began,
-        (part,),
+        lambda v, yes: part.began(v, not yes),
+        parts=(part,),
     )
 
 
@@ -79,7 +97,7 @@ def _joined(condition: All | AnyOf, parts: list[Node], *, wanted: bool) -> Node:
     timeds = [part.timed for part in ordered if part.timed is not None]
     plain = _plain(plains, wanted=wanted) if plains else None
     timed = (_all_timed if wanted else _any_timed)(plain, timeds) if timeds else None
-    return Node(condition, plain if timed is None else None, timed, _began(ordered, wanted=wanted), tuple(parts))
+    return _node(condition, plain if timed is None else None, timed, _began(ordered, wanted=wanted), parts=tuple(parts))
 
 
 def _plain(parts: list[Plain], *, wanted: bool) -> Plain:
@@ -127,10 +145,15 @@ def _any_timed(plain: Plain | None, timeds: list[Timed]) -> Timed:
 
 
 def _began(parts: list[Node], *, wanted: bool) -> Began:
-    def began(v: Values) -> int:
-        deciding = [part.began(v) for part in parts if (part.until(v) > 0) is not wanted]
-        if deciding:  # parts that fail an `all`, or pass an `any`: the first of them settled it
-            return min(deciding)
-        return max([part.began(v) for part in parts])
+    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
+        if yes is wanted:  # every part says so: the last of them settled it
+            return max([part.began(v, yes) for part in parts])
+        first_us = NEVER_DUE_US
+        for part in parts:
+            if (part.until(v) > 0) is yes:  # this part alone settles it
+                first_us = min(first_us, part.began(v, yes))
+                if first_us == ALWAYS_US:
+                    break
+        return first_us
 
     return began

@@ -29,7 +29,7 @@ RUN: Final = "activity.since"
 
 Plain = Callable[[Values], bool]
 Timed = Callable[[Values], int]
-Began = Callable[[Values], int]
+Began = Callable[[Values, bool], int]
 
 COMPARED: Final = {"at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
 DATED: Final = frozenset({"within_last_days", "more_than_days_ago", "within_next_days"})
@@ -44,19 +44,24 @@ class Compiled(NamedTuple):
     place: int
 
 
-def compile_check(check: Check, places: Places) -> Compiled:
-    """The closures of a check, whose field and operator fit each other."""
+def compile_check(check: Check, places: Places, *, begun: bool) -> Compiled:
+    """The closures of a check, whose field and operator fit each other. `begun`: `began` will be asked."""
     field = field_of(check.field)
     assert field is not None, "a rule reads a field that there is not"
     match check.operator:
         case "within_last_days" | "more_than_days_ago" | "within_next_days":
             assert isinstance(check.value, int)
-            return _dated(check.operator, check.value * DAY_US, field, places)
+            return _dated(check.operator, check.value * DAY_US, field, places, begun=begun)
         case "is" if check.value == "this_month":
             return _this_month(places.place(field, "birth_month"))
         case _:
             place = places.place(field, _reading(field, check))
-            return Compiled(_plain(check, field, place), None, _since(check, field), place)
+            since = _since(check, field, places) if begun else _unknown
+            return Compiled(_plain(check, field, place), None, since, place)
+
+
+def _unknown(_values: Values, _yes: bool) -> int:  # noqa: FBT001 - a `Began`
+    return ALWAYS_US
 
 
 def _reading(field: Field, check: Check) -> Reading:
@@ -166,18 +171,24 @@ def _compared(operator: str, field: Field, at: int, bound: Any) -> Plain:  # noq
             return lambda v: bool(v[at] is not None and v[at] < bound)
 
 
-def _since(check: Check, field: Field) -> Began:
-    """A yes stands since the instant that moves with the field; of a count of orders the very one is kept."""
-    since = field.since
-    if since is None or check.operator == "not_equals" or check.value == "missing":
-        return lambda _v: ALWAYS_US
+def _since(check: Check, field: Field, places: Places) -> Began:
+    """A yes stands since the instant that moves with the field; of a count of orders the very one is kept.
+
+    Of a no nothing is known.
+    """
+    if field.since is None or check.operator == "not_equals" or check.value == "missing":
+        return lambda _v, _yes: ALWAYS_US
+    instant = field_of(field.since)
+    assert instant is not None
+    at = places.place(instant, "instant")
     number = _number_reached(check) if field.path == "orders.count" else 0
 
-    def began(v: Values) -> int:
+    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
+        if not yes:
+            return ALWAYS_US
         reached = value_at(v[CONTENTS], REACHED) if number else None
-        text = reached[number - 1] if reached and len(reached) >= number else value_at(v[CONTENTS], since)
-        found = instant_us(text)
-        return ALWAYS_US if found is None else found
+        found = instant_us(reached[number - 1]) if reached and len(reached) >= number else v[at]
+        return ALWAYS_US if found is None else int(found)
 
     return began
 
@@ -199,7 +210,7 @@ def _number_reached(check: Check) -> int:
 # --- what time changes ---------------------------------------------------------------------------------------------
 
 
-def _dated(operator: DateOperator, days_us: int, field: Field, places: Places) -> Compiled:
+def _dated(operator: DateOperator, days_us: int, field: Field, places: Places, *, begun: bool) -> Compiled:
     reading: Reading = "instant" if field.kind == "instant" else "deadline"
     at = places.place(field, reading)
     timed, began = _span(operator, days_us, happened=field.kind == "instant")
@@ -210,40 +221,44 @@ def _dated(operator: DateOperator, days_us: int, field: Field, places: Places) -
         t_us = v[at]
         return -NEVER_DUE_US if t_us is None else timed(t_us, v[NOW])
 
-    run = _run_begins if field.path == "activity.last_at" else None
+    run_at = places.place(_run_field(), "instant") if begun and field.path == "activity.last_at" else None
 
-    def since(v: Values) -> int:
+    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
         t_us = v[at]
         if t_us is None:
             return ALWAYS_US
-        found = began(t_us, v[NOW])
-        return found if run is None or found != t_us else run(v, t_us)
+        if yes and run_at is not None and operator == "within_last_days":
+            # Who was active again and again has been so since the run began, not since yesterday.
+            return int(v[run_at] or t_us)
+        found = began(t_us, yes)
+        return found if yes else _ended(found, v[NOW])
 
     return Compiled(None, of_one, since, at)
 
 
-def _run_begins(v: Values, last_us: int) -> int:
-    """Who was active again and again has been so since the run began, not since yesterday."""
-    return instant_us(value_at(v[CONTENTS], RUN)) or last_us
+def _run_field() -> Field:
+    field = field_of(RUN)
+    assert field is not None
+    return field
 
 
-Span = tuple[Callable[[int, int], int], Callable[[int, int], int]]
+Span = tuple[Callable[[int, int], int], Callable[[int, bool], int]]
+"""Of an instant and now: until when, signed; of an instant and the answer: since when."""
 
 
 def _span(operator: DateOperator, days_us: int, *, happened: bool) -> Span:
-    """Of an instant and now: until when (signed), and since when."""
     match operator:
         case "within_last_days" if happened:
             return (
                 lambda t, now: t + days_us if now < t + days_us else -NEVER_DUE_US,
-                lambda t, now: t if now < t + days_us else t + days_us,
+                lambda t, yes: t if yes else t + days_us,
             )
         case "within_last_days":
             return _between(0, days_us)
         case "more_than_days_ago":
             return (
                 lambda t, now: NEVER_DUE_US if now >= t + days_us else -(t + days_us),
-                lambda t, now: t + days_us if now >= t + days_us else t,
+                lambda t, yes: t + days_us if yes else t,
             )
         case "within_next_days":
             return _between(-days_us, 0)
@@ -257,12 +272,7 @@ def _between(from_us: int, to_us: int) -> Span:
             return -(t + from_us)
         return t + to_us if now < t + to_us else -NEVER_DUE_US
 
-    def began(t: int, now: int) -> int:
-        if now < t + from_us:
-            return ALWAYS_US
-        return t + from_us if now < t + to_us else t + to_us
-
-    return timed, began
+    return timed, lambda t, yes: t + from_us if yes else t + to_us
 
 
 def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
@@ -274,13 +284,19 @@ def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
     return run
 
 
-def _any_began(at: int, timed: Callable[[int, int], int], began: Callable[[int, int], int]) -> Began:
-    def since(v: Values) -> int:
+def _any_began(at: int, timed: Callable[[int, int], int], began: Callable[[int, bool], int]) -> Began:
+    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
         now_us = v[NOW]
-        yes = [began(t_us, now_us) for t_us in v[at] if timed(t_us, now_us) > 0]
-        return min(yes) if yes else max([began(t_us, now_us) for t_us in v[at]], default=ALWAYS_US)
+        if yes:
+            return min([began(t_us, yes) for t_us in v[at] if timed(t_us, now_us) > 0])
+        return max([_ended(began(t_us, yes), now_us) for t_us in v[at]], default=ALWAYS_US)
 
     return since
+
+
+def _ended(end_us: int, now_us: int) -> int:
+    """When a no began; of one that comes before its yes nothing is known."""
+    return end_us if end_us <= now_us else ALWAYS_US
 
 
 def _this_month(at: int) -> Compiled:
@@ -291,10 +307,10 @@ def _this_month(at: int) -> Compiled:
         month = v[MONTH_NOW]
         return int(month.end_us if number == month.number else -month.next_start_us[number])
 
-    def began(v: Values) -> int:
+    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
         number, month = v[at], v[MONTH_NOW]
         if number is None:
             return ALWAYS_US
-        return int(month.start_us if number == month.number else month.last_end_us[number])
+        return int(month.start_us if yes else month.last_end_us[number])
 
     return Compiled(None, timed, began, at)

@@ -1,8 +1,8 @@
 """What rules read of a profile: each field once, converted once, in a list with a place for each.
 
 Rules: a value that is not there is None, of our own numbers and amounts 0, because sums that are empty are left out of
-a profile. A value of the wrong kind counts as not there, and is noted. Texts of instants are remembered, because the
-same few come again and again.
+a profile. Our own fields have the kinds that the engine writes; a trait that has not the kind that a rule reads counts
+as not there, and is noted. Texts of instants are remembered, because the same few come again and again.
 Must not know: operators, rules.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from resolvers.profile_fields import COUNT, DECIDED, Field
@@ -119,28 +121,6 @@ def _number(value: Any) -> float | None:  # noqa: ANN401 - whatever is in the pr
     raise WrongKindError
 
 
-def _count(value: Any) -> float:  # noqa: ANN401 - whatever is in the profile
-    kind = value.__class__
-    if kind is int or kind is float:
-        return cast("float", value)
-    if value is None:
-        return 0
-    raise WrongKindError
-
-
-def _of(kind: type) -> Callable[[Any], Any]:
-    def checked(value: Any) -> Any:  # noqa: ANN401 - whatever is in the profile
-        if value.__class__ is kind or value is None:
-            return value
-        raise WrongKindError
-
-    return checked
-
-
-def _raw(value: Any) -> Any:  # noqa: ANN401 - whatever is in the profile
-    return value
-
-
 def _deadline(zone: tzinfo) -> Callable[[Any], int | None]:
     """Instants, and days, which begin at midnight in the time zone."""
 
@@ -156,62 +136,40 @@ def _deadline(zone: tzinfo) -> Callable[[Any], int | None]:
     return read
 
 
-_CONVERTERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "raw": _raw,
-    "number": _count,
-    "amount": _amount,
-    "text": _of(str),
-    "flag": _of(bool),
-    "list": _of(list),
-    "instant": instant_us,
-    "birth_month": _birth_month,
-}
+def _converter(field: Field, reading: Reading, zone: tzinfo) -> Callable[[Any], Any] | None:
+    """What makes a comparable value of what is in the profile; None where that is one already."""
+    match reading:
+        case "amount":
+            return _amount
+        case "instant":
+            return instant_us
+        case "deadline":
+            return _deadline(zone)
+        case "birth_month":
+            return _birth_month
+        case "number" if field.kind == "anything":
+            return _number
+        case _:
+            return None
 
 
-def reader(field: Field, reading: Reading, zone: tzinfo) -> Callable[[Mapping[str, Any]], Any]:
-    """What reads a field of a profile's contents; of a list's entries a list.
+def _entries_reader(field: Field, convert: Callable[[Any], Any] | None) -> Callable[[Mapping[str, Any]], Any]:
+    """A part of each entry of a list, where it is there."""
+    entries, part = walk(field.entries), field.path.rpartition(".")[2]
 
-    Where a value is of the wrong kind, what reads raises one of `_WRONG`.
-    """
-    convert = _converter(field, reading, zone)
-    if field.counted:
-        return _length(_walk(field.path.rpartition(".")[0]))
-    if not field.entries:
-        walk = _walk(field.path)
-        return walk if convert is _raw else lambda contents: convert(walk(contents))
-    entries, part = _walk(field.entries), field.path.rpartition(".")[2]
+    def read(contents: Mapping[str, Any]) -> list[Any]:
+        values = [entry.get(part) for entry in entries(contents) or ()]
+        return [value if convert is None else convert(value) for value in values if value is not None]
 
-    def read_each(contents: Mapping[str, Any]) -> list[Any]:
-        found = entries(contents)
-        if found is None:
-            return []
-        values = [convert(entry.get(part)) for entry in found]
-        return [value for value in values if value is not None]
-
-    return read_each
+    return read
 
 
-def _converter(field: Field, reading: Reading, zone: tzinfo) -> Callable[[Any], Any]:
-    if reading == "deadline":
-        return _deadline(zone)
-    if reading == "number" and field.kind == "anything":
-        return _number
-    return _CONVERTERS[reading]
+def _length_reader(field: Field) -> Callable[[Mapping[str, Any]], int]:
+    entries = walk(field.path.rpartition(".")[0])
+    return lambda contents: len(entries(contents) or ())
 
 
-def _length(walk: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], int]:
-    def length(contents: Mapping[str, Any]) -> int:
-        found = walk(contents)
-        if found is None:
-            return 0
-        if not isinstance(found, list):
-            raise WrongKindError
-        return len(found)
-
-    return length
-
-
-def _walk(path: str) -> Callable[[Mapping[str, Any]], Any]:
+def walk(path: str) -> Callable[[Mapping[str, Any]], Any]:
     """What follows a path through objects; None where it ends early."""
     match path.split("."):
         case [one]:
@@ -247,43 +205,118 @@ def _walk(path: str) -> Callable[[Mapping[str, Any]], Any]:
 
 def value_at(contents: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - whatever is in the profile
     """What a profile has at a path through objects; None if nothing."""
-    return _walk(path)(contents)
+    return walk(path)(contents)
+
+
+class _Part(NamedTuple):
+    """Fields that lie in one object of the profile, which is looked up once for all of them.
+
+    `find`: its name, or what finds it where it is not at the top. `take` takes all of them at once.
+    """
+
+    find: str | Callable[[Mapping[str, Any]], Any]
+    take: Callable[[Any], tuple[Any, ...]]
+    names: tuple[str, ...]
+    otherwise: tuple[Any, ...]
+
+    def taken_one_by_one(self, found: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever is in the profile
+        """Where some of them are missing, or there is no object."""
+        if not isinstance(found, dict):
+            return self.otherwise
+        return tuple([found.get(name, other) for name, other in zip(self.names, self.otherwise, strict=True)])
 
 
 class Places:
-    """Which reading of which field has which place in `Values`. Filled while rules are compiled."""
+    """Which reading of which field has which place in `Values`.
+
+    Filled while rules are compiled. What is compiled then with `arranged()` reads faster: there the fields of one
+    object of the profile stand together.
+    """
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
-        self._places: dict[tuple[str, Reading], int] = {}
-        self.readers: list[Callable[[Mapping[str, Any]], Any]] = []
-        self.paths: list[str] = []
+        self._places: dict[tuple[Field, Reading], int] = {}
+        self._parts: list[_Part] = []
+        self._decided: list[None] = []
+        self._readers: list[tuple[str, Callable[[Mapping[str, Any]], Any]]] = []
+        self._conversions: list[tuple[int, str, Callable[[Any], Any]]] = []
 
     def place(self, field: Field, reading: Reading) -> int:
         """The place of a reading; made where there is none yet."""
-        key = (field.path, reading)
-        if key not in self._places:
-            self._places[key] = FIRST + len(self.readers)
-            decided = field.path.removesuffix(f".{COUNT}") in DECIDED
-            self.readers.append(_undecided if decided else reader(field, reading, self.zone))
-            self.paths.append(field.path)
-        return self._places[key]
+        return self._places.setdefault((field, reading), FIRST + len(self._places))
 
     def places_of(self, path: str) -> list[tuple[int, Reading]]:
         """The places of all readings of a field."""
-        return [(place, reading) for (one, reading), place in self._places.items() if one == path]
+        return [(place, reading) for (field, reading), place in self._places.items() if field.path == path]
+
+    def arranged(self) -> "Places":
+        """The same fields and readings, ready to read."""
+        found = Places(self.zone)
+        decided = [key for key in self._places if _is_decided(key[0])]
+        single = [key for key in self._places if key not in decided and (key[0].entries or key[0].counted)]
+        others = [key for key in self._places if key not in decided and key not in single]
+        others.sort(key=lambda key: (_parent(key[0].path), key[0].path, key[1]))
+        for parent, keys in groupby(others, key=lambda key: _parent(key[0].path)):
+            found._add_part(parent, list(keys))
+        for field, reading in decided:
+            found.place(field, reading)
+        found._decided = [None] * len(decided)
+        for field, reading in single:
+            found.place(field, reading)
+            read = _length_reader(field) if field.counted else _entries_reader(field, self._converter(field, reading))
+            found._readers.append((field.path, read))
+        return found
+
+    def _add_part(self, parent: str, keys: list[tuple[Field, Reading]]) -> None:
+        names = tuple(field.path.rpartition(".")[2] for field, _ in keys)
+        zeros = tuple(0 if field.kind == "number" and reading == "number" else None for field, reading in keys)
+        one = names[0]
+        take = itemgetter(*names) if len(names) > 1 else lambda part: (part[one],)
+        find = (walk(parent) if "." in parent else parent) if parent else _itself
+        self._parts.append(_Part(find, take, names, zeros))
+        for field, reading in keys:
+            place = self.place(field, reading)
+            if (convert := self._converter(field, reading)) is not None:
+                self._conversions.append((place, field.path, convert))
+
+    def _converter(self, field: Field, reading: Reading) -> Callable[[Any], Any] | None:
+        return _converter(field, reading, self.zone)
 
     def read(self, contents: Mapping[str, Any], now_us: int, month: Month) -> tuple[Values, tuple[str, ...]]:
         """Every reading, and the paths of those of the wrong kind."""
+        values = self._unconverted(contents, now_us, month)
         try:
-            return [now_us, month, contents, *[read(contents) for read in self.readers]], ()
+            for place, _, convert in self._conversions:
+                values[place] = convert(values[place])
+            for _, read in self._readers:
+                values.append(read(contents))
         except _WRONG:
-            return self._read_each(contents, now_us, month)
+            return self._read_with_care(contents, now_us, month)
+        return values, ()
 
-    def _read_each(self, contents: Mapping[str, Any], now_us: int, month: Month) -> tuple[Values, tuple[str, ...]]:
+    def _unconverted(self, contents: Mapping[str, Any], now_us: int, month: Month) -> Values:
         values: Values = [now_us, month, contents]
+        for part in self._parts:
+            find, take, _, otherwise = part
+            found = contents.get(find) if isinstance(find, str) else find(contents)
+            try:
+                values += take(found) if found else otherwise
+            except (KeyError, TypeError):
+                values += part.taken_one_by_one(found)
+        values += self._decided
+        return values
+
+    def _read_with_care(self, contents: Mapping[str, Any], now_us: int, month: Month) -> tuple[Values, tuple[str, ...]]:
+        """The same where something can't be read: it counts as not there."""
+        values = self._unconverted(contents, now_us, month)
         wrong: dict[str, None] = {}
-        for path, read in zip(self.paths, self.readers, strict=True):
+        for place, path, convert in self._conversions:
+            try:
+                values[place] = convert(values[place])
+            except _WRONG:
+                values[place] = convert(None)
+                wrong[path] = None
+        for path, read in self._readers:
             try:
                 values.append(read(contents))
             except _WRONG:
@@ -292,5 +325,14 @@ class Places:
         return values, tuple(wrong)
 
 
-def _undecided(_contents: Mapping[str, Any]) -> None:
+def _itself(contents: Mapping[str, Any]) -> Mapping[str, Any]:
+    return contents
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _is_decided(field: Field) -> bool:
     """What a profile says of what is about to be decided does not count."""
+    return field.path.removesuffix(f".{COUNT}") in DECIDED

@@ -84,6 +84,9 @@ class Reminder(Rule, frozen=True, kw_only=True):
     max_age_us: int = DAY_US
 
 
+DEFAULT_AMOUNTS: Final = ("200", "500", "1000", "3000")
+
+
 class Scoring(msgspec.Struct, frozen=True, kw_only=True):
     """Where scores go up by one: at each bound, of which there are four.
 
@@ -93,7 +96,7 @@ class Scoring(msgspec.Struct, frozen=True, kw_only=True):
 
     recency_days: tuple[int, ...] = (30, 90, 180, 365)
     frequency: tuple[int, ...] = (2, 3, 5, 8)
-    monetary: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"CNY": ("200", "500", "1000", "3000")})
+    monetary: dict[str, tuple[str, ...]] = msgspec.field(default_factory=lambda: {"CNY": DEFAULT_AMOUNTS})
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Conditions in `rules.yaml`: from YAML to values, with every mistake named at its place.
 
-Rules: a field is one of the profile's, an operator one that its kind has, a value one that the operator can use; what is
-decided later in the file can't be looked at.
+Rules: a field is one of the profile's, an operator one that its kind has, a value one that the operator can use; what
+is decided later in the file can't be looked at.
 Must not know: how a condition is judged.
 """
 
@@ -195,27 +195,29 @@ def _listed(section: Section, field: Field) -> tuple[Scalar, ...] | None:
 
 def _scalar(section: Section, operator: Operator, value: Any, field: Field) -> Scalar | None:  # noqa: ANN401 - YAML
     """A value that can be compared with the field."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
     if field.kind == "money":
         return _amount(section, operator, value)
-    if field.kind == "flag":
-        if isinstance(value, bool):
-            return value
-        section.mistake(operator, "must be true or false")
-        return None
     if field.kind == "number" or operator in COMPARISONS:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(value) if isinstance(value, int) else float(value)
-        section.mistake(operator, "must be a number", "write it without quotes" if isinstance(value, str) else "")
+        fits, wanted = number, "a number"
+    elif field.kind == "flag":
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif field.kind == "anything":
+        fits, wanted = isinstance(value, str | int | float), "text, a number, true or false"
+    else:
+        fits, wanted = isinstance(value, str), "text"
+    if not fits:
+        hint = "write it in quotes" if wanted == "text" else "write it without quotes" if isinstance(value, str) else ""
+        section.mistake(operator, f"must be {wanted}", hint)
         return None
+    return _simple(value)
+
+
+def _simple(value: Scalar) -> Scalar:
+    """Without what YAML keeps of how it was written."""
     if isinstance(value, bool):
-        if field.kind == "anything":
-            return value
-    elif isinstance(value, str):
-        return str(value)
-    elif isinstance(value, int | float) and field.kind == "anything":
-        return int(value) if isinstance(value, int) else float(value)
-    section.mistake(operator, "must be text", "write it in quotes")
-    return None
+        return value
+    return str(value) if isinstance(value, str) else int(value) if isinstance(value, int) else float(value)
 
 
 def _amount(section: Section, operator: Operator, value: Any) -> Scalar | None:  # noqa: ANN401 - YAML

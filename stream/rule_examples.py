@@ -210,7 +210,7 @@ def failures(example: Example, book: Rulebook, now_us: int, zone: tzinfo) -> lis
     when_us = (_as_us(example.now, zone) if example.now else None) or now_us
     judged = book.judge(_dated(example.profile, when_us), when_us)
     found = judged.additions
-    names = {**found, "reminders": sorted({one.reminder.name for one in judged.occasions})}
+    names = {**found, "reminders": sorted({one.reminder for one in judged.occasions})}
     tier = found["tier"] or NO_TIER
     compared = [
         ("stage", example.stage, found["lifecycle"]["stage"]),

@@ -1,7 +1,7 @@
 """`rules.yaml`: from text to rules and examples, with every mistake named at its place.
 
-Rules: every mistake is collected, none is guessed away; a mistake names file, line, column, rule, reason and what to do.
-A rule with a mistake is left out, so that one run names all mistakes.
+Rules: every mistake is collected, none is guessed away; a mistake names file, line, column, rule, reason and what to
+do. A rule with a mistake is left out, so that one run names all mistakes.
 Must not know: what a condition means (`conditions_file`), how it is judged.
 """
 
