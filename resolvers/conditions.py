@@ -8,11 +8,12 @@ that fail did; of `any` the other way round.
 Must not know: what is decided by a condition.
 """
 
+from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from resolvers.activity import NEVER_DUE_US
 from resolvers.operators import ALWAYS_US, Began, Compiled, Plain, Timed, compile_check
-from resolvers.profile_values import Places, Values
+from resolvers.profile_values import MONTH_NOW, NOW, Places, Values, month_at
 from resolvers.rules import All, AnyOf, Check, Condition, Not
 
 MANY_PARTS_COST: Final = 10
@@ -70,13 +71,9 @@ def compile_condition(condition: Condition | None, places: Places, *, begun: boo
         case Not():
             return _negated(condition, compile_condition(condition.part, places, begun=begun))
         case All():
-            return _joined(
-                condition, [compile_condition(part, places, begun=begun) for part in condition.parts], wanted=True
-            )
+            return _joined(condition, places, begun=begun, wanted=True)
         case AnyOf():
-            return _joined(
-                condition, [compile_condition(part, places, begun=begun) for part in condition.parts], wanted=False
-            )
+            return _joined(condition, places, begun=begun, wanted=False)
 
 
 def _negated(condition: Not, part: Node) -> Node:
@@ -90,14 +87,21 @@ def _negated(condition: Not, part: Node) -> Node:
     )
 
 
-def _joined(condition: All | AnyOf, parts: list[Node], *, wanted: bool) -> Node:
+def _joined(condition: All | AnyOf, places: Places, *, begun: bool, wanted: bool) -> Node:
     """All of the parts (`wanted`), or any."""
+    parts = [compile_condition(part, places, begun=begun) for part in condition.parts]
     ordered = sorted(parts, key=lambda part: part.cost)
     plains = [part.plain for part in ordered if part.plain is not None]
     timeds = [part.timed for part in ordered if part.timed is not None]
     plain = _plain(plains, wanted=wanted) if plains else None
     timed = (_all_timed if wanted else _any_timed)(plain, timeds) if timeds else None
-    return _node(condition, plain if timed is None else None, timed, _began(ordered, wanted=wanted), parts=tuple(parts))
+    return _node(
+        condition,
+        plain if timed is None else None,
+        timed,
+        _began(ordered, _zone(condition, places), wanted=wanted),
+        parts=tuple(parts),
+    )
 
 
 def _plain(parts: list[Plain], *, wanted: bool) -> Plain:
@@ -144,7 +148,9 @@ def _any_timed(plain: Plain | None, timeds: list[Timed]) -> Timed:
     return run
 
 
-def _began(parts: list[Node], *, wanted: bool) -> Began:
+def _began(parts: list[Node], zone: tzinfo | None, *, wanted: bool) -> Began:
+    timed = [part for part in parts if part.timed is not None]
+
     def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
         if yes is wanted:  # every part says so: the last of them settled it
             return max([part.began(v, yes) for part in parts])
@@ -153,7 +159,35 @@ def _began(parts: list[Node], *, wanted: bool) -> Began:
             if (part.until(v) > 0) is yes:  # this part alone settles it
                 first_us = min(first_us, part.began(v, yes))
                 if first_us == ALWAYS_US:
-                    break
-        return first_us
+                    return first_us
+        return _relieved(timed, v, zone, first_us, yes=yes) if timed and len(parts) > 1 else first_us
 
     return began
+
+
+def _relieved(parts: list[Node], v: Values, zone: tzinfo | None, first_us: int, *, yes: bool) -> int:
+    """Further back, where a part that settles it relieved another that settled it before, by the facts of today."""
+    now_us, month = v[NOW], v[MONTH_NOW]
+    try:
+        while True:
+            before_us = v[NOW] = first_us - 1
+            if zone is not None:
+                v[MONTH_NOW] = month_at(before_us, zone)
+            earlier = [part.began(v, yes) for part in parts if (part.until(v) > 0) is yes]
+            found_us = min([one for one in earlier if one <= before_us], default=first_us)
+            if found_us in (first_us, ALWAYS_US):
+                return found_us
+            first_us = found_us
+    finally:
+        v[NOW], v[MONTH_NOW] = now_us, month
+
+
+def _zone(condition: Condition, places: Places) -> tzinfo | None:
+    """The time zone, where a part asks for the month."""
+    match condition:
+        case Check():
+            return places.zone if condition.value == "this_month" else None
+        case Not():
+            return _zone(condition.part, places)
+        case All() | AnyOf():
+            return next((zone for part in condition.parts if (zone := _zone(part, places)) is not None), None)

@@ -227,7 +227,7 @@ def _dated(operator: DateOperator, days_us: int, field: Field, places: Places, *
         t_us = v[at]
         if t_us is None:
             return ALWAYS_US
-        if yes and run_at is not None and operator == "within_last_days":
+        if run_at is not None and yes is (operator == "within_last_days"):
             # Who was active again and again has been so since the run began, not since yesterday.
             return int(v[run_at] or t_us)
         found = began(t_us, yes)
@@ -287,9 +287,16 @@ def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
 def _any_began(at: int, timed: Callable[[int, int], int], began: Callable[[int, bool], int]) -> Began:
     def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
         now_us = v[NOW]
-        if yes:
-            return min([began(t_us, yes) for t_us in v[at] if timed(t_us, now_us) > 0])
-        return max([_ended(began(t_us, yes), now_us) for t_us in v[at]], default=ALWAYS_US)
+        if not yes:
+            return max([_ended(began(t_us, yes), now_us) for t_us in v[at]], default=ALWAYS_US)
+        since_us = min([began(t_us, yes) for t_us in v[at] if timed(t_us, now_us) > 0])
+        while True:  # further back, where one entry relieved another
+            before_us = since_us - 1
+            earlier = [began(t_us, yes) for t_us in v[at] if timed(t_us, before_us) > 0]
+            found_us = min([one for one in earlier if one <= before_us], default=since_us)
+            if found_us == since_us:
+                return since_us
+            since_us = found_us
 
     return since
 

@@ -39,7 +39,7 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Try th
 
 
 @commands.command("test", epilog="Example:  idweave rules test rules.yaml")
-def test_command(
+def examples(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
     *,
