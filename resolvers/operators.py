@@ -213,9 +213,10 @@ def _number_reached(check: Check) -> int:
 def _dated(operator: DateOperator, days_us: int, field: Field, places: Places, *, begun: bool) -> Compiled:
     reading: Reading = "instant" if field.kind == "instant" else "deadline"
     at = places.place(field, reading)
-    timed, began = _span(operator, days_us, happened=field.kind == "instant")
+    span = _span(operator, days_us, happened=field.kind == "instant")
+    timed = span.timed
     if field.entries:
-        return Compiled(None, _any_timed(at, timed), _any_began(at, timed, began), at)
+        return Compiled(None, _any_timed(at, timed), _any_began(at, span), at)
 
     def of_one(v: Values) -> int:
         t_us = v[at]
@@ -230,8 +231,7 @@ def _dated(operator: DateOperator, days_us: int, field: Field, places: Places, *
         if run_at is not None and yes is (operator == "within_last_days"):
             # Who was active again and again has been so since the run began, not since yesterday.
             return int(v[run_at] or t_us)
-        found = began(t_us, yes)
-        return found if yes else _ended(found, v[NOW])
+        return span.yes(t_us) if yes else span.no(t_us, v[NOW])
 
     return Compiled(None, of_one, since, at)
 
@@ -242,29 +242,36 @@ def _run_field() -> Field:
     return field
 
 
-Span = tuple[Callable[[int, int], int], Callable[[int, bool], int]]
-"""Of an instant and now: until when, signed; of an instant and the answer: since when."""
+class _Span(NamedTuple):
+    """A date operator for one instant: until when its answer stands; since when a yes does, and since when a no."""
+
+    timed: Callable[[int, int], int]
+    yes: Callable[[int], int]
+    no: Callable[[int, int], int]
 
 
-def _span(operator: DateOperator, days_us: int, *, happened: bool) -> Span:
+def _span(operator: DateOperator, days_us: int, *, happened: bool) -> _Span:
+    """Each takes the instant, and all but `yes` what time it is."""
     match operator:
         case "within_last_days" if happened:
-            return (
+            return _Span(
                 lambda t, now: t + days_us if now < t + days_us else -NEVER_DUE_US,
-                lambda t, yes: t if yes else t + days_us,
+                lambda t: t,
+                lambda t, _now: t + days_us,
             )
         case "within_last_days":
             return _between(0, days_us)
         case "more_than_days_ago":
-            return (
+            return _Span(
                 lambda t, now: NEVER_DUE_US if now >= t + days_us else -(t + days_us),
-                lambda t, yes: t + days_us if yes else t,
+                lambda t: t + days_us,
+                lambda t, _now: t if happened else ALWAYS_US,
             )
         case "within_next_days":
             return _between(-days_us, 0)
 
 
-def _between(from_us: int, to_us: int) -> Span:
+def _between(from_us: int, to_us: int) -> _Span:
     """Holds from one distance after the instant until another."""
 
     def timed(t: int, now: int) -> int:
@@ -272,7 +279,7 @@ def _between(from_us: int, to_us: int) -> Span:
             return -(t + from_us)
         return t + to_us if now < t + to_us else -NEVER_DUE_US
 
-    return timed, lambda t, yes: t + from_us if yes else t + to_us
+    return _Span(timed, lambda t: t + from_us, lambda t, now: t + to_us if now >= t + to_us else ALWAYS_US)
 
 
 def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
@@ -284,26 +291,21 @@ def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
     return run
 
 
-def _any_began(at: int, timed: Callable[[int, int], int], began: Callable[[int, bool], int]) -> Began:
-    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
+def _any_began(at: int, span: _Span) -> Began:
+    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
         now_us = v[NOW]
         if not yes:
-            return max([_ended(began(t_us, yes), now_us) for t_us in v[at]], default=ALWAYS_US)
-        since_us = min([began(t_us, yes) for t_us in v[at] if timed(t_us, now_us) > 0])
+            return max([span.no(t_us, now_us) for t_us in v[at]], default=ALWAYS_US)
+        since_us = min([span.yes(t_us) for t_us in v[at] if span.timed(t_us, now_us) > 0])
         while True:  # further back, where one entry relieved another
             before_us = since_us - 1
-            earlier = [began(t_us, yes) for t_us in v[at] if timed(t_us, before_us) > 0]
+            earlier = [span.yes(t_us) for t_us in v[at] if span.timed(t_us, before_us) > 0]
             found_us = min([one for one in earlier if one <= before_us], default=since_us)
             if found_us == since_us:
                 return since_us
             since_us = found_us
 
     return since
-
-
-def _ended(end_us: int, now_us: int) -> int:
-    """When a no began; of one that comes before its yes nothing is known."""
-    return end_us if end_us <= now_us else ALWAYS_US
 
 
 def _this_month(at: int) -> Compiled:
