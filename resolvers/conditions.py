@@ -56,7 +56,7 @@ def _node(
     return Node(condition, plain, None, lambda v: NEVER_DUE_US if stands(v) else -NEVER_DUE_US, began, parts, place)
 
 
-EVERYBODY: Final = _node(None, lambda _v: True, None, lambda _v, _yes: ALWAYS_US)
+EVERYBODY: Final = _node(None, lambda _v: True, None, lambda _v, _yes, _floor_us: ALWAYS_US)
 """The condition of a rule that has none."""
 
 
@@ -82,7 +82,7 @@ def _negated(condition: Not, part: Node) -> Node:
         condition,
         None if plain is None else lambda v: not plain(v),
         None if timed is None else lambda v: -timed(v),
-        lambda v, yes: part.began(v, not yes),
+        lambda v, yes, floor_us: part.began(v, not yes, floor_us),
         parts=(part,),
     )
 
@@ -151,21 +151,23 @@ def _any_timed(plain: Plain | None, timeds: list[Timed]) -> Timed:
 def _began(parts: list[Node], zone: tzinfo | None, *, wanted: bool) -> Began:
     timed = [part for part in parts if part.timed is not None]
 
-    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
+    def began(v: Values, yes: bool, floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         if yes is wanted:  # every part says so: the last of them settled it
-            return max([part.began(v, yes) for part in parts])
+            for part in parts:
+                floor_us = max(floor_us, part.began(v, yes, floor_us))
+            return floor_us
         first_us = NEVER_DUE_US
         for part in parts:
             if (part.until(v) > 0) is yes:  # this part alone settles it
-                first_us = min(first_us, part.began(v, yes))
-                if first_us == ALWAYS_US:
+                first_us = min(first_us, part.began(v, yes, floor_us))
+                if first_us <= floor_us:
                     return first_us
-        return _relieved(timed, v, zone, first_us, yes=yes) if timed and len(parts) > 1 else first_us
+        return _relieved(timed, v, zone, first_us, floor_us, yes=yes) if timed and len(parts) > 1 else first_us
 
     return began
 
 
-def _relieved(parts: list[Node], v: Values, zone: tzinfo | None, first_us: int, *, yes: bool) -> int:
+def _relieved(parts: list[Node], v: Values, zone: tzinfo | None, first_us: int, floor_us: int, *, yes: bool) -> int:
     """Further back, where a part that settles it relieved another that settled it before, by the facts of today."""
     now_us, month = v[NOW], v[MONTH_NOW]
     try:
@@ -173,9 +175,9 @@ def _relieved(parts: list[Node], v: Values, zone: tzinfo | None, first_us: int, 
             before_us = v[NOW] = first_us - 1
             if zone is not None:
                 v[MONTH_NOW] = month_at(before_us, zone)
-            earlier = [part.began(v, yes) for part in parts if (part.until(v) > 0) is yes]
+            earlier = [part.began(v, yes, floor_us) for part in parts if (part.until(v) > 0) is yes]
             found_us = min([one for one in earlier if one <= before_us], default=first_us)
-            if found_us in (first_us, ALWAYS_US):
+            if found_us == first_us or found_us <= floor_us:
                 return found_us
             first_us = found_us
     finally:

@@ -149,12 +149,16 @@ class Rulebook:
         """The last stage that holds, since when, and until when."""
         first_us = values[self._first_seen]
         since_us = FIRST_US if first_us is None else first_us
+        later: list[Node] = []
         for rule, node in self._stages:
             until = node.until(values)
-            since_us = max(since_us, node.began(values, until > 0))
             if until > 0:
+                since_us = max(since_us, node.began(values, True, since_us))  # noqa: FBT003 - a `Began`
+                for one in later:
+                    since_us = max(since_us, one.began(values, False, since_us))  # noqa: FBT003 - the same
                 return {"stage": rule.name, "since": to_text(since_us)}, min(due_us, until)
             due_us = min(due_us, -until)
+            later.append(node)
         raise AssertionError("the first stage holds of everybody")
 
 

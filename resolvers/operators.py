@@ -29,7 +29,8 @@ RUN: Final = "activity.since"
 
 Plain = Callable[[Values], bool]
 Timed = Callable[[Values], int]
-Began = Callable[[Values, bool], int]
+Began = Callable[[Values, bool, int], int]
+"""Of values, an answer (true for yes) and a floor: since when; what is not after the floor need not be exact."""
 
 COMPARED: Final = {"at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
 DATED: Final = frozenset({"within_last_days", "more_than_days_ago", "within_next_days"})
@@ -60,7 +61,7 @@ def compile_check(check: Check, places: Places, *, begun: bool) -> Compiled:
             return Compiled(_plain(check, field, place), None, since, place)
 
 
-def _unknown(_values: Values, _yes: bool) -> int:  # noqa: FBT001 - a `Began`
+def _unknown(_values: Values, _yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
     return ALWAYS_US
 
 
@@ -177,13 +178,13 @@ def _since(check: Check, field: Field, places: Places) -> Began:
     Of a no nothing is known.
     """
     if field.since is None or check.operator == "not_equals" or check.value == "missing":
-        return lambda _v, _yes: ALWAYS_US
+        return _unknown
     instant = field_of(field.since)
     assert instant is not None
     at = places.place(instant, "instant")
     number = _number_reached(check) if field.path == "orders.count" else 0
 
-    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
+    def began(v: Values, yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         if not yes:
             return ALWAYS_US
         reached = value_at(v[CONTENTS], REACHED) if number else None
@@ -224,7 +225,7 @@ def _dated(operator: DateOperator, days_us: int, field: Field, places: Places, *
 
     run_at = places.place(_run_field(), "instant") if begun and field.path == "activity.last_at" else None
 
-    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
+    def since(v: Values, yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         t_us = v[at]
         if t_us is None:
             return ALWAYS_US
@@ -292,7 +293,7 @@ def _any_timed(at: int, timed: Callable[[int, int], int]) -> Timed:
 
 
 def _any_began(at: int, span: _Span) -> Began:
-    def since(v: Values, yes: bool) -> int:  # noqa: FBT001 - the answer whose beginning is asked for
+    def since(v: Values, yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         now_us = v[NOW]
         if not yes:
             return max([span.no(t_us, now_us) for t_us in v[at]], default=ALWAYS_US)
@@ -316,7 +317,7 @@ def _this_month(at: int) -> Compiled:
         month = v[MONTH_NOW]
         return int(month.end_us if number == month.number else -month.next_start_us[number])
 
-    def began(v: Values, yes: bool) -> int:  # noqa: FBT001 - a `Began`
+    def began(v: Values, yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         number, month = v[at], v[MONTH_NOW]
         if number is None:
             return ALWAYS_US

@@ -135,7 +135,7 @@ class Remind:
         if self._field.kind == "instant":
             return instant_us(values[self._place]) or FIRST_US
         if self._field.path == "tier" and tier is not None:
-            since_us = tier.began(values, True)  # noqa: FBT003 - a `Began`
+            since_us = tier.began(values, True, ALWAYS_US)  # noqa: FBT003 - a `Began`
             return since_us if since_us > ALWAYS_US else self._moved_us(values)
         return self._moved_us(values)
 
