@@ -16,14 +16,14 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from resolvers.activity import NEVER_DUE_US
 from resolvers.profile_fields import Field, field_of
-from resolvers.profile_values import CONTENTS, MONTH_NOW, NOW, Places, Reading, Values, instant_us, value_at
+from resolvers.profile_values import CONTENTS, MONTH_NOW, NOW, Places, Reading, Values, instant_us, walk
 from resolvers.rules import Check, DateOperator, Scalar
 from topics.instants import DAY_US
 
 ALWAYS_US: Final = -NEVER_DUE_US
 """Since before every instant: of an answer that no instant in the profile belongs to."""
 
-REACHED: Final = "orders.reached_at"
+_reached: Final = walk("orders.reached_at")
 RUN: Final = "activity.since"
 """Beginnings that the profile keeps: of each of the first orders, and of the present run of activity."""
 
@@ -187,7 +187,7 @@ def _since(check: Check, field: Field, places: Places) -> Began:
     def began(v: Values, yes: bool, _floor_us: int) -> int:  # noqa: FBT001 - a `Began`
         if not yes:
             return ALWAYS_US
-        reached = value_at(v[CONTENTS], REACHED) if number else None
+        reached = _reached(v[CONTENTS]) if number else None
         found = instant_us(reached[number - 1]) if reached and len(reached) >= number else v[at]
         return ALWAYS_US if found is None else int(found)
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from resolvers.conditions import Node
 from resolvers.operators import ALWAYS_US
 from resolvers.profile_fields import Field, field_of
-from resolvers.profile_values import CONTENTS, MONTH_NOW, Month, Places, Values, instant_us, value_at
+from resolvers.profile_values import CONTENTS, MONTH_NOW, Month, Places, Values, instant_us, walk
 from resolvers.rules import MONTH, Reminder
 from topics.instants import FIRST_US
 
@@ -77,6 +77,7 @@ class Remind:
         self._ranks = tiers if reminder.upwards else None
         field = self._field = None if reminder.occasion == MONTH else _field(reminder.occasion)
         entries = self._entries = field.entries if field is not None else ""
+        self._find = walk(entries)
         self._part = reminder.occasion.rpartition(".")[2]
         self._place = -1 if field is None or entries else places.place(field, "raw")
         self._since = -1 if field is None else places.place(_field(field.since or "last_seen"), "instant")
@@ -114,7 +115,7 @@ class Remind:
             return Occasion(self._reminder, key, max(month.start_us, values[self._first_seen] or FIRST_US), payload)
         if not self._entries:
             return Occasion(self._reminder, key, self._at_us(values, tier), payload)
-        entries = value_at(values[CONTENTS], self._entries)
+        entries = self._find(values[CONTENTS])
         entry = next(one for one in entries if str(one.get(self._part)) == key.occasion)
         own = {name: entry.get(part) for name, part in self._of_entry.items()}
         return Occasion(
@@ -126,8 +127,8 @@ class Remind:
         return self._ranks[value] if isinstance(value, str) else int(value)
 
     def _values_of_entries(self, values: Values) -> list[Any]:
-        found = [entry.get(self._part) for entry in value_at(values[CONTENTS], self._entries) or ()]
-        return list(dict.fromkeys(one for one in found if one is not None))
+        found = [entry.get(self._part) for entry in self._find(values[CONTENTS]) or ()]
+        return list(dict.fromkeys(one for one in found if one is not None)) if found else found
 
     def _at_us(self, values: Values, tier: Node | None) -> int:
         """Since when the occasion is there."""
