@@ -82,6 +82,14 @@ class Section:
         """Something is wrong with a setting: at its value, or at its name."""
         self.reading.mistakes.append(Mistake(self._place(name, at_name=at_name), self.path(name), reason, hint))
 
+    def wrong(self, reason: str, hint: str = "") -> None:
+        """Something is wrong with the section as a whole."""
+        self.reading.mistakes.append(Mistake(self.reading.place(self._at), self._path, reason, hint))
+
+    def missing(self, name: str, hint: str = "") -> None:
+        """A setting that has to be there is not: told at the section's place."""
+        self.reading.mistakes.append(Mistake(self.reading.place(self._at), self.path(name), "is missing", hint))
+
     def warning(self, name: object, reason: str, hint: str) -> None:
         """A setting is allowed and unwise."""
         self.reading.warnings.append(Mistake(self._place(name, at_name=True), self.path(name), reason, hint))
