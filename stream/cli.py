@@ -14,7 +14,17 @@ from typing import Annotated, Final
 import typer
 import typer.exceptions
 
-from stream import cli_audit, cli_engine, cli_explain, cli_import, cli_profile, cli_publish, cli_shadow, cli_topics
+from stream import (
+    cli_audit,
+    cli_engine,
+    cli_explain,
+    cli_import,
+    cli_profile,
+    cli_publish,
+    cli_shadow,
+    cli_timeline,
+    cli_topics,
+)
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -48,6 +58,7 @@ app.add_typer(cli_publish.commands)
 app.add_typer(cli_import.commands)
 app.add_typer(cli_profile.commands)
 app.add_typer(cli_explain.commands)
+app.add_typer(cli_timeline.commands)
 app.add_typer(cli_audit.commands)
 app.add_typer(cli_shadow.commands)
 app.add_typer(config, name="config")

@@ -130,7 +130,7 @@ class Lookup:
         async def start(_store: LookupStore) -> str | None:
             return identifier.key
 
-        return await self._bounded(start, lambda states: _profile_of(states, identifier.key))
+        return await self._bounded(start, lambda states: profile_of(states, identifier.key))
 
     async def _bounded(
         self,
@@ -217,7 +217,7 @@ def survivor(states: list[State], profile_id: str) -> _Chosen:
     raise AssertionError("ids that merged into each other")
 
 
-def _profile_of(states: list[State], key: str) -> _Chosen:
+def profile_of(states: list[State], key: str) -> _Chosen:
     """The profile that has the identifier."""
     for state in states:
         for profile_id, published in state.profiles.items():
