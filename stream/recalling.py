@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from resolvers.people import VALUES_OF
-from resolvers.publication import Published, State
-from resolvers.timeline import Subject, subject_of, timeline, wanted
+from resolvers.publication import Publication
+from resolvers.timeline import subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
 from stream.lookup import (
     AGAIN_SECONDS,
     LOOKUP_SECONDS,
     WALKS,
+    Chosen,
     LookupStore,
     UnavailableError,
     Walk,
@@ -39,8 +40,7 @@ Histories = Callable[[Keys], Awaitable[History]]
 
 
 class _Found(NamedTuple):
-    profile_id: str
-    published: Published
+    chosen: Chosen
     walk: Walk
 
 
@@ -66,7 +66,7 @@ class Recalling:
         async def start(store: LookupStore) -> str | None:
             return await store.profile_key(profile_id)
 
-        return await self._told(start, lambda states: survivor(states, profile_id), profile_id)
+        return await self._told(start, lambda published: survivor(published, profile_id), profile_id)
 
     async def by_identifier(self, identifier: Identifier) -> Timeline | None:
         """The timeline of the profile that an identifier belongs to. None: unknown or erased.
@@ -78,24 +78,24 @@ class Recalling:
         async def start(_store: LookupStore) -> str | None:
             return identifier.key
 
-        return await self._told(start, lambda states: profile_of(states, identifier.key), None)
+        return await self._told(start, lambda published: profile_of(published, identifier.key), None)
 
     async def _told(
         self,
         start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[State]], tuple[str, Published] | None],
+        choose: Callable[[list[Publication]], Chosen | None],
         asked: str | None,
     ) -> Timeline | None:
         async with bounded():
             found = await self._find(start, choose)
         if found is None:
             return None
-        component, published = found.walk.component, found.published
-        subject: Subject = subject_of(found.profile_id, published.merged_from, published.members, asked)
-        history = await self._history(wanted(subject, component, found.walk.states))
+        component, published = found.walk.component, found.chosen.published
+        subject = subject_of(found.chosen.profile_id, published.merged_from, published.members, asked)
+        history = await self._history(wanted(subject, component, [one.state for one in found.walk.published]))
         entries, more = timeline(history.records, subject, component)
         return {
-            "profile_id": found.profile_id,
+            "profile_id": found.chosen.profile_id,
             "version": published.version,
             "kept_days": self._kept_days,
             "whole": history.whole,
@@ -120,7 +120,7 @@ class Recalling:
     async def _find(
         self,
         start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[State]], tuple[str, Published] | None],
+        choose: Callable[[list[Publication]], Chosen | None],
     ) -> _Found | None:
         """Who it is; a walk that finds nobody while the store changes is walked again."""
         mark: tuple[object, ...] = ()
@@ -130,9 +130,9 @@ class Recalling:
             walk = None if key is None else await walked(store, key.removeprefix(VALUES_OF))
             if walk is None:
                 return None
-            chosen = choose(walk.states)
+            chosen = choose(walk.published)
             if chosen is not None:
-                return _Found(*chosen, walk)
+                return _Found(chosen, walk)
             if walk.mark == mark:
                 return None
             mark = walk.mark
