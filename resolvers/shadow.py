@@ -1,7 +1,7 @@
 """Shadow: what would become of people if other rules were in force, before anybody switches to them.
 
-Rules: both divisions are made of the same evidence by the same function as the engine's; people are compared by their
-identifiers alone. What a rule would let in that the store does not keep (a hub's links) cannot be shown, and is not.
+Rules: both divisions are made of the same evidence, as explanations are; people are compared by their identifiers
+alone. What a rule would let in that the store does not keep (a hub's links) cannot be shown, and is not.
 Must not know: how the store is read, how a comparison is shown.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from resolvers.component import Component
+from resolvers.explain import Scene, scene
 from resolvers.namespaces import IdentityRules, Namespace
-from resolvers.partition import Partition, partition
 
 Kind = Literal["merge", "split", "move"]
 Group = tuple[str, ...]
@@ -39,22 +39,16 @@ class Compared(NamedTuple):
     refused_after: Counter[str]
 
 
-def compare(
-    component: Component, live: IdentityRules, candidate: IdentityRules, blocked: frozenset[str] = frozenset()
-) -> Compared:
+def compare(component: Component, live: IdentityRules, candidate: IdentityRules) -> Compared:
     """The people of a component at rest under the live and under the candidate rules."""
-    seen = {key: facet for key, facet in component.facets.items() if facet.seen}
-    known = {pair: edge for pair, edge in component.edges.items() if seen.keys() >= set(pair)}
-    before = partition(seen, known, live, blocked)
-    after = partition(seen, known, candidate, blocked)
-    kept_out = _kept_out(component)
-    return Compared(
-        len(before.groups),
-        len(after.groups),
-        tuple(_changes(before, after)),
-        _refused(before) + kept_out,
-        _refused(after) + kept_out,
-    )
+    one, other = (scene([component], rules) for rules in (live, candidate))
+    before, after = _groups(one), _groups(other)
+    return Compared(len(before), len(after), tuple(_changes(before, after)), _refused(one), _refused(other))
+
+
+def is_sound(component: Component) -> bool:
+    """Whether all evidence has its ends in the component; where it has not, there is nothing to compare."""
+    return all(key in component.facets for pair in component.edges for key in pair)
 
 
 def identity_changes(live: IdentityRules, candidate: IdentityRules) -> list[str]:
@@ -79,28 +73,26 @@ def _differing(one: Namespace, other: Namespace) -> Iterable[str]:
         yield "pii"
 
 
-def _refused(division: Partition) -> Counter[str]:
-    return Counter(one.rule for one in division.refused)
+def _groups(told: Scene) -> list[Group]:
+    """The people of a scene. Identifiers that are only spoken of are nobody's."""
+    groups: dict[int, list[str]] = {}
+    for key, person in told.person_of.items():
+        if told.facets[key].seen:
+            groups.setdefault(person, []).append(key)
+    return [tuple(group) for group in groups.values()]
 
 
-def _kept_out(component: Component) -> Counter[str]:
-    """Evidence that is not kept as an edge, told by the end that remembers it: of hubs, and at the component's cap."""
-    facets = component.facets
-    pairs: dict[frozenset[str], str] = {}
-    for key, facet in facets.items():
-        for other in facet.strangers:
-            if (key, other) in component.edges or (other, key) in component.edges:
-                continue
-            at_cap = other in facets and not facets[other].hub and not facet.hub
-            pairs[frozenset((key, other))] = "component" if at_cap else "hub"
-    return Counter(pairs.values())
+def _refused(told: Scene) -> Counter[str]:
+    """Evidence refused, by rule, also of hubs, of which only one end may know; each pair once."""
+    found = {frozenset(pair): one.rule for pair, one in told.evidence.items()}
+    return Counter(rule for rule in found.values() if rule is not None)
 
 
-def _changes(before: Partition, after: Partition) -> Iterable[Change]:
+def _changes(before: Sequence[Group], after: Sequence[Group]) -> Iterable[Change]:
     """The people who are not the same in both, in clusters that have identifiers in common."""
-    same = set(map(frozenset, before.groups)) & set(map(frozenset, after.groups))
-    old = [group for group in before.groups if frozenset(group) not in same]
-    new = [group for group in after.groups if frozenset(group) not in same]
+    same = set(map(frozenset, before)) & set(map(frozenset, after))
+    old = [group for group in before if frozenset(group) not in same]
+    new = [group for group in after if frozenset(group) not in same]
     while old:
         cluster_old, cluster_new = [old.pop(0)], list[Group]()
         while True:

@@ -121,6 +121,8 @@ def lines(report: Report, candidate: Path) -> Iterator[str]:
     """The report, a line at a time."""
     looked = f"Looked at {plural(report.components, 'component')}: {report.before:,} people now, {report.after:,}"
     yield f"{looked} under {candidate}."
+    if report.left_out:
+        yield f"{plural(report.left_out, 'component')} could not be compared: `idweave audit` says what is wrong."
     if not report.changes:
         yield "Nobody would merge, split or move."
     for kind, heading in HEADINGS.items():

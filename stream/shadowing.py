@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from resolvers.component import Component
 from resolvers.namespaces import IdentityRules
 from resolvers.publication import Publication
-from resolvers.shadow import Change, Compared, Group, compare
+from resolvers.shadow import Change, Compared, Group, compare, is_sound
 from resolvers.steps import ReadComponent, ReadPublication, Reply, Step
 from sinks.store import Page
 
@@ -58,11 +58,13 @@ class Example(NamedTuple):
 class Report(NamedTuple):
     """What the candidate would change.
 
-    `components` were looked at; `before` and `after` are the people in them. `changes`: by kind, how often; `affected`:
-    by kind, how many of the people before. `refused_before`, `refused_after`: evidence refused, by rule.
+    `components` were compared, `left_out` are broken, as an audit will say; `before` and `after` are the people in
+    those that were compared. `changes`: by kind, how often; `affected`: by kind, how many of the people before.
+    `refused_before`, `refused_after`: evidence refused, by rule.
     """
 
     components: int
+    left_out: int
     before: int
     after: int
     changes: dict[str, int]
@@ -86,7 +88,7 @@ class Shadowing:
         self._live = live
         self._candidate = candidate
         self._progress = progress
-        self._components = self._before = self._after = 0
+        self._components = self._left_out = self._before = self._after = 0
         self._changes: Counter[str] = Counter()
         self._affected: Counter[str] = Counter()
         self._refused_before: Counter[str] = Counter()
@@ -114,6 +116,7 @@ class Shadowing:
                 self._progress(done, len(drawn))
         return Report(
             self._components,
+            self._left_out,
             self._before,
             self._after,
             dict(sorted(self._changes.items())),
@@ -147,8 +150,12 @@ class Shadowing:
     async def _look(self, names: Sequence[str]) -> None:
         components: list[Component] = await self._store.execute_many([ReadComponent(name) for name in names])
         for component in components:
-            if component.moved_to is None and component.facets:
+            if component.moved_to is not None or not component.facets:
+                continue
+            if is_sound(component):
                 self._count(component.name, compare(component, self._live, self._candidate))
+            else:
+                self._left_out += 1
 
     def _count(self, name: str, found: Compared) -> None:
         self._components += 1

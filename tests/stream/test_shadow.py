@@ -159,6 +159,17 @@ async def test_a_store_is_compared(world: SmallWorker) -> None:
     assert "1380013" not in text
 
 
+async def test_what_is_broken_is_left_out(world: SmallWorker) -> None:
+    """A component that has lost a facet is counted apart, and everything else is compared."""
+    record = next(
+        one for one in world.store.content.components.values() if any(field.startswith("e:") for field in one)
+    )
+    del record[next(field for field in record if field.startswith("f:"))]
+    report = await shadowed(world, with_("card", unique=False))
+    assert (report.components, report.left_out) == (59, 1)
+    assert any("idweave audit" in line for line in lines(report, Path("c.yaml")))
+
+
 async def test_a_sample_is_compared(world: SmallWorker) -> None:
     """Only so many are looked at."""
     report = await shadowed(world, with_("phone", limit=Limit(1)), sample=7)
