@@ -6,6 +6,7 @@ Must not know: where records are read, how a timeline is shown.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -64,7 +65,7 @@ def timeline(records: Iterable[Kept], subject: Subject, component: Component) ->
         entry = _entry(topic, value, subject, shown)
         if entry is not None:
             found[topic, entry["id"]] = entry
-    entries = sorted(found.values(), key=lambda entry: (entry["at"], entry["id"]))
+    entries = sorted(found.values(), key=lambda entry: (datetime.fromisoformat(entry["at"]), entry["id"]))
     return entries[-ENTRIES_MAX:], max(len(entries) - ENTRIES_MAX, 0)
 
 

@@ -119,7 +119,7 @@ async def _compared(settings: Settings, rules: IdentityRules, sample: int | None
 
 def lines(report: Report, candidate: Path) -> Iterator[str]:
     """The report, a line at a time."""
-    looked = f"Looked at {plural(report.components, 'component')}: {report.before:,} people now, {report.after:,}"
+    looked = f"Looked at {plural(report.components, 'component')}: {_people(report.before)} now, {report.after:,}"
     yield f"{looked} under {candidate}."
     if report.left_out:
         yield f"{plural(report.left_out, 'component')} could not be compared: `idweave audit` says what is wrong."
@@ -139,10 +139,14 @@ def lines(report: Report, candidate: Path) -> Iterator[str]:
 
 
 def _example(one: Example) -> Iterator[str]:
-    yield f"  {plural(one.people_before, 'person')}:".replace("persons", "people")
+    yield f"  {_people(one.people_before)}:"
     yield from (f"    {_person(person)}" for person in one.before)
-    yield f"  -> {plural(one.people_after, 'person')}:".replace("persons", "people")
+    yield f"  -> {_people(one.people_after)}:"
     yield from (f"    {_person(person)}" for person in one.after)
+
+
+def _people(count: int) -> str:
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def _person(person: Shown) -> str:

@@ -48,7 +48,7 @@ def lines(told: Timeline) -> Iterator[Line]:
         if entry["evidence"]:
             yield f"{_BEHIND}because of {', '.join(map(event, entry['evidence']))}", None
         elif entry["cause"] is not None:
-            yield f"{_BEHIND}at {entry['cause']['id']} ({entry['cause']['source']})", None
+            yield f"{_BEHIND}caused by {entry['cause']['id']} ({entry['cause']['source']})", None
 
 
 def _what(entry: TimelineEntry) -> str:

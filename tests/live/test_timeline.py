@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,7 +83,8 @@ def test_the_story_of_a_person(engine: Engine, kafka: Broker, redis_server: Redi
     line = json.loads(told("card:A", "--json"))
     assert {one["id"] for one in line["entries"]} == {*about(topics, person), "c-7"}
     assert {one["type"] for one in line["entries"]} == {"merged", "moved", "conflict", "command"}
-    assert [one["at"] for one in line["entries"]] == sorted(one["at"] for one in line["entries"])
+    times = [datetime.fromisoformat(one["at"]) for one in line["entries"]]
+    assert times == sorted(times)
     assert (line["whole"], line["kept_days"]) == (True, {"merges": 7, "conflicts": 7})
     text = told("login:l")
     assert "Kept are merges for 7 days and conflicts for 7 days" in text

@@ -151,13 +151,13 @@ async def test_who_is_unknown_and_what_does_not_answer() -> None:
 def test_the_newest_entries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A record that was sent twice is one entry; older ones are counted; newest last."""
     monkeypatch.setattr(module, "ENTRIES_MAX", 2)
-    marks = [mark(0, at, append_ms=at) for at in (5_000, 3_000, 4_000)]
+    marks = [mark(0, at, append_ms=at) for at in (5_500, 3_000, 5_000)]
     sent = [conflict(("card:main:a",), "invalid_value", [one], ()) for one in marks]
     records = [("conflicts", one.value) for one in sent if one.value is not None]
     subject = Subject(frozenset(), frozenset({"card:main:a"}))
     entries, more = timeline([*records, *records], subject, Component("a"))
     assert (len(entries), more) == (2, 1)
-    assert [one["at"] for one in entries] == ["1970-01-01T00:00:04Z", "1970-01-01T00:00:05Z"]
+    assert [one["at"] for one in entries] == ["1970-01-01T00:00:05Z", "1970-01-01T00:00:05.500000Z"]
 
 
 EVENTS = st.lists(
