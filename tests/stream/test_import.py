@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from resolvers.admission import Admission
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
+from stream import cli_import
 from stream import importing as module
 from stream.cli import run
 from stream.import_cells import Cell, Wrong, pattern_of, read_cell
@@ -504,3 +505,78 @@ def test_an_absent_broker_is_a_sentence(capsys: pytest.CaptureFixture[str], fold
     assert run(["--brokers", "127.0.0.1:1", "import", "a.csv", "--map", "a.yaml"]) == 1
     assert "No Kafka broker answers at 127.0.0.1:1" in capsys.readouterr().err
     assert len(list(folder.iterdir())) == 2
+
+
+class Kafka(Broker):
+    """A publisher as the command makes it; one for the whole test, so that it remembers."""
+
+    topic = "idweave.touchpoints"
+    cluster = "one"
+    stops_at = 10**9
+    stopped = False
+
+    def __call__(self, *_: object) -> "Kafka":
+        """As its class is called."""
+        return self
+
+    def publish(self, lines: Iterable[Line], *, per_second: float | None = None) -> None:
+        """Take events, or be interrupted."""
+        if len(self.taken) >= self.stops_at:
+            raise KeyboardInterrupt
+        super().publish(lines, per_second=per_second)
+
+    def stop(self) -> None:
+        """Nothing is queued."""
+        self.stopped = True
+
+
+def test_interruptions_are_sentences(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, a broker that refuses, a map that changed meanwhile, the end: each says where it is and what to do."""
+    kafka = Kafka()
+    monkeypatch.setattr(cli_import, "TouchpointPublisher", kafka)
+    monkeypatch.setattr(module, "CHUNK_ROWS", 2)
+    (folder / "a.csv").write_text("no,mobile,name\n" + "".join(f"{n},,x\n" for n in range(1, 8)))
+    (folder / "a.yaml").write_text(SMALL.replace("traits:", "skip_when_empty: name\ntraits:"))
+    command = ("import", "a.csv", "--map", "a.yaml")
+    kafka.stops_at = 2
+    code, out, err = said(capsys, *command)
+    assert (code, out, err) == (1, "", "Stopped. The same command goes on after line 3.\n")
+    assert kafka.stopped
+    kafka.stops_at, kafka.fails_at = 10**9, 5
+    code, out, err = said(capsys, *command)
+    assert code == 1
+    assert err.splitlines()[0].startswith("Going on after line 3, where an import of this file was interrupted.")
+    assert (
+        "Kafka did not take everything (no room). Run the same command when it is well: it goes on after line 5." in err
+    )
+    kafka.fails_at = 10**9
+    code, out, err = said(capsys, *command, "--json")
+    assert (code, json.loads(out)["published"], json.loads(out)["unused"]) == (0, 7, ["mobile"])
+    assert len({json.loads(one)["id"] for one in kafka.taken}) == 7
+    kafka.stops_at = len(kafka.taken) + 2
+    assert said(capsys, *command)[0] == 1
+    (folder / "a.yaml").write_text(SMALL.replace("/old", "/older"))
+    kafka.stops_at = 10**9
+    code, out, err = said(capsys, *command)
+    assert (code, "An earlier import was of another file, map or topic: beginning at the first line." in err) == (
+        0,
+        True,
+    )
+    assert "7 events published to idweave.touchpoints." in out
+
+
+def test_a_folder_that_cannot_be_written(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a sentence, and nothing is taken for done."""
+    monkeypatch.setattr(cli_import, "TouchpointPublisher", Kafka())
+    (folder / "a.csv").write_text("no,mobile,name\n1,,x\n")
+    (folder / "a.yaml").write_text(SMALL)
+    (folder / "a.csv.import-state.json.new").mkdir()
+    code, _, err = said(capsys, "import", "a.csv", "--map", "a.yaml")
+    assert code == 1
+    assert (
+        "a.csv.import-state.json.new: is a directory. An import writes its state and its rejects beside its file" in err
+    )
