@@ -14,7 +14,18 @@ from typing import Annotated, Final
 import typer
 import typer.exceptions
 
-from stream import cli_audit, cli_engine, cli_explain, cli_profile, cli_publish, cli_rules, cli_topics
+from stream import (
+    cli_audit,
+    cli_engine,
+    cli_explain,
+    cli_import,
+    cli_profile,
+    cli_publish,
+    cli_rules,
+    cli_shadow,
+    cli_timeline,
+    cli_topics,
+)
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -46,10 +57,13 @@ config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at 
 app.add_typer(cli_engine.commands)
 app.add_typer(cli_topics.commands, name="topics")
 app.add_typer(cli_publish.commands)
+app.add_typer(cli_import.commands)
 app.add_typer(cli_profile.commands)
 app.add_typer(cli_explain.commands)
+app.add_typer(cli_timeline.commands)
 app.add_typer(cli_audit.commands)
 app.add_typer(cli_rules.commands, name="rules")
+app.add_typer(cli_shadow.commands)
 app.add_typer(config, name="config")
 
 
