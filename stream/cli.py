@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import typer
 import typer.exceptions
 
-from stream import cli_audit, cli_engine, cli_explain, cli_profile, cli_publish, cli_topics
+from stream import cli_audit, cli_command, cli_engine, cli_explain, cli_profile, cli_publish, cli_topics
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -48,6 +48,7 @@ app.add_typer(cli_publish.commands)
 app.add_typer(cli_profile.commands)
 app.add_typer(cli_explain.commands)
 app.add_typer(cli_audit.commands)
+app.add_typer(cli_command.commands)
 app.add_typer(config, name="config")
 
 
