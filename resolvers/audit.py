@@ -15,7 +15,7 @@ from resolvers.component import Component
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import partition
 from resolvers.people import VALUES_OF
-from resolvers.publication import BLANK, Publication
+from resolvers.publication import Publication
 
 KEYS_MAX = 8
 """Identifiers that a finding names at most."""
@@ -160,13 +160,13 @@ def _published(one: Audited, groups: set[frozenset[str]]) -> list[Finding]:
 def _is_unfinished(publication: Publication) -> bool:
     """Whether something was to be sent of a component newer than the one last published.
 
-    An owner that came back late may leave an intent that nothing is to be sent for, or that repeats what was published:
+    An owner that came back late may leave one begun that nothing is to be sent for, or that repeats what was published:
     the next change takes it over, and until then nothing is missing.
     """
-    intent, state = publication.intent, publication.state
-    if intent is None or intent.component_version <= state.component_version:
+    begun = publication.begun
+    if begun is None or begun.state.component_version <= publication.state.component_version:
         return False
-    return bool(intent.carry) or any(published.digest == BLANK for published in intent.profiles.values())
+    return bool(begun.sending.profiles or begun.sending.records)
 
 
 def _finding(rule: str, component: str, keys: Iterable[str], message: str) -> Finding:

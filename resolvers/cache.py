@@ -37,7 +37,7 @@ class Generations(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Keep an entry."""
-        if len(self._young) >= self._size:
+        if len(self._young) >= self._size and key not in self._young:
             self._old = self._young
             self._young = {}
         self._young[key] = value

@@ -1,26 +1,29 @@
 """The difference between people as they are and as they were last published, as records.
 
 Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, values,
-conflicts; a survivor goes before the `merged_into` of those that end in it; equal versions have equal bytes; `id` is
-a digest of topic, key, version and content.
+conflicts; a survivor goes before the `merged_into` of those that end in it; a change has at most one record of a topic
+and key, so that a repetition never goes back a version; equal versions have equal bytes; `id` is a digest of topic,
+key, version and content.
 Must not know: how records are sent, the store.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.partition import Refused
 from resolvers.people import People, Person
-from resolvers.profile_ids import Mint, assign
-from resolvers.publication import BLANK, Published, State
+from resolvers.profile_ids import Assigned, Mint, assign
+from resolvers.publication import BLANK, Published, Sending, State
 from resolvers.steps import Notice, Outgoing
 from topics.codec import canonical, encode
 from topics.instants import to_text
+
+ZERO = "0.00"
 
 EVIDENCE_MAX = 5
 """Records name at most this many events as evidence."""
@@ -47,41 +50,25 @@ _UNKNOWN = Published("", 0, 0, BLANK, ())
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
-    `sent` are the ids whose record is in `profiles`, in that order; `named` are ids that are new, or may never have
-    been published, with their holders.
+    `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be
+    computed again from the state. `more`: there is more to tell, at a later version. `named` are ids that are new, or
+    may never have been published, with their holders.
     `merges` and `refused` count, for metrics: the types of merges, and the rules of newly refused evidence.
     """
 
-    profiles: list[Outgoing]
-    sent: list[str]
-    identities: list[Outgoing]
-    carry: tuple[Outgoing, ...]
+    records: list[Outgoing]
+    sent: tuple[str, ...]
     state: State
-    named: list[tuple[str, str]]
+    repeatable: bool = True
+    more: bool = False
+    named: Sequence[tuple[str, str]] = ()
     merges: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
     @property
-    def records(self) -> list[Outgoing]:
-        """Everything to send, in order."""
-        ended = [record for record in self.carry if record.topic == "profiles"]
-        others = [record for record in self.carry if record.topic != "profiles"]
-        return [*self.profiles, *ended, *self.identities, *others]
-
-    def intent(self) -> State:
-        """The state to write down before sending: what is touched is blank, what can't be computed again is carried."""
-        blank = {
-            profile_id: msgspec.structs.replace(self.state.profiles[profile_id], digest=BLANK)
-            for profile_id in self.sent
-        }
-        return msgspec.structs.replace(self.state, profiles={**self.state.profiles, **blank}, carry=self.carry)
-
-    def completed(self, offsets: list[int]) -> State:
-        """The state after sending; offsets are those of `profiles`."""
-        profiles = dict(self.state.profiles)
-        for profile_id, offset in zip(self.sent, offsets, strict=False):
-            profiles[profile_id] = msgspec.structs.replace(profiles[profile_id], offset=offset)
-        return msgspec.structs.replace(self.state, profiles=profiles)
+    def sending(self) -> Sending:
+        """What to write down before sending."""
+        return Sending(self.sent, () if self.repeatable else tuple(self.records))
 
 
 def difference(
@@ -101,7 +88,8 @@ class _Differ:
         self._edges = component.edges
         self._component_version = component.version
         self._before = before
-        self._version = self._highest = max(before.version + 1, now_us)
+        self._version = max(before.version + 1, now_us)
+        self._more = False
         self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
         self._headers = header(notice.traceparent)
 
@@ -109,13 +97,12 @@ class _Differ:
         before = self._before
         assigned = assign(now.persons, before, mint)
         merged = _merged_from(before, assigned.ended) if assigned.ended else None
-        was_in = {key: one for one, published in before.profiles.items() for key in published.members}
-        id_of = {key: one for person, one in zip(now.persons, assigned.ids, strict=True) for key in person.members}
         profiles: list[Outgoing] = []
         identities: list[Outgoing] = []
         values: list[Outgoing] = []
         sent: list[str] = []
         after: dict[str, Published] = {}
+        moved = bool(assigned.ended)
         for person, profile_id in zip(now.persons, assigned.ids, strict=True):
             old = before.profiles.get(profile_id)
             merged_from = (
@@ -123,46 +110,56 @@ class _Differ:
             )
             body = person.body[:-1] + b',"merged_from":' + encode(merged_from) + b"}"
             digest = hashlib.blake2b(body, digest_size=12).digest()
-            if old is not None and old.digest == digest and old.holder == person.holder:
-                after[profile_id] = old
+            same = old is not None and old.digest == digest and old.holder == person.holder
+            value = person.value
+            if old is None or old.value != value:
+                told, value = self._value(profile_id, {} if old is None else old.value, value)
+                values += told
+            if same:
+                assert old is not None
+                after[profile_id] = old if old.value is value else replace(old, value=value)
                 continue
             sent.append(profile_id)
-            profiles.append(self._framed("profiles", profile_id, body, digest=digest))
-            after[profile_id] = self._published(person, old, merged_from, digest)
-            again = old is not None and old.digest == BLANK
-            identities += [
-                self._identity(key, profile_id) for key in person.members if again or was_in.get(key) != profile_id
-            ]
-            values += self._values(profile_id, old, person.value)
-        ended = [self._ended(one, into) for one, into in assigned.ended.items()]
-        merges = self._merges(was_in, id_of, assigned.ended, now.persons)
+            profiles.append(self._framed("profiles", profile_id, body, digest))
+            after[profile_id] = self._published(person, old, value, merged_from, digest)
+            if old is None or old.digest == BLANK or old.members != person.members:
+                moved = True
+                known = set() if old is None or old.digest == BLANK else {*old.members}
+                identities += [self._identity(key, profile_id) for key in person.members if key not in known]
+        merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
-        carry = (*before.carry, *ended, *(record for _, record in merges), *values, *conflicts)
+        ended = [self._ended(one, into) for one, into in assigned.ended.items()]
+        reports = [*(record for _, record in merges), *values, *conflicts]
         refused = tuple(sorted(_digest_of(one) for one in now.refused))
-        if not sent and not carry and after == before.profiles and refused == before.refused:
+        if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
-            profiles,
-            sent,
-            identities,
-            carry,
+            [*profiles, *ended, *identities, *reports],
+            tuple(sent),
             State(
-                self._highest,
+                self._version,
                 after,
-                {**before.ended, **assigned.ended},
+                {**before.ended, **assigned.ended} if ended else before.ended,
                 refused,
-                taken_over=before.taken_over,
-                component_version=self._component_version,
+                before.taken_over,
+                self._component_version,
             ),
-            # A blank one may be an intent's that was given up before its id was named.
+            not ended and not reports,
+            self._more,
+            # A blank one may have been begun and given up before its id was named.
             [(one, after[one].holder) for one in sent if before.profiles.get(one, _UNKNOWN).digest == BLANK],
             tuple(kind for kind, _ in merges),
             tuple(one.rule for one in news),
         )
 
     def _published(
-        self, person: Person, old: Published | None, merged_from: tuple[str, ...], digest: bytes
+        self,
+        person: Person,
+        old: Published | None,
+        value: dict[str, str],
+        merged_from: tuple[str, ...],
+        digest: bytes,
     ) -> Published:
         return Published(
             person.holder,
@@ -170,7 +167,7 @@ class _Differ:
             self._version,
             digest,
             person.members,
-            person.value,
+            value,
             merged_from,
         )
 
@@ -179,19 +176,13 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
-    def _framed(
-        self, topic: str, profile_id: str, content: bytes, *, nth: int = 0, digest: bytes | None = None
-    ) -> Outgoing:
-        """A record keyed by profile id; its content is canonical JSON already, and may have been digested already.
-
-        `nth`: of the records that one change has for this key and topic, because each has a version of its own.
-        """
-        key, version = profile_id.encode(), self._version + nth
-        self._highest = max(self._highest, version)
+    def _framed(self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None) -> Outgoing:
+        """A record keyed by profile id; its content is canonical JSON already, and may have been digested already."""
+        key = profile_id.encode()
         frame = {
-            "id": _record_id(topic, key, version, digest or content),
+            "id": _record_id(topic, key, self._version, digest or content),
             "profile_id": profile_id,
-            "version": version,
+            "version": self._version,
             **self._frame,
         }
         return Outgoing(topic, key, encode(frame)[:-1] + b"," + content[1:], self._headers)
@@ -201,10 +192,11 @@ class _Differ:
         value = {"namespace": namespace, "token": token, "profile_id": profile_id, "version": self._version}
         return Outgoing("identities", key.encode(), encode(value), self._headers)
 
-    def _merges(
-        self, was_in: Mapping[str, str], id_of: Mapping[str, str], ended: Mapping[str, str], persons: list[Person]
-    ) -> list[tuple[str, Outgoing]]:
+    def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, Outgoing]]:
         """`merged` for every id that ends, `split` and `moved` for identifiers that left a profile that goes on."""
+        ended = assigned.ended
+        was_in = {key: one for one, published in self._before.profiles.items() for key in published.members}
+        id_of = {key: one for person, one in zip(persons, assigned.ids, strict=True) for key in person.members}
         left: dict[str, dict[str, str]] = {}
         for key, old in was_in.items():
             new = id_of.get(key)
@@ -238,14 +230,18 @@ class _Differ:
         ]
         return [_event(mark) for mark in sorted(crossing)[-EVIDENCE_MAX:]]
 
-    def _values(self, profile_id: str, old: Published | None, new: Mapping[str, str]) -> list[Outgoing]:
-        previous = old.value if old is not None else {}
-        changed = [
-            {"currency": one, "value": new.get(one, "0.00"), "previous": previous.get(one, "0.00")}
-            for one in sorted({*previous, *new})
-            if previous.get(one, "0.00") != new.get(one, "0.00")
-        ]
-        return [self._framed("values", profile_id, canonical(content), nth=nth) for nth, content in enumerate(changed)]
+    def _value(
+        self, profile_id: str, before: dict[str, str], now: dict[str, str]
+    ) -> tuple[list[Outgoing], dict[str, str]]:
+        """The record of a currency whose value has changed, and the values told of by then; the others come later."""
+        changed = [one for one in sorted({*before, *now}) if before.get(one, ZERO) != now.get(one, ZERO)]
+        if not changed:
+            return [], now
+        one, *later = changed
+        content = {"currency": one, "value": now.get(one, ZERO), "previous": before.get(one, ZERO)}
+        self._more = self._more or bool(later)
+        told = {**before, one: content["value"]} if later else now
+        return [self._framed("values", profile_id, canonical(content))], told
 
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:

@@ -68,6 +68,10 @@ JUNK_PHONES: Final = frozenset(
     }
 )
 
+# Of these letters and digits a value has one: any but zero. `_` is one to regular expressions only.
+_TELLING = re.compile(r"[^\W_0]")
+_TEMPLATE_SIGNS: Final = "{$#_%"
+
 _WRAPPING: Final = " \t\r\n\"'`\u2018\u2019\u201c\u201d()<>[]"
 
 
@@ -75,9 +79,9 @@ def is_junk(value: str) -> bool:
     """Whether a value (without its scope) is empty, a placeholder, a template, or nothing but zeros and punctuation."""
     bare = value.strip(_WRAPPING)
     return (
-        not any(character.isalnum() and character != "0" for character in bare)  # "", "0000", "---", a nil UUID
+        _TELLING.search(bare) is None  # "", "0000", "---", a nil UUID
         or bare.casefold() in JUNK_WORDS
-        or _UNFILLED.fullmatch(bare) is not None
+        or (bare[0] in _TEMPLATE_SIGNS and _UNFILLED.fullmatch(bare) is not None)
     )
 
 
@@ -157,7 +161,7 @@ class Blocklist:
 
     def holds(self, *writings: str) -> bool:
         """Whether any writing of one value (raw without outer blanks, normalised, with its scope) is blocked."""
-        return any(
+        return bool(self._values or self._patterns) and any(
             writing in self._values
             or any(pattern.search(writing[:MATCHED_CHARACTERS_MAX]) is not None for pattern in self._patterns)
             for writing in writings

@@ -37,6 +37,7 @@ _MAINLAND_MOBILE = re.compile(
 
 _MOBILE_TYPES: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
+_MAC_USUAL = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MAC_PLAIN = re.compile(r"[0-9a-f]{12}")
 _MAC_CISCO = re.compile(r"[0-9a-f]{4}([.: -])[0-9a-f]{4}\1[0-9a-f]{4}")
 # One digit for a small octet is how BSD and macOS print them.
@@ -126,9 +127,13 @@ def normalise_mac(value: str) -> str | None:
 
     None for what is no single device's: all zeros (unset), broadcast and multicast.
     """
-    digits = _mac_digits(value)
+    lower = value.lower()
+    is_usual = _MAC_USUAL.fullmatch(lower) is not None
+    digits = lower.replace(":", "") if is_usual else _mac_digits(value)
     if digits is None or _is_no_device(digits):
         return None
+    if is_usual:
+        return lower
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 

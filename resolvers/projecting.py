@@ -1,13 +1,13 @@
 """Project: turn a changed component into people and publish what is different.
 
-The protocol (design, section 5): read -> fold -> difference -> write the intent down -> publish -> write down that it
-is done. One consumer owns a component; compare-and-set on the publication keeps out one that owned it before. A
-component that has moved publishes nothing any more (the intent is refused); what it had published is taken over by
-the one it moved into, once nothing of it is on its way.
+The protocol (design, section 5): read -> end what another one began -> fold -> difference -> write down what is begun
+-> publish -> write down that it is done. One consumer owns a component; compare-and-set on the publication keeps out
+one that owned it before. A component that has moved begins nothing any more; what it had published is taken over by the
+one it moved into, once nothing of it is on its way.
 Must not know: Redis, Kafka, which consumer owns what.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -18,7 +18,15 @@ from resolvers.difference import Difference, difference
 from resolvers.namespaces import IdentityRules
 from resolvers.people import people
 from resolvers.profile_ids import Mint
-from resolvers.publication import Publication, State, encode, inherited
+from resolvers.publication import (
+    Begun,
+    Publication,
+    State,
+    blanked,
+    encode,
+    encode_offsets,
+    inherited,
+)
 from resolvers.steps import (
     Commit,
     Complete,
@@ -27,6 +35,7 @@ from resolvers.steps import (
     NameProfile,
     Notice,
     Notify,
+    Outgoing,
     Protocol,
     Publish,
     ReadComponent,
@@ -53,7 +62,9 @@ def conflated(notices: Iterable[Notice]) -> list[Notice]:
         there = last.get(notice.component)
         if there is not None:
             afresh = 0 in {there.version, notice.version}
-            notice = notice._replace(version=0 if afresh else max(there.version, notice.version))  # noqa: PLW2901
+            notice = notice._replace(  # noqa: PLW2901
+                version=0 if afresh else max(there.version, notice.version), again=there.again or notice.again
+            )
         last[notice.component] = notice
     return list(last.values())
 
@@ -73,32 +84,30 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         if component.moved_to is not None:
             yield from _hand_over(component, component.moved_to, notice, cache)
             return None
-        absorbed = yield from _publications(sorted(component.absorbed))
-        on_their_way = [name for name, one in absorbed if one.intent is not None]
-        if on_their_way:
-            # Their owner may be sending this very moment. It will hand over and notify us.
-            yield Together([Notify(notice._replace(component=name, version=0)) for name in on_their_way])
+        absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
+        if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
-        publication = cache.publications.get(component.name)
-        if publication is None:
-            publication = yield ReadPublication(component.name)
-        assert publication is not None
-        before = inherited(publication.recovered(), {name: one.state for name, one in absorbed})
+        publication = yield from _publication(component.name, cache)
+        before, offsets = _taken_over(publication, absorbed, again=notice.again)
         if component.version < before.component_version:
             cache.components.forget(component.name)
             notice = notice._replace(version=before.component_version)
             continue
         found = people(component, rulebook.rules, now_us, rulebook.blocked)
         change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
-        if change is None and not absorbed and component.version == before.component_version:
-            cache.publications.put(component.name, publication)
-            return None
-        intent = replace(before, component_version=component.version) if change is None else change.intent()
-        revision: int | None = yield Intend(component.name, publication.revision, encode(intent))
+        if change is None:
+            if not absorbed and component.version == before.component_version:
+                cache.publications.put(component.name, publication)
+                return None
+            change = Difference([], (), replace(before, component_version=component.version))
+        begin = Intend(component.name, publication.revision, encode(change.state), encode(change.sending))
+        revision: int | None = yield begin
         if revision is not None:
-            yield from _publish(notice, revision, change, intent, cache)
+            yield from _publish(notice, revision, change, offsets, cache)
             if absorbed:
                 yield from _forget_absorbed(component, cache)
+            if change.more:
+                yield from _project(notice._replace(again=False), cache, rulebook, now_us)
             return change
         cache.components.forget(component.name)
         cache.publications.forget(component.name)
@@ -114,30 +123,76 @@ def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
     return component
 
 
-def _publish(notice: Notice, revision: int, change: Difference | None, intent: State, cache: Cache) -> Protocol[None]:
-    """Send what was intended, and write down that it is done."""
-    state = intent if change is None else (yield from _send(change))
-    done: bool = yield Complete(notice.component, revision, encode(state))
+def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Protocol[bool]:
+    """Whether their owner may be sending something this very moment. Then it will hand over and notify us."""
+    names = [name for name, one in absorbed.items() if one.begun is not None]
+    yield Together([Notify(notice._replace(component=name, version=0)) for name in names])
+    return bool(names)
+
+
+def _publication(name: str, cache: Cache) -> Protocol[Publication]:
+    """What was published, with nothing left that another one began."""
+    publication = cache.publications.get(name)
+    while publication is None:
+        found: Publication = yield ReadPublication(name)
+        publication = found if found.begun is None else (yield from _ended(name, found, found.begun))
+    return publication
+
+
+def _taken_over(
+    publication: Publication, absorbed: Mapping[str, Publication], *, again: bool
+) -> tuple[State, Mapping[str, int]]:
+    """The state and offsets to start from; `again`: with everything to be published."""
+    state, offsets = publication.state, publication.offsets
+    if absorbed or state.taken_over:
+        state = inherited(state, {name: one.state for name, one in absorbed.items()})
+        offsets = dict(item for one in (*absorbed.values(), publication) for item in one.offsets.items())
+    return blanked(state, state.profiles, state) if again else state, offsets
+
+
+def _sent(
+    records: Sequence[Outgoing], profiles: Sequence[str], named: Sequence[tuple[str, str]], offsets: Mapping[str, int]
+) -> Protocol[Mapping[str, int]]:
+    """Send the records of a change, of which the first are those of `profiles` -> where each profile's last one is."""
+    if named:
+        yield Together([NameProfile(profile_id, key) for profile_id, key in named])
+    placed: list[int] = yield Publish(records)
+    return {**offsets, **dict(zip(profiles, placed, strict=False))}
+
+
+def _publish(
+    notice: Notice, revision: int, change: Difference, offsets: Mapping[str, int], cache: Cache
+) -> Protocol[None]:
+    """Send what was begun, and write down that it has arrived."""
+    state = change.state
+    if change.records:
+        offsets = yield from _sent(change.records, change.sent, change.named, offsets)
+    done: bool = yield Complete(notice.component, revision, encode_offsets(state, offsets))
     if done:
-        cache.publications.put(notice.component, Publication(revision, state))
+        cache.publications.put(notice.component, Publication(revision, state, offsets))
     else:
-        # Another owner went on from our intent; what it does not know of, it will learn from this.
+        # Another owner ended it and went on, and our records may lie behind newer ones: let it say again what holds.
         cache.publications.forget(notice.component)
-        yield Notify(notice)
+        yield Notify(notice._replace(version=0, again=True))
 
 
-def _send(change: Difference) -> Protocol[State]:
-    if change.named:
-        yield Together([NameProfile(profile_id, key) for profile_id, key in change.named])
-    offsets: list[int] = yield Publish(change.records)
-    return change.completed(offsets[: len(change.profiles)])
+def _ended(name: str, publication: Publication, begun: Begun) -> Protocol[Publication | None]:
+    """Bring to an end what was begun before us -> the publication as it is then; None: somebody else was faster."""
+    state, sending = begun
+    offsets, instead = publication.offsets, None
+    if sending.records:
+        named = [(profile_id, state.profiles[profile_id].holder) for profile_id in sending.profiles]
+        offsets = yield from _sent(sending.records, sending.profiles, named, offsets)
+    else:
+        state = blanked(state, sending.profiles, publication.state)
+        instead = encode(state)
+    done: bool = yield Complete(name, publication.revision, encode_offsets(state, offsets), instead)
+    return Publication(publication.revision, state, offsets) if done else None
 
 
-def _publications(names: list[str]) -> Protocol[list[tuple[str, Publication]]]:
-    if not names:
-        return []
+def _publications(names: list[str]) -> Protocol[dict[str, Publication]]:
     found: list[Publication] = yield Together([ReadPublication(name) for name in names])
-    return list(zip(names, found, strict=True))
+    return dict(zip(names, found, strict=True))
 
 
 def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
@@ -145,8 +200,8 @@ def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> P
     if component.pending:
         yield from finish(component.name, cache)
     publication: Publication = yield ReadPublication(component.name)
-    if publication.intent is not None:
-        yield Complete(component.name, publication.revision, encode(publication.intent))
+    if publication.begun is not None:
+        yield from _ended(component.name, publication, publication.begun)
     cache.publications.forget(component.name)
     yield Notify(notice._replace(component=to, version=0))
 

@@ -6,7 +6,6 @@ enough to tell the value. This is pseudonymisation: who has the key can test a g
 Must not know: where the keys come from, raw values as publishers wrote them, which values are junk.
 """
 
-import base64
 import hashlib
 import hmac
 import re
@@ -23,6 +22,10 @@ KEY_ID_CHARACTERS: Final = 4
 # Labels keep the uses of one key apart. They hold no NUL, which every message about a value does.
 _KEY_ID_LABEL: Final = b"idweave key id"
 _SEAL_LABEL: Final = b"idweave seal "
+
+_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BASE32_PAIRS: Final = tuple(one + other for one in _BASE32 for other in _BASE32)
+_SHIFTS: Final = range(150, -1, -10)
 
 _SCOPE: Final = r"(?:[^:]+:)?"
 _HASHED_TOKEN = re.compile(rf"{_SCOPE}[A-Z2-7]{{{KEY_ID_CHARACTERS + DIGEST_CHARACTERS}}}")
@@ -122,5 +125,6 @@ def _masked_phone(e164: str) -> str:
 
 
 def _digest(key: bytes, message: bytes) -> str:
-    """32 base32 characters (RFC 4648) of HMAC-SHA256."""
-    return base64.b32encode(hmac.digest(key, message, "sha256")[:20]).decode()
+    """32 base32 characters (RFC 4648) of HMAC-SHA256; the library's `b32encode` takes three times as long."""
+    bits = int.from_bytes(hmac.digest(key, message, "sha256")[:20])
+    return "".join([_BASE32_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])

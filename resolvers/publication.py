@@ -1,13 +1,14 @@
 """What was last published of a component, and what is about to be: the memory that makes differences possible.
 
-Before anything is sent, the state that will hold afterwards is written down as the *intent*, with the digests of all
-that is touched left blank and every record that can't be computed again in `carry`. So whoever finds an intent (the
-worker after a crash, or the component that this one moved into) takes it as the state: a blank digest
-says "publish this whatever the difference says", and `carry` is sent byte for byte.
+Before anything is sent, it is written down what will hold afterwards: a *begun* publication. Whoever finds one (the
+worker after a crash, or the owner of a component that has moved) brings it to an end before anything else: where a
+record can't be computed again (a merge, a value), all records of the change are there and are sent again byte for
+byte; otherwise the profiles concerned become blank, which says "publish this whatever the difference says". So the
+records of one change are never repeated behind those of a later one.
 Must not know: Kafka, Redis, profiles' contents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +28,6 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
         members: keys of its identifiers.
         value: lifetime value per currency.
         merged_from: ids that ended in this one.
-        offset: of the last record in its partition of the profiles topic; -1 while it is not sent.
     """
 
     holder: str
@@ -37,7 +37,6 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
     members: tuple[str, ...]
     value: dict[str, str] = {}
     merged_from: tuple[str, ...] = ()
-    offset: int = -1
 
 
 class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -48,7 +47,6 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
         profiles: by profile id.
         ended: ids that merged away -> the id they merged into.
         refused: digests of the refused evidence that was reported.
-        carry: records that must be sent, byte for byte, before this state holds.
         taken_over: components that moved in and whose publications are in this state already.
         component_version: of the component that this was made from; no older one may be published after it.
     """
@@ -57,37 +55,84 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
     profiles: dict[str, Published] = {}
     ended: dict[str, str] = {}
     refused: tuple[bytes, ...] = ()
-    carry: tuple[Outgoing, ...] = ()
     taken_over: tuple[str, ...] = ()
     component_version: int = 0
 
 
+class Sending(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is being sent: the ids of the profiles, and all records if one of them can't be computed again."""
+
+    profiles: tuple[str, ...] = ()
+    records: tuple[Outgoing, ...] = ()
+
+
+class Begun(NamedTuple):
+    """What holds when all that is being sent has arrived."""
+
+    state: State
+    sending: Sending
+
+
 class Publication(NamedTuple):
-    """The store's record: a revision for compare-and-set, the state, and the intent while something is being sent."""
+    """The store's record.
+
+    `revision`: for compare-and-set. `offsets`: of each profile's last record in its partition of the profiles topic.
+    `begun`: while something is being sent, and after a crash until it is brought to an end.
+    """
 
     revision: int
     state: State
-    intent: State | None = None
-
-    def recovered(self) -> State:
-        """The state to start from: the intent where one is left."""
-        return self.state if self.intent is None else self.intent
+    offsets: Mapping[str, int] = {}
+    begun: Begun | None = None
 
 
 NOTHING = Publication(0, State())
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(State)
+_state = msgspec.msgpack.Decoder(State)
+_sending = msgspec.msgpack.Decoder(Sending)
+_offsets = msgspec.msgpack.Decoder(list[int])
 
 
-def encode(state: State) -> bytes:
-    """A state at rest."""
-    return _encoder.encode(state)
+def encode(part: State | Sending) -> bytes:
+    """A part of the record at rest."""
+    return _encoder.encode(part)
 
 
 def decode(data: bytes) -> State:
     """The state that `encode` wrote."""
-    return _decoder.decode(data)
+    return _state.decode(data)
+
+
+def encode_offsets(state: State, offsets: Mapping[str, int]) -> bytes:
+    """The offsets of a state's profiles at rest: in their order, -1 where there is none."""
+    return _encoder.encode([offsets.get(profile_id, -1) for profile_id in state.profiles])
+
+
+def parse(
+    revision: bytes | None, state: bytes | None, offsets: bytes | None, after: bytes | None, sending: bytes | None
+) -> Publication:
+    """The publication of a store record's fields, each None where it is missing."""
+    if revision is None:
+        return NOTHING
+    now = State() if state is None else decode(state)
+    places = () if offsets is None else _offsets.decode(offsets)
+    begun = None if after is None or sending is None else Begun(decode(after), _sending.decode(sending))
+    return Publication(int(revision), now, dict(zip(now.profiles, places, strict=False)), begun)
+
+
+def blanked(state: State, profile_ids: Iterable[str], before: State) -> State:
+    """The state with some profiles that are to be published whatever the difference says.
+
+    Their last records, as far as anybody knows, are those of the state `before`.
+    """
+    blank = {
+        one: msgspec.structs.replace(
+            state.profiles[one], version=before.profiles.get(one, state.profiles[one]).version, digest=BLANK
+        )
+        for one in profile_ids
+    }
+    return msgspec.structs.replace(state, profiles={**state.profiles, **blank})
 
 
 def inherited(state: State, absorbed: Mapping[str, State]) -> State:
@@ -112,6 +157,5 @@ def _joined(state: State, other: State) -> State:
         profiles,
         {**state.ended, **other.ended},
         tuple(sorted({*state.refused, *other.refused})),
-        state.carry + other.carry,
         component_version=state.component_version,
     )

@@ -71,22 +71,27 @@ class ReadPublication(NamedTuple):
 
 
 class Intend(NamedTuple):
-    """Write down what is about to be published, if the component has not moved and the publication is at `revision`.
+    """Begin a publication, if the component has not moved and its publication is at `revision`.
 
-    -> the new revision, or None: refused.
+    `state`: what holds when it has arrived; `sending`: what that is -> the new revision, or None: refused.
     """
 
     component: str
     revision: int
-    intent: bytes
+    state: bytes
+    sending: bytes
 
 
 class Complete(NamedTuple):
-    """What was intended is published: keep the state, drop the intent, if still at `revision` -> bool."""
+    """What was begun has arrived, at these offsets: its state holds, if still at `revision` -> bool.
+
+    `instead`: the state to keep, where that is not the one that was written down.
+    """
 
     component: str
     revision: int
-    state: bytes
+    offsets: bytes
+    instead: bytes | None = None
 
 
 class DropPublication(NamedTuple):
@@ -134,7 +139,7 @@ class Notice(NamedTuple):
     """A component changed: what the projection needs to publish it.
 
     `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at
-    `append_ms`.
+    `append_ms`. `again`: old records may lie behind the newest, so publish all that there is again.
     """
 
     component: str
@@ -143,6 +148,7 @@ class Notice(NamedTuple):
     source: str
     append_ms: int
     traceparent: str | None = None
+    again: bool = False
 
 
 class Notify(NamedTuple):

@@ -2,7 +2,8 @@
 
     P:i:<identifier>            string   the component that the identifier was put in
     P:c:{<component>}           hash     the component: fields as in `resolvers.component`
-    P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `n` intent
+    P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `o` offsets,
+                                          and of what is begun: `n` the state after it, `c` what is sent
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:cmd:<command id>          string   what was decided about a command: its result, as published
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from resolvers.component import Component
-from resolvers.publication import NOTHING, Publication, State, decode
+from resolvers.publication import NOTHING, Publication, parse
 from resolvers.steps import (
     ClaimHome,
     Commit,
@@ -32,11 +32,13 @@ from sinks.store import Advance, Advanced, AnyTP, Page
 
 
 class PublicationRecord(NamedTuple):
-    """A publication at rest: the state and the intent as encoded by `resolvers.publication`."""
+    """A publication at rest: its parts as encoded by `resolvers.publication`."""
 
-    revision: int
-    state: bytes | None
-    intent: bytes | None
+    revision: int = 0
+    state: bytes | None = None
+    offsets: bytes | None = None
+    after: bytes | None = None
+    sending: bytes | None = None
 
 
 class Content(NamedTuple):
@@ -166,21 +168,23 @@ class MemoryStore:
         record = self.content.publications.get(step.component)
         if record is None:
             return NOTHING
-        state = State() if record.state is None else decode(record.state)
-        return Publication(record.revision, state, None if record.intent is None else decode(record.intent))
+        return parse(b"%d" % record.revision, *record[1:])
 
     def _intend(self, step: Intend) -> int | None:
-        record = self.content.publications.get(step.component, PublicationRecord(0, None, None))
+        record = self.content.publications.get(step.component, PublicationRecord())
         if record.revision != step.revision or "to" in self.content.components.get(step.component, {}):
             return None
-        self.content.publications[step.component] = record._replace(revision=step.revision + 1, intent=step.intent)
+        self.content.publications[step.component] = record._replace(
+            revision=step.revision + 1, after=step.state, sending=step.sending
+        )
         return step.revision + 1
 
     def _complete(self, step: Complete) -> bool:
         record = self.content.publications.get(step.component)
-        if record is None or record.revision != step.revision:
+        if record is None or record.revision != step.revision or record.after is None:
             return False
-        self.content.publications[step.component] = PublicationRecord(step.revision, step.state, None)
+        state = record.after if step.instead is None else step.instead
+        self.content.publications[step.component] = PublicationRecord(step.revision, state, step.offsets)
         return True
 
     def _drop_publication(self, step: DropPublication) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from resolvers.component import Component
-from resolvers.publication import NOTHING, Publication, State, decode
+from resolvers.publication import Publication, parse
 from resolvers.steps import (
     ClaimHome,
     Commit,
@@ -85,15 +85,7 @@ def _components(steps: Sequence[ReadComponent], reply: list[list[bytes]]) -> Seq
 
 
 def _publications(_steps: Sequence[Any], reply: list[list[bytes | None]]) -> Sequence[Publication]:
-    return [_publication(*fields) for fields in reply]
-
-
-def _publication(revision: bytes | None, state: bytes | None, intent: bytes | None) -> Publication:
-    if revision is None:
-        return NOTHING
-    return Publication(
-        int(revision), State() if state is None else decode(state), None if intent is None else decode(intent)
-    )
+    return [parse(*fields) for fields in reply]
 
 
 def _read_homes(keys: Keys, steps: Sequence[ReadHome]) -> Command:
@@ -137,7 +129,7 @@ def _read_publications(keys: Keys, steps: Sequence[ReadPublication]) -> Command:
 
 def _intend(keys: Keys, steps: Sequence[Intend]) -> Command:
     both = [key for step in steps for key in (keys.publication(step.component), keys.component(step.component))]
-    return invoke(INTEND, keys, both, [value for step in steps for value in (step.revision, step.intent)])
+    return invoke(INTEND, keys, both, [value for step in steps for value in (step.revision, step.state, step.sending)])
 
 
 def _complete(keys: Keys, steps: Sequence[Complete]) -> Command:
@@ -145,7 +137,7 @@ def _complete(keys: Keys, steps: Sequence[Complete]) -> Command:
         COMPLETE,
         keys,
         [keys.publication(step.component) for step in steps],
-        [value for step in steps for value in (step.revision, step.state)],
+        [value for step in steps for value in (step.revision, step.offsets, step.instead or b"")],
     )
 
 

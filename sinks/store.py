@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 AnyTP = TypeVar("AnyTP", bound=tuple[str, int])
 """A topic (name as on the broker) and a partition; whatever tuple the caller likes."""
 
-SCHEMA = "1"
+SCHEMA = "2"
 """The layout of everything in the store. Another one needs a replay into a fresh store."""
 
 

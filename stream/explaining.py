@@ -51,10 +51,10 @@ class Explaining:
             store = await self._store()
             holder = await store.profile_key(profile_id)
             walk = None if holder is None else await walked(store, holder.removeprefix(VALUES_OF))
-        chosen = None if walk is None else survivor(walk.states, profile_id)
+        chosen = None if walk is None else survivor(walk.published, profile_id)
         if walk is None or chosen is None:
             return None
-        survivor_id, published = chosen
+        survivor_id, published, _ = chosen
         members = [key for key in published.members if key in walk.component.facets]
         nodes, edges = graph_of(members, scene([walk.component], self._rules))
         return {"profile_id": survivor_id, "version": published.version, "nodes": nodes, "edges": edges}

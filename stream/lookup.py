@@ -17,7 +17,7 @@ import msgspec
 
 from resolvers.component import Component
 from resolvers.people import VALUES_OF
-from resolvers.publication import Publication, Published, State
+from resolvers.publication import Publication, Published
 from resolvers.steps import ReadComponent, ReadHome, ReadPublication, Reply, Step
 from sinks.profile_reader import ProfileReadError
 from sinks.store import StoreError
@@ -73,17 +73,22 @@ _head = msgspec.json.Decoder(_Head)
 
 
 class Walk(NamedTuple):
-    """Where a walk ended. `states`: what was published, the component's own first. `mark`: what all that was read at.
+    """Where a walk ended. `published`: the component's own first. `mark`: what all that was read at.
 
     Two walks with the same mark have seen the same.
     """
 
     component: Component
-    states: list[State]
+    published: list[Publication]
     mark: tuple[object, ...]
 
 
-_Chosen = tuple[str, Published] | None
+class Chosen(NamedTuple):
+    """A profile that was published, and the offset of its record; -1: not yet."""
+
+    profile_id: str
+    published: Published
+    offset: int
 
 
 @asynccontextmanager
@@ -118,7 +123,7 @@ class Lookup:
         async def start(store: LookupStore) -> str | None:
             return await store.profile_key(profile_id)
 
-        return await self._bounded(start, lambda states: survivor(states, profile_id))
+        return await self._bounded(start, lambda published: survivor(published, profile_id))
 
     async def by_identifier(self, identifier: Identifier) -> Found | None:
         """The profile that an identifier belongs to. None: unknown or erased.
@@ -130,12 +135,12 @@ class Lookup:
         async def start(_store: LookupStore) -> str | None:
             return identifier.key
 
-        return await self._bounded(start, lambda states: _profile_of(states, identifier.key))
+        return await self._bounded(start, lambda published: _profile_of(published, identifier.key))
 
     async def _bounded(
         self,
         start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[State]], _Chosen],
+        choose: Callable[[list[Publication]], Chosen | None],
     ) -> Found | None:
         async with bounded():
             return await self._find(start, choose)
@@ -143,7 +148,7 @@ class Lookup:
     async def _find(
         self,
         start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[State]], _Chosen],
+        choose: Callable[[list[Publication]], Chosen | None],
     ) -> Found | None:
         mark: tuple[object, ...] = ()
         for _ in range(WALKS):
@@ -152,9 +157,9 @@ class Lookup:
             walk = None if key is None else await walked(store, key.removeprefix(VALUES_OF))
             if walk is None:
                 return None
-            chosen = choose(walk.states)
+            chosen = choose(walk.published)
             if chosen is not None:
-                found = await self._read(*chosen)
+                found = await self._read(chosen)
                 if found is not None:
                     return found
                 await asyncio.sleep(AGAIN_SECONDS)  # a newer record has taken its place; the store will soon say which
@@ -163,11 +168,12 @@ class Lookup:
             mark = walk.mark
         raise UnavailableError("its record is not where the store says")
 
-    async def _read(self, profile_id: str, published: Published) -> Found | None:
+    async def _read(self, chosen: Chosen) -> Found | None:
         """The record, if it is the one that the store speaks of: a topic made anew has other ones at the same place."""
-        if published.offset < 0:
+        profile_id, published, offset = chosen
+        if offset < 0:
             return None
-        json = await self._records.read(profile_id, published.offset)
+        json = await self._records.read(profile_id, offset)
         if json is None:
             return None
         try:
@@ -193,7 +199,7 @@ async def walked(store: LookupStore, key: str) -> Walk | None:
     names = list(dict.fromkeys([component.name, *sorted(component.absorbed), *passed]))
     publications: list[Publication] = await store.execute_many([ReadPublication(name) for name in names])
     mark = (*names, component.version, *(one.revision for one in publications))
-    return Walk(component, [one.state for one in publications], mark)
+    return Walk(component, publications, mark)
 
 
 async def _component(store: LookupStore, name: str) -> Component:
@@ -202,25 +208,27 @@ async def _component(store: LookupStore, name: str) -> Component:
     return component
 
 
-def survivor(states: list[State], profile_id: str) -> _Chosen:
+def survivor(publications: list[Publication], profile_id: str) -> Chosen | None:
     """The profile of an id, or of the one that it merged into, or that one did."""
     seen: set[str] = set()
     while profile_id not in seen:
         seen.add(profile_id)
-        knowing = next((one for one in states if profile_id in one.profiles or profile_id in one.ended), None)
+        knowing = next(
+            (one for one in publications if profile_id in one.state.profiles or profile_id in one.state.ended), None
+        )
         if knowing is None:
             return None
-        published = knowing.profiles.get(profile_id)
+        published = knowing.state.profiles.get(profile_id)
         if published is not None:
-            return profile_id, published
-        profile_id = knowing.ended[profile_id]
+            return Chosen(profile_id, published, knowing.offsets.get(profile_id, -1))
+        profile_id = knowing.state.ended[profile_id]
     raise AssertionError("ids that merged into each other")
 
 
-def _profile_of(states: list[State], key: str) -> _Chosen:
+def _profile_of(publications: list[Publication], key: str) -> Chosen | None:
     """The profile that has the identifier."""
-    for state in states:
-        for profile_id, published in state.profiles.items():
+    for one in publications:
+        for profile_id, published in one.state.profiles.items():
             if key in published.members:
-                return profile_id, published
+                return Chosen(profile_id, published, one.offsets.get(profile_id, -1))
     return None

@@ -1,15 +1,17 @@
--- Keep the state of what is published and drop the intent, if the publication is at the revision that the intent got.
--- KEYS: publication hashes. ARGV: for each, the revision and the state.
--- Reply: for each, 1, or 0: refused.
+-- What was begun has arrived: its state holds, if the publication is at the revision that it got when it was begun.
+-- KEYS: publication hashes. ARGV: for each, the revision, the offsets, and the state to keep ('': the one begun).
+-- Reply: for each, 1, or 0: refused, or nothing is begun.
 local call = redis.call
-if #ARGV ~= 2 * #KEYS then
-  return redis.error_reply('BADARGS two values for each key')
+if #ARGV ~= 3 * #KEYS then
+  return redis.error_reply('BADARGS three values for each key')
 end
 local replies = {}
 for i, key in ipairs(KEYS) do
-  if call('HGET', key, 'r') == ARGV[2 * i - 1] then
-    call('HSET', key, 's', ARGV[2 * i])
-    call('HDEL', key, 'n')
+  local there = call('HMGET', key, 'r', 'n')
+  local state = ARGV[3 * i]
+  if there[1] == ARGV[3 * i - 2] and there[2] then
+    call('HSET', key, 's', state ~= '' and state or there[2], 'o', ARGV[3 * i - 1])
+    call('HDEL', key, 'n', 'c')
     replies[i] = 1
   else
     replies[i] = 0

@@ -61,7 +61,12 @@ async def test_flushed_scripts_are_loaded_again(open_one: Open, operator: redis.
     store = await open_one()
     assert await do(store, Commit("c", 0, {"a:x": b""})) == 1
     operator.script_flush()
-    steps: list[Step] = [Commit("c", 1, {"a:y": b""}), ClaimHome("k", "c"), ReadHome("k"), Intend("c", 0, b"\x90")]
+    steps: list[Step] = [
+        Commit("c", 1, {"a:y": b""}),
+        ClaimHome("k", "c"),
+        ReadHome("k"),
+        Intend("c", 0, b"\x90", b"\x90"),
+    ]
     replies = await store.execute_many(steps)
     assert (replies[0], replies[1], replies[3]) == (2, "c", 1)
     assert await do(store, Commit("c", 2, {})) == 3
@@ -163,7 +168,7 @@ async def test_an_emptied_store_takes_no_writes(open_one: Open, operator: redis.
         Commit("c", 1, {}),
         Freeze("d", "c"),
         ClaimHome("l", "c"),
-        Intend("c", 0, b"\x90"),
+        Intend("c", 0, b"\x90", b"\x90"),
         ReadComponent("c"),
     ):
         with pytest.raises(StoreLostError, match="emptied"):
@@ -199,7 +204,7 @@ def test_scripts_say_what_they_take(script: str) -> None:
         (redis_scripts.SHORTEN, ["a"]),
         (redis_scripts.FREEZE, []),
         (redis_scripts.COMPLETE, ["1"]),
-        (redis_scripts.INTEND, ["1", "intent", "2"]),
+        (redis_scripts.INTEND, ["1", "state", "sending", "2"]),
         (redis_scripts.ADVANCE, ["run", "x", "y", "0"]),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from resolvers.component import Component
 from resolvers.evidence import Edge, Mark
 from resolvers.facets import encode, sighted
-from resolvers.publication import NOTHING, Publication, State
+from resolvers.publication import NOTHING, Begun, Publication, Published, Sending, State, encode_offsets
 from resolvers.publication import encode as at_rest
 from resolvers.steps import (
     ClaimHome,
@@ -19,6 +19,7 @@ from resolvers.steps import (
     Freeze,
     Intend,
     NameProfile,
+    Outgoing,
     ReadComponent,
     ReadDecision,
     ReadHome,
@@ -31,7 +32,9 @@ from resolvers.steps import (
 from sinks.memory_store import MemoryStore
 from tests.contract.conftest import AnyStore, AwaitedMemory, OpenStore
 
-ONE, TWO = State(1), State(2)
+ONE, TWO = (State(n, {"p1": Published("phone:a", n, n, b"d", ("phone:a",))}) for n in (1, 2))
+SENDING = Sending(("p1",), (Outgoing("merges", b"p1", b"{}", (("traceparent", b"00-1"),)),))
+OFFSETS = encode_offsets(ONE, {"p1": 7})
 MARK = Mark(1, 2, "touchpoints", 0, 3, "id", "source")
 FACET = encode(sighted("138****8000", 5))
 EDGE = encode(Edge(MARK, MARK, 1))
@@ -56,6 +59,11 @@ async def do(store: AnyStore, step: Step) -> Reply:
     """Carry out one step."""
     [reply] = await store.execute_many([step])
     return reply
+
+
+def begin(component: str, revision: int, state: State) -> Intend:
+    """The step that begins to publish this."""
+    return Intend(component, revision, at_rest(state), at_rest(SENDING))
 
 
 def seen(reply: Reply) -> Reply:
@@ -164,54 +172,62 @@ async def test_settling_empties_a_pending_component_once(store: AnyStore) -> Non
     assert await component(store, "never") == ("never", 0, {}, None, False)
 
 
-async def test_a_publication_goes_from_intent_to_state(store: AnyStore) -> None:
-    """Nothing, an intent beside the last state, the state; the revision grows with each intent and stays after it."""
+async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
+    """Nothing; one begun beside what holds; the state and the offsets; the revision grows with each that is begun."""
     assert await do(store, ReadPublication("c")) == NOTHING
-    assert await do(store, Intend("c", 0, at_rest(ONE))) == 1
-    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
-    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
-    assert await do(store, ReadPublication("c")) == Publication(1, ONE)
-    assert await do(store, Intend("c", 1, at_rest(TWO))) == 2
-    assert await do(store, ReadPublication("c")) == Publication(2, ONE, TWO)
-    assert await do(store, Intend("c", 2, at_rest(TWO))) == 3, "an intent that was left is replaced by who recovers it"
+    assert await do(store, begin("c", 0, ONE)) == 1
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), {}, Begun(ONE, SENDING))
+    assert await do(store, Complete("c", 1, OFFSETS)) is True
+    assert await do(store, ReadPublication("c")) == Publication(1, ONE, {"p1": 7})
+    assert await do(store, begin("c", 1, TWO)) == 2
+    assert await do(store, ReadPublication("c")) == Publication(2, ONE, {"p1": 7}, Begun(TWO, SENDING))
+    assert await do(store, begin("c", 2, TWO)) == 3, "one that was left is replaced by who recovers it"
 
 
-async def test_an_intent_at_another_revision_is_refused(store: AnyStore) -> None:
+async def test_a_publication_may_end_otherwise(store: AnyStore) -> None:
+    """Who ends what another one began can say what holds instead."""
+    await do(store, begin("c", 0, ONE))
+    assert await do(store, Complete("c", 1, OFFSETS, at_rest(TWO))) is True
+    assert await do(store, ReadPublication("c")) == Publication(1, TWO, {"p1": 7})
+
+
+async def test_beginning_at_another_revision_is_refused(store: AnyStore) -> None:
     """It changes nothing: somebody else published since."""
-    await do(store, Intend("c", 0, at_rest(ONE)))
-    assert await do(store, Intend("c", 0, at_rest(TWO))) is None
-    assert await do(store, Intend("c", 2, at_rest(TWO))) is None
-    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
+    await do(store, begin("c", 0, ONE))
+    assert await do(store, begin("c", 0, TWO)) is None
+    assert await do(store, begin("c", 2, TWO)) is None
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), {}, Begun(ONE, SENDING))
 
 
-async def test_a_moved_component_intends_nothing(store: AnyStore) -> None:
+async def test_a_moved_component_begins_nothing(store: AnyStore) -> None:
     """From the moment it is frozen; but what was on its way can be completed."""
-    await do(store, Intend("c", 0, at_rest(ONE)))
+    await do(store, begin("c", 0, ONE))
     await do(store, Freeze("c", "b"))
-    assert await do(store, Intend("c", 1, at_rest(TWO))) is None
-    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+    assert await do(store, begin("c", 1, TWO)) is None
+    assert await do(store, Complete("c", 1, OFFSETS)) is True
     await do(store, Settle("c"))
-    assert await do(store, Intend("c", 1, at_rest(TWO))) is None
+    assert await do(store, begin("c", 1, TWO)) is None
 
 
 async def test_completion_is_refused_at_another_revision(store: AnyStore) -> None:
-    """And where there is no publication; to complete twice says the same twice."""
-    assert await do(store, Complete("c", 0, at_rest(ONE))) is False
-    await do(store, Intend("c", 0, at_rest(ONE)))
-    assert await do(store, Complete("c", 0, at_rest(TWO))) is False
-    assert await do(store, Complete("c", 2, at_rest(TWO))) is False
-    assert await do(store, ReadPublication("c")) == Publication(1, State(), ONE)
-    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
-    assert await do(store, Complete("c", 1, at_rest(ONE))) is True
+    """And where nothing is begun: who comes second learns that somebody ended it."""
+    assert await do(store, Complete("c", 0, OFFSETS)) is False
+    await do(store, begin("c", 0, ONE))
+    assert await do(store, Complete("c", 0, OFFSETS, at_rest(TWO))) is False
+    assert await do(store, Complete("c", 2, OFFSETS, at_rest(TWO))) is False
+    assert await do(store, ReadPublication("c")) == Publication(1, State(), {}, Begun(ONE, SENDING))
+    assert await do(store, Complete("c", 1, OFFSETS)) is True
+    assert await do(store, Complete("c", 1, OFFSETS, at_rest(TWO))) is False
+    assert await do(store, ReadPublication("c")) == Publication(1, ONE, {"p1": 7})
 
 
 async def test_a_dropped_publication_is_nothing(store: AnyStore) -> None:
     """And dropping nothing is fine."""
-    await do(store, Intend("c", 0, at_rest(ONE)))
+    await do(store, begin("c", 0, ONE))
     assert await do(store, DropPublication("c")) is None
     assert await do(store, DropPublication("c")) is None
     assert await do(store, ReadPublication("c")) == NOTHING
-    assert await do(store, Complete("c", 1, at_rest(ONE))) is False
+    assert await do(store, Complete("c", 1, OFFSETS)) is False
 
 
 async def test_a_profile_is_named_once(store: AnyStore) -> None:
@@ -233,7 +249,7 @@ async def test_steps_of_many_kinds_are_answered_in_order(store: AnyStore) -> Non
             Commit("c3", 7, {}),
             ClaimHome("phone:b", "c9"),
             Commit("c4", 0, {}),
-            Intend("c5", 0, at_rest(ONE)),
+            begin("c5", 0, ONE),
             ReadPublication("c6"),
         ]
     )
@@ -271,13 +287,13 @@ async def test_names_are_data(store: AnyStore, name: str) -> None:
     assert await do(store, ReadHome(name)) == name
     assert await do(store, Commit(name, 0, {f"f:{name}": FACET, f"a:{name}": b""})) == 1
     assert await component(store, name) == (name, 1, {f"f:{name}": FACET, f"a:{name}": b""}, None, False)
-    assert await do(store, Intend(name, 0, at_rest(State(1, ended={name: name})))) == 1
+    assert await do(store, begin(name, 0, State(1, ended={name: name}))) == 1
     assert await do(store, NameProfile(name, name)) is None
     assert await do(store, Decide(name, name.encode())) == name.encode()
     assert await do(store, ReadDecision(name)) == name.encode()
     assert await do(store, Freeze(name, name)) == name
-    assert await do(store, Intend(name, 1, at_rest(TWO))) is None
-    assert (await do(store, ReadPublication(name))).intent == State(1, ended={name: name})
+    assert await do(store, begin(name, 1, TWO)) is None
+    assert (await do(store, ReadPublication(name))).begun.state == State(1, ended={name: name})
     others = [ReadComponent(other) for other in HOSTILE if other != name]
     assert [one.version for one in await store.execute_many(others)] == [0] * len(others)
 
@@ -312,7 +328,7 @@ async def test_of_a_hundred_claims_one_wins(open_store: OpenStore) -> None:
 def random_step(chance: random.Random) -> Step:
     """A step on one of a few components, at a version that may be right."""
     name, other = chance.choice("abc"), chance.choice("abc")
-    state = at_rest(State(chance.randrange(9)))
+    state = State(chance.randrange(9))
     number = chance.randrange(6)
     steps: list[Step] = [
         ReadHome(name),
@@ -322,8 +338,8 @@ def random_step(chance: random.Random) -> Step:
         Commit(name, number, {f"a:{other}": b""}, (f"a:{chance.choice('abc')}x",)),
         Commit(name, number, {f"f:{other}": FACET}, (f"a:{other}",)),
         ReadPublication(name),
-        Intend(name, number, state),
-        Complete(name, number, state),
+        begin(name, number, state),
+        Complete(name, number, OFFSETS, chance.choice([None, at_rest(state)])),
         NameProfile(name, other),
         Decide(name, other.encode()),
         ReadDecision(name),

@@ -8,7 +8,7 @@ from resolvers.difference import EVIDENCE_MAX, REASONS, Difference, conflict, di
 from resolvers.evidence import Edge, Pair
 from resolvers.partition import Refused
 from resolvers.people import People, Person
-from resolvers.publication import BLANK, State
+from resolvers.publication import BLANK, Sending, State, blanked
 from resolvers.steps import Notice
 from tests.resolvers.building import edge, graph, mark
 from topics.codec import canonical
@@ -46,14 +46,15 @@ class Topic:
         """Publish to the end."""
         change = self.change(*persons, refused=refused)
         assert change is not None
-        self.state = change.completed(list(range(len(change.profiles))))
+        self.state = change.state
         return change
 
     def crash(self, *persons: Person, refused: tuple[Refused, ...] = ()) -> Difference:
-        """Write the intent down and die."""
+        """Begin what can be computed again, and die."""
         change = self.change(*persons, refused=refused)
         assert change is not None
-        self.state = change.intent()
+        assert not change.sending.records
+        self.state = blanked(change.state, change.sending.profiles, self.state)
         return change
 
 
@@ -187,17 +188,26 @@ def test_evidence_is_the_newest_few() -> None:
 def test_values_tell_the_difference() -> None:
     """Lifetime value changed: from nothing, between amounts, and back to nothing; unchanged ones are silent."""
     topic = Topic()
+    topic.publish(person("card:A", CNY="1.00"))
     topic.publish(person("card:A", CNY="1.00", USD="5.00"))
     change = topic.publish(person("card:A", CNY="3.00", USD="5.00", EUR="2.00"))
     told = [(one["currency"], one["previous"], one["value"]) for one in values_of(change, "values")]
-    assert told == [("CNY", "1.00", "3.00"), ("EUR", "0.00", "2.00")]
-    gone = topic.publish(person("card:A"))
-    assert {(one["currency"], one["value"]) for one in values_of(gone, "values")} == {
-        ("CNY", "0.00"),
-        ("EUR", "0.00"),
-        ("USD", "0.00"),
-    }
-    assert all(one.key == b"id-cardA-0" for one in gone.records if one.topic == "values")
+    assert told == [("CNY", "1.00", "3.00")]
+    assert change.more, "one record of a topic and key at a time"
+    change = topic.publish(person("card:A", CNY="3.00", USD="5.00", EUR="2.00"))
+    assert [one.topic for one in change.records] == ["values"]
+    (euro,) = values_of(change, "values")
+    assert (euro["currency"], euro["previous"], euro["value"]) == ("EUR", "0.00", "2.00")
+    assert not change.more
+    assert topic.change(person("card:A", CNY="3.00", USD="5.00", EUR="2.00")) is None
+    gone = [topic.publish(person("card:A")) for _ in range(3)]
+    records = [one for change in gone for one in values_of(change, "values")]
+    told = [(one["currency"], one["previous"], one["value"]) for one in records]
+    assert told == [("CNY", "3.00", "0.00"), ("EUR", "2.00", "0.00"), ("USD", "5.00", "0.00")]
+    assert [one.more for one in gone] == [True, True, False]
+    versions = [one["version"] for one in records]
+    assert versions == sorted(set(versions))
+    assert topic.state.profiles["id-cardA-0"].value == {}
 
 
 def test_conflicts_are_told_once() -> None:
@@ -231,12 +241,12 @@ def test_every_rule_has_a_reason() -> None:
     assert again == one
 
 
-def test_an_intent_is_published_again() -> None:
+def test_what_was_begun_is_published_again() -> None:
     """After a crash, what was touched is blank: it is sent again with a later version, and its id is named again."""
     topic = Topic()
-    lost = topic.crash(person("card:A", "phone:p", city="X", CNY="1.00"))
+    lost = topic.crash(person("card:A", "phone:p", city="X"))
     assert topic.state.profiles["id-cardA-0"].digest == BLANK
-    again = topic.publish(person("card:A", "phone:p", city="X", CNY="1.00"))
+    again = topic.publish(person("card:A", "phone:p", city="X"))
     (before,), (after,) = values_of(lost, "profiles"), values_of(again, "profiles")
     assert after.pop("version") > before.pop("version")
     assert {name: after[name] for name in ("city", "profile_id")} == {
@@ -244,47 +254,44 @@ def test_an_intent_is_published_again() -> None:
     }
     assert keys_of(again, "identities") == ["card:A", "phone:p"]
     assert again.named == lost.named == [("id-cardA-0", "card:A")]
-    assert values_of(again, "values") == values_of(lost, "values"), "carried byte for byte, not computed again"
-    assert topic.change(person("card:A", "phone:p", city="X", CNY="1.00")) is None
+    assert topic.change(person("card:A", "phone:p", city="X")) is None
 
 
-def test_what_cannot_be_computed_again_is_carried() -> None:
-    """Reports of a change that was given up go out with the next one, once, byte for byte."""
+def test_what_cannot_be_computed_again_is_written_down() -> None:
+    """Where a change tells a difference (a merge, a value, a conflict), all its records are; a profile alone is not."""
     pair = Pair("card:A", "phone:p")
     topic = Topic({pair: edge(1)})
-    topic.publish(person("card:A"))
-    topic.publish(person("card:A"), person("phone:p", CNY="1.00"))
-    lost = topic.crash(person("card:A", "phone:p", CNY="1.00"))
-    again = topic.publish(person("card:A", "phone:p", CNY="1.00"), refused=(Refused(pair, "hub"),))
-    assert again.carry[: len(lost.carry)] == lost.carry
-    assert [one.topic for one in again.carry[len(lost.carry) :]] == ["conflicts"]
-    assert keys_of(again, "profiles") == ["id-cardA-0", "id-phonep-0"]
-    assert topic.state.carry == ()
+    assert topic.publish(person("card:A")).sending == Sending(("id-cardA-0",))
+    for change in (
+        topic.publish(person("card:A"), person("phone:p", CNY="1.00")),
+        topic.publish(person("card:A", "phone:p", CNY="1.00")),
+        topic.publish(person("card:A", "phone:p", CNY="1.00"), refused=(Refused(pair, "hub"),)),
+    ):
+        assert change.sending == Sending(change.sent, tuple(change.records))
+    assert topic.publish(person("card:A", "phone:p", CNY="1.00", city="X"), refused=(Refused(pair, "hub"),)).repeatable
 
 
 def test_a_crash_changes_no_decision() -> None:
-    """Ids and ended ids of an intent hold, though nobody saw them."""
+    """Ids and ended ids of what was begun hold, though nobody saw them."""
     topic = Topic()
     topic.publish(person("card:A"))
     topic.publish(person("card:A"), person("phone:p"))
-    topic.crash(person("card:A", "phone:p"))
+    change = topic.publish(person("card:A", "phone:p"))
+    assert change.sending.records
     again = topic.publish(person("card:A"), person("phone:p"))
     assert again.state.ended == {"id-phonep-0": "id-cardA-0"}
     assert set(again.state.profiles) == {"id-cardA-0", "id-phonep-1"}
-    ended = [one for one in values_of(again, "profiles") if "merged_into" in one]
-    assert [one["profile_id"] for one in ended] == ["id-phonep-0"]
 
 
-def test_offsets_are_those_of_the_profiles() -> None:
-    """The completed state knows where each profile's last record is; what was not sent keeps its own."""
+def test_the_first_records_are_the_profiles() -> None:
+    """`sent` names the profiles of the first records, in order; what did not change is not among them."""
     topic = Topic()
-    change = topic.change(person("card:A"), person("card:B"))
-    assert change is not None
-    topic.state = change.completed([7, 9])
-    change = topic.change(person("card:A"), person("card:B", city="X"))
-    assert change is not None
-    after = change.completed([12])
-    assert {one.holder: one.offset for one in after.profiles.values()} == {"card:A": 7, "card:B": 12}
+    first = topic.publish(person("card:A"), person("card:B"))
+    second = topic.publish(person("card:A"), person("card:B", city="X"))
+    for change, ids in ((first, ("id-cardA-0", "id-cardB-0")), (second, ("id-cardB-0",))):
+        assert change.sent == ids
+        assert tuple(one.key.decode() for one in change.records[: len(ids)]) == ids
+        assert all(one.topic == "profiles" for one in change.records[: len(ids)])
 
 
 def test_a_stronger_holder_is_published() -> None:

@@ -48,7 +48,7 @@ class Mutant(NamedTuple):
     first: int = 0
 
 
-_RECORDS: Callable[..., Any] = vars(difference.Difference)["records"].fget
+_SENDING: Callable[..., Any] = vars(difference.Difference)["sending"].fget
 
 MUTANTS = (
     Mutant(
@@ -72,9 +72,9 @@ MUTANTS = (
     ),
     Mutant(
         "merged_into before the survivor",
-        _RECORDS,
-        "*self.profiles, *ended",
-        "*ended, *self.profiles",
+        difference._Differ.run,
+        "*profiles, *ended",
+        "*ended, *profiles",
     ),
     Mutant(
         "hub caps by arrival",
@@ -128,16 +128,22 @@ MUTANTS = (
         referring._refer,
         "return root, arrivals[-1]",
         'return Component("nobody"), arrivals[-1]',
-        weather="rough",
+        weather="stormy",
         world="cutting, loose, drop",
-        first=1168,
+        first=860,
     ),
     Mutant("a referral counts by event", arrivals.apply_referral, "arrival.strongest", "arrival.touchpoint.id"),
     Mutant("a hub's assertion counts", counting.asserted_values, " not in ignored", " is not None", world="loose"),
-    Mutant("intents are not blank", difference.Difference.intent, "digest=BLANK", ""),
-    Mutant("intents carry nothing", difference.Difference.intent, "carry=self.carry", "carry=()"),
-    Mutant("no intent", projecting._project, "encode(intent)", "encode(before)"),
-    Mutant("no hand-over", projecting._project, "if one.intent is not None", "if False"),
+    Mutant("what was begun is not blank", publication.blanked, "digest=BLANK", ""),
+    Mutant("what was begun is computed again", _SENDING, "if self.repeatable", "if True"),
+    Mutant(
+        "nothing is begun",
+        projecting._project,
+        "encode(change.state), encode(change.sending)",
+        "encode(before), encode(type(change.sending)())",
+    ),
+    Mutant("what was begun is left", projecting._publication, "found if found.begun is None", "found if True"),
+    Mutant("no hand-over", projecting._are_on_their_way, "if one.begun is not None", "if False"),
     Mutant("taken over again", publication.inherited, "if name not in known", "if True"),
     Mutant("takes nothing over", publication.inherited, "if name not in known", "if False"),
     Mutant("moved components publish", memory_store.MemoryStore._intend, ' or "to" in self', " or False and self"),

@@ -64,5 +64,5 @@ def test_the_worlds_meet_the_rules() -> None:
     world = WORLDS[1]
     rough = [Simulation(world.log(seed), seed, world.rules, WEATHERS["rough"]).run() for seed in range(20)]
     assert sum(run.crashes for run in rough) > 10
-    assert sum(run.zombies for run in rough) > 5
+    assert sum(run.zombies for run in rough) > 3
     assert any(reported(run.sent) for run in rough)

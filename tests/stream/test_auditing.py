@@ -12,7 +12,7 @@ from resolvers.evidence import Pair
 from resolvers.facets import encode as facet_bytes
 from resolvers.facets import sighted
 from resolvers.namespaces import DEFAULT_RULES
-from resolvers.publication import BLANK, decode, encode
+from resolvers.publication import Sending, decode, encode
 from resolvers.steps import ReadHome
 from stream import auditing as module
 from stream import cli_audit
@@ -118,13 +118,13 @@ def publish_another(world: SmallWorker) -> None:
         world.store.content.publications[name] = record._replace(state=encode(replace(state, profiles=profiles)))
 
 
-def leave_intent(world: SmallWorker) -> None:
+def begin_and_die(world: SmallWorker) -> None:
     """A publication was begun by a worker that died."""
     for name, record in world.store.content.publications.items():
         state = decode(record.state or b"")
-        profiles = {profile_id: replace(one, digest=BLANK) for profile_id, one in state.profiles.items()}
-        intent = encode(replace(state, profiles=profiles, component_version=state.component_version + 1))
-        world.store.content.publications[name] = record._replace(intent=intent)
+        after = replace(state, component_version=state.component_version + 1)
+        sending = Sending(tuple(state.profiles))
+        world.store.content.publications[name] = record._replace(after=encode(after), sending=encode(sending))
 
 
 def forget_names(world: SmallWorker) -> None:
@@ -154,7 +154,7 @@ def component_of(world: SmallWorker, key: str) -> dict[str, bytes]:
         (lose_evidence, {"unpublished", "stale"}),
         (lose_publication, {"unpublished"}),
         (publish_another, {"unpublished", "stale"}),
-        (leave_intent, {"unfinished"}),
+        (begin_and_die, {"unfinished"}),
         (forget_names, {"unnamed"}),
         (leave_pending, {"pending"}),
     ],

@@ -4,10 +4,9 @@ import asyncio
 import random
 
 import pytest
-from msgspec.structs import replace
 
 from resolvers.admission import Unreadable, parse_identifier
-from resolvers.publication import BLANK, decode, encode
+from resolvers.publication import State, blanked, decode, encode, encode_offsets
 from sinks.profile_reader import ProfileReadError
 from sinks.store import StoreLostError
 from stream import lookup as module
@@ -178,9 +177,8 @@ async def test_a_record_that_is_not_sent_yet_is_unavailable(world: SmallWorker) 
     [(name, record)] = world.store.content.publications.items()
     assert record.state is not None
     state = decode(record.state)
-    unsent = replace(state.profiles[profile_id], digest=BLANK, offset=-1)
-    half = encode(replace(state, profiles={profile_id: unsent}))
-    world.store.content.publications[name] = record._replace(state=half)
+    half = blanked(state, [profile_id], State())
+    world.store.content.publications[name] = record._replace(state=encode(half), offsets=encode_offsets(half, {}))
     with pytest.raises(UnavailableError):
         await of(world).by_id(profile_id)
 
