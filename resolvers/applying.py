@@ -5,9 +5,11 @@ event that bears the name of another one says nothing.
 Must not know: the store, other groups.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from resolvers.arrivals import NO_EVIDENCE, Arrival, apply_cuts, apply_facts
+from resolvers.admission import Seen
+from resolvers.arrivals import NO_EVIDENCE, Arrival, apply_cuts, apply_facts, brings_values
 from resolvers.component import Component, Draft
 from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
@@ -43,24 +45,34 @@ class Work:
         self._near: dict[str, set[str]] = {}
         self._small = group.small and is_small({root.name: root}, len(group.keys), rules)
 
-    def apply(self, arrival: Arrival) -> list[Observation]:
+    def apply(self, arrival: Arrival) -> Sequence[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
-        cuts = arrival.touchpoint.type in NO_EVIDENCE  # and so its identifiers need not hang together
-        here = arrival.keys if self._small and not cuts else [key for key in arrival.keys if key in self._group.keys]
-        said: Said = self._apply_facts(arrival) if here[0] == arrival.strongest else "elsewhere"
+        draft, time_us, cuts = self.draft, arrival.mark.time_us, arrival.touchpoint.type in NO_EVIDENCE
+        here: Sequence[Seen] = arrival.seen
+        if cuts or not self._small:  # otherwise all hang together
+            here = [one for one in here if one.key in self._group.keys]
+        said: Said = self._apply_facts(arrival) if here[0].key == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
-        facet, displays, time_us = self.draft.facet, arrival.displays, arrival.mark.time_us
-        facets = {key: facet(key, displays[key], time_us) for key in here}
+        facets = {one.key: draft.facet(one.key, one.display, time_us) for one in here}
         if cuts:
-            for key in here:
-                apply_cuts(facets[key], key, arrival)
+            for key, facet in facets.items():
+                apply_cuts(facet, key, arrival)
+        if self._small:
+            for pair in arrival.pairs:
+                draft.observe(pair, arrival.mark, counted=said == "new", asserted=pair is arrival.asserted)
+            return ()
+        return self._observed(arrival, said, facets)
+
+    def _observed(self, arrival: Arrival, said: Said, facets: dict[str, Facet]) -> list[Observation]:
+        """The evidence of an event where caps may matter."""
         observations: list[Observation] = []
-        for pair, asserted in arrival.pairs:
+        for pair in arrival.pairs:
             if pair.strong not in facets and pair.weak not in facets:
                 continue
-            rule = None if self._small else self._refused(pair, facets)
+            rule = self._refused(pair, facets)
             if rule is None:
+                asserted = pair is arrival.asserted
                 self.draft.observe(pair, arrival.mark, counted=said == "new", asserted=asserted)
                 continue
             news = self._remembered(pair, facets)
@@ -72,23 +84,22 @@ class Work:
 
     def _apply_facts(self, arrival: Arrival) -> Said:
         """Facts, exactly once: new, same (a known copy), reused, or done (this very record was applied before)."""
-        mark, rules = arrival.mark, self._rules
-        there = self.draft.peek(arrival.strongest)
-        said = "new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)
+        mark, strongest = arrival.mark, arrival.strongest
+        there = self.draft.peek(strongest)
+        said: Said = "new" if there is None else verdict(there.recent, arrival.signature, self._rules.dedupe)
         done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
         if said == "reused":
             return said
         if arrival.inviter is not None:
             self.referrals.append(arrival)
-        strongest, display = arrival.strongest, arrival.displays[arrival.strongest]
+        facet = self.draft.facet(strongest, arrival.seen[0].display, mark.time_us)
         if done:
-            self.draft.facet(strongest, display, mark.time_us)
             return "done"
-        facet = self.draft.facet_for_facts(strongest, display, mark.time_us)
+        self.draft.own(strongest, facet, values=brings_values(arrival.touchpoint))
         facet.fence[mark.partition] = mark.offset
         if said == "new":
             apply_facts(facet, arrival)
-            facet.recent = remembered(facet.recent, arrival.signature, rules.dedupe)
+            facet.recent = remembered(facet.recent, arrival.signature, self._rules.dedupe)
         return said
 
     def _refused(self, pair: Pair, facets: dict[str, Facet]) -> str | None:

@@ -5,7 +5,7 @@ says in the table of `facts_by_type`.
 Must not know: components, stores.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from resolvers.activity import ENGAGED, NOT_DONE
 from resolvers.admission import CARD, Admitted, Seen
@@ -16,7 +16,7 @@ from resolvers.dedupe import Signature
 from resolvers.distinct import with_one
 from resolvers.evidence import Mark, Pair
 from resolvers.facets import Facet, Facts, Values
-from resolvers.facts_by_type import SPECIAL, doings_of, invited
+from resolvers.facts_by_type import SPECIAL, VALUE_TYPES, doings_of, invited
 from resolvers.writes import Write, keep_first, keep_last, leaves
 from topics.events import OrderData, Touchpoint
 from topics.instants import DAY_US
@@ -28,46 +28,46 @@ NO_EVIDENCE = frozenset({"card.unbind", "session.logout"})
 """Types whose identifiers are seen, but not together."""
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An accepted event.
 
-    `keys`: its identifiers, strongest first. `pairs`: the evidence it is, each with whether it asserts that the two
-    count as one value. `displays`: for people, by key. `traceparent`: W3C trace context to carry on.
-    `inviter`: on whose invitation the event's person registered.
+    `seen`: its identifiers, strongest first; `keys`: theirs. `strongest`: the key its facts go to. `pairs`: the
+    evidence it is. `asserted`: the one of these, if any, that asserts that the two count as one value. `traceparent`:
+    W3C trace context to carry on. `inviter`: on whose invitation the event's person registered.
     """
 
     mark: Mark
     touchpoint: Touchpoint
+    seen: tuple[Seen, ...]
     keys: tuple[str, ...]
-    displays: dict[str, str]
-    pairs: tuple[tuple[Pair, bool], ...]
+    strongest: str
+    pairs: tuple[Pair, ...]
     signature: Signature
-    traceparent: str | None
+    asserted: Pair | None = None
+    traceparent: str | None = None
     inviter: Seen | None = None
-
-    @property
-    def strongest(self) -> str:
-        """The key its facts go to."""
-        return self.keys[0]
 
 
 def arrival(
     touchpoint: Touchpoint, admitted: Admitted, mark: Mark, signature: Signature, traceparent: str | None
 ) -> Arrival:
     """The arrival of an admitted touchpoint."""
-    displays = {seen.key: seen.display for seen in admitted.identifiers}
-    keys = tuple(displays)
-    pairs: tuple[tuple[Pair, bool], ...] = ()
+    seen = admitted.identifiers
+    keys = tuple([one.key for one in seen])
+    strongest = keys[0]
+    pairs: tuple[Pair, ...] = ()
     if touchpoint.type not in NO_EVIDENCE:
-        pairs = tuple((Pair(keys[0], key), False) for key in keys[1:])
-    if admitted.replaces is not None and (old := admitted.replaces.key) not in displays:
-        displays[old] = admitted.replaces.display
+        pairs = tuple([Pair(strongest, key) for key in keys[1:]])
+    asserted = None
+    if admitted.replaces is not None and (old := admitted.replaces.key) not in keys:
+        new = _replaced_by(old, keys)
+        seen += (admitted.replaces,)
         keys += (old,)
-        new = _replaced_by(old, keys[:-1])
         if new is not None:
-            pairs += ((Pair(*sorted((new, old))), True),)
+            asserted = Pair(*sorted((new, old)))
+            pairs += (asserted,)
     inviter = admitted.inviter if touchpoint.type == "referral.registered" else None
-    return Arrival(mark, touchpoint, keys, displays, pairs, signature, traceparent, inviter)
+    return Arrival(mark, touchpoint, seen, keys, strongest, pairs, signature, asserted, traceparent, inviter)
 
 
 def _replaced_by(old: str, keys: tuple[str, ...]) -> str | None:
@@ -78,8 +78,16 @@ def _replaced_by(old: str, keys: tuple[str, ...]) -> str | None:
     return next((card for card in cards if card.startswith(scope)), cards[0] if cards else None)
 
 
+def brings_values(event: Touchpoint) -> bool:
+    """Whether an event has value facts."""
+    return bool(event.data.consents) or event.type in VALUE_TYPES
+
+
 def apply_facts(facet: Facet, arrival: Arrival) -> None:
-    """Add an event's facts to its strongest identifier's facet, which is the caller's own copy."""
+    """Add an event's facts to its strongest identifier's facet, which is the caller's own copy.
+
+    Its values need be the caller's own only where the event brings some.
+    """
     event = arrival.touchpoint
     if event.type in NO_FACTS:
         return

@@ -168,28 +168,29 @@ class Draft:
         facet = self._facets.get(key)
         if facet is None:
             there = self._base.facets.get(key)
-            facet = self._facets[key] = sighted(display, time_us) if there is None else there.shared()
+            if there is None:
+                facet = self._facets[key] = sighted(display, time_us)
+                return facet
+            facet = self._facets[key] = there.shared()
         facet.see(time_us)
         return facet
 
-    def facet_for_facts(self, key: str, display: str, time_us: int) -> Facet:
-        """The same with a fence, facts and values of its own: most sights bring none, so they are copied only here."""
-        facet = self.facet(key, display, time_us)
-        return self._owned(key, facet)
-
-    def _owned(self, key: str, facet: Facet) -> Facet:
-        there = self._base.facets.get(key)
-        if there is not None and facet.facts is there.facts:
-            facet.own()
-        return facet
-
     def heard_of(self, key: str, display: str) -> Facet:
-        """The same of an identifier that is spoken of, and not seen, with facts of its own."""
+        """The same of an identifier that is spoken of, and not seen."""
         facet = self._facets.get(key)
         if facet is None:
             there = self._base.facets.get(key)
             facet = self._facets[key] = unseen(display) if there is None else there.shared()
-        return self._owned(key, facet)
+        return facet
+
+    def own(self, key: str, facet: Facet, *, values: bool) -> None:
+        """Let a copy have a fence and facts of its own, and values: most sights bring none, so only now."""
+        there = self._base.facets.get(key)
+        if there is not None:
+            if facet.facts is there.facts:
+                facet.own_facts()
+            if values and facet.values is there.values:
+                facet.own_values()
 
     def observe(self, pair: Pair, mark: Mark, *, counted: bool, asserted: bool) -> None:
         """Evidence of a pair."""

@@ -121,12 +121,13 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     def copied(self) -> "Facet":
         """A copy whose containers may be changed without changing this one's; what they hold is immutable."""
         copy = self.shared()
-        copy.own()
+        copy.own_facts()
+        copy.own_values()
         return copy
 
-    def own(self) -> None:
-        """Have a fence, facts and values of its own from now on."""
-        facts, values = self.facts, self.values
+    def own_facts(self) -> None:
+        """Have a fence and facts of its own from now on."""
+        facts = self.facts
         self.fence = self.fence.copy()
         self.facts = Facts(
             facts.traits.copy(),
@@ -139,6 +140,10 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             facts.last_touch,
             None if facts.more is None else facts.more.copied(),
         )
+
+    def own_values(self) -> None:
+        """Have values of its own from now on."""
+        values = self.values
         self.values = Values(
             values.first_us,
             values.last_us,
@@ -167,6 +172,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 
     def see(self, time_us: int) -> None:
         """The identifier was seen at this event time."""
+        # Not `min` and `max`: this is done for each identifier of each event.
         self.first_us = min(self.first_us, time_us)
         self.last_us = max(self.last_us, time_us)
 

@@ -227,3 +227,8 @@ SPECIAL: Final[dict[str, Callable[[Facet, Touchpoint, Keys], None]]] = {
     "product.viewed": _product,
     "product.trial": _product,
 }
+
+VALUE_TYPES: Final = frozenset(
+    kind for kind, says in SPECIAL.items() if says in {_order, _shipment, _points, _coupon, _reward, _referral}
+)
+"""Types that bring value facts."""

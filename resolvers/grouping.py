@@ -49,14 +49,17 @@ def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
     """The groups with those of their events whose facts are theirs."""
     for group in groups:
         arrivals = [one for one in group.arrivals if one.strongest in group.keys]
-        if arrivals:
+        if len(arrivals) == len(group.arrivals):
+            yield group
+        elif arrivals:
             yield group._replace(arrivals=arrivals)
 
 
 def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[Group]:
     """The groups with those of their events whose facts are elsewhere: a hub, a cap or no evidence parts them."""
     for group in groups:
-        arrivals = [one for one in group.arrivals if one.strongest not in group.keys and id(one) not in reused]
+        arrivals = [one for one in group.arrivals if one.strongest not in group.keys]
+        arrivals = [one for one in arrivals if id(one) not in reused] if arrivals else arrivals
         if arrivals:
             yield group._replace(arrivals=arrivals, root=None)
 
@@ -70,7 +73,7 @@ def _grouped_with_care(
     capped: set[Pair] = set()
     linked: set[Pair] = set()
     for arrival in _not_reused(arrivals, roots, rules):
-        for pair, _ in arrival.pairs:
+        for pair in arrival.pairs:
             if near.add(pair):
                 continue
             (linked if places.join(pair.strong, pair.weak) else capped).add(pair)
@@ -104,11 +107,21 @@ def _hanging_together(
     """Keys and events by place, after the given evidence (None: all) has joined places."""
     if linked is None:
         for arrival in arrivals:
-            for pair, _ in arrival.pairs:
+            for pair in arrival.pairs:
                 places.join(pair.strong, pair.weak)
     keys: dict[str, dict[str, None]] = {}
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
+        if linked is None and len(arrival.pairs) == len(arrival.keys) - 1:  # most often: all are in one place
+            at = places.find(arrival.strongest)
+            there = events.get(at)
+            if there is None:
+                events[at] = [arrival]
+                keys[at] = dict.fromkeys(arrival.keys)
+            else:
+                there.append(arrival)
+                keys[at].update(dict.fromkeys(arrival.keys))
+            continue
         for key in arrival.keys:
             if key not in places:
                 continue  # an event that is no evidence may name identifiers of other groups

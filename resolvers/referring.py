@@ -36,7 +36,9 @@ def _refer(key: str, arrivals: list[Arrival], cache: Cache) -> Protocol[tuple[Co
         there = draft.peek(key)
         for arrival in arrivals:
             assert arrival.inviter is not None
-            apply_referral(draft.heard_of(key, arrival.inviter.display), arrival)
+            facet = draft.heard_of(key, arrival.inviter.display)
+            draft.own(key, facet, values=False)
+            apply_referral(facet, arrival)
         if there == draft.peek(key):  # said before; but who said it may have died before telling anybody
             return root, arrivals[-1]
         version: int | None = yield Commit(root.name, root.version, draft.changes())

@@ -87,7 +87,7 @@ def _housed(groups: Sequence[Group], roots: Mapping[str, Component | None], cach
         if name and all(homes.get(key, name) == name for key in group.keys):
             # A component that nobody has heard of is guessed to be empty; the commit finds out if it is not.
             root = cache.components.get(name) or Component(name)
-        housed.append(group._replace(root=root))
+        housed.append(Group(group.keys, group.arrivals, group.capped, root, group.small))
     return housed
 
 

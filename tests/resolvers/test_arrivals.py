@@ -26,9 +26,8 @@ def test_evidence_is_a_star() -> None:
     """The strongest identifier is linked with each of the others, and with nothing else."""
     one = arrived({"cookie": "k", "openid": "o", "card": "C0", "unionid": "u"})
     assert one.strongest == "card:main:C0"
-    assert one.pairs == tuple(
-        (Pair("card:main:C0", key), False) for key in ("unionid:main:u", "openid:main:o", "cookie:k")
-    )
+    assert one.pairs == tuple(Pair("card:main:C0", key) for key in ("unionid:main:u", "openid:main:o", "cookie:k"))
+    assert one.asserted is None
 
 
 def test_unbind_and_logout_are_no_evidence() -> None:
@@ -43,22 +42,21 @@ def test_a_replaced_card_is_asserted() -> None:
     """Old and new card are one value; the old one is seen, and linked with nothing else by this event."""
     one = arrived({"card": "C1", "cookie": "k"}, kind="card.replaced", replaces="C0")
     assert one.keys == ("card:main:C1", "cookie:k", "card:main:C0")
-    assert one.pairs == (
-        (Pair("card:main:C1", "cookie:k"), False),
-        (Pair("card:main:C0", "card:main:C1"), True),
-    )
+    assert one.pairs == (Pair("card:main:C1", "cookie:k"), Pair("card:main:C0", "card:main:C1"))
+    assert one.asserted is one.pairs[1]
 
 
 def test_a_replaced_card_joins_the_card_of_its_scope() -> None:
     """Of two cards in the event, the one of the old card's programme took its place."""
     one = arrived({"card": ["main:C1", "plastic:C9"]}, kind="card.replaced", replaces="plastic:C0")
-    assert (Pair("card:plastic:C0", "card:plastic:C9"), True) in one.pairs
+    assert one.asserted == Pair("card:plastic:C0", "card:plastic:C9")
 
 
 def test_a_card_that_replaces_itself_replaces_nothing() -> None:
     """No evidence with itself."""
     one = arrived({"card": "C1", "cookie": "k"}, kind="card.replaced", replaces="C1")
-    assert one.pairs == ((Pair("card:main:C1", "cookie:k"), False),)
+    assert one.pairs == (Pair("card:main:C1", "cookie:k"),)
+    assert one.asserted is None
 
 
 def test_links_carry_no_facts() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from resolvers.arrivals import Arrival
 from resolvers.cache import Cache
@@ -73,7 +74,7 @@ def test_each_invited_counts_once_through_merges_of_the_inviter() -> None:
         bench = Bench()
         order = [*events[at:], *events[:at]]
         for number, event in enumerate(order):
-            bench.resolve(event._replace(mark=event.mark.__class__(*_moved(event, number))))
+            bench.resolve(replace(event, mark=event.mark.__class__(*_moved(event, number))))
         assert referral_of(bench, "phone")["referred"] == 2
 
 
