@@ -110,13 +110,13 @@ class _Values:
             f"{namespace.name}:{scope}" if namespace.unique else None,
         )
 
-    def identifier(self, raw: str) -> Identifier | None:
+    def seen(self, raw: str) -> Seen | None:
         """A value as an operator names it, who may speak of blocked values too; None if it has no normal form."""
         scope, value = self._parts(folded(raw))
         normalised = None if value is None else self._normalise(value)
         if normalised is None or (scope is None and self._namespace.scoped):
             return None
-        return self._seen(scope, normalised).identifier
+        return self._seen(scope, normalised)
 
     def _parts(self, raw: str) -> tuple[str | None, str | None]:
         """Scope and value. No value: one of the two is missing or the scope is unprintable."""
@@ -181,7 +181,12 @@ class Admission:
 
     def identifier(self, namespace: str, raw: str) -> Identifier | None:
         """The identifier of a declared namespace's value, blocked or not; None if it has no normal form."""
-        return self._values[namespace].identifier(raw)
+        seen = self.seen(namespace, raw)
+        return None if seen is None else seen.identifier
+
+    def seen(self, namespace: str, raw: str) -> Seen | None:
+        """The same with what people see of it."""
+        return self._values[namespace].seen(raw)
 
     def _read(self, namespace: str, raw: str) -> _Reading | Dropped:
         return self._values[namespace].read(raw)
@@ -284,7 +289,13 @@ def _conflict(readings: list[_Reading]) -> str | None:
 
 
 def parse_identifier(text: str, admission: Admission) -> Identifier | Unreadable:
-    """The identifier that an operator wrote as `namespace:value`, or as `namespace:~token`.
+    """The identifier that an operator wrote as `namespace:value`, or as `namespace:~token`."""
+    seen = parse_seen(text, admission)
+    return seen if isinstance(seen, Unreadable) else seen.identifier
+
+
+def parse_seen(text: str, admission: Admission) -> Seen | Unreadable:
+    """The same with what people see of it: nothing, where only the token of a hashed value is known.
 
     The value goes through the same normaliser and key as in an event. A token is taken as it is, under whichever key it
     was made: it may be an old one.
@@ -297,9 +308,17 @@ def parse_identifier(text: str, admission: Admission) -> Identifier | Unreadable
         return Unreadable(admission.undeclared)
     if rest.startswith(TOKEN_MARK):
         token = rest.removeprefix(TOKEN_MARK)
-        return Identifier(name, token) if is_token(namespace, token) else Unreadable(f"This is no token of {name}")
-    identifier = admission.identifier(name, rest)
-    if identifier is None:
+        if not is_token(namespace, token):
+            return Unreadable(f"This is no token of {name}")
+        return Seen(Identifier(name, token), token if namespace.pii is None else "", f"{name}:{token}")
+    seen = admission.seen(name, rest)
+    if seen is None:
         scoped = "scope:value" if namespace.scoped and namespace.default_scope is None else "value"
         return Unreadable(f"This is no valid {scoped} of {name}")
-    return identifier
+    return seen
+
+
+def is_nobodys_value(text: str, admission: Admission) -> bool:
+    """Whether what an operator wrote, and `parse_seen` could read, would be dropped from any event."""
+    name, _, rest = text.strip().partition(":")
+    return not rest.startswith(TOKEN_MARK) and isinstance(admission.read(name, rest), Dropped)

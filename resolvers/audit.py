@@ -46,7 +46,7 @@ class Audited(NamedTuple):
 def audit(one: Audited, rules: IdentityRules, blocked: frozenset[str] = frozenset()) -> list[Finding]:
     """What is wrong in and around one component."""
     groups, findings = _people(one.component, rules, blocked)
-    return [*_facets(one), *_edges(one.component), *findings, *_published(one, groups)]
+    return [*_facets(one), *_edges(one.component), *_ruled(one.component, groups), *findings, *_published(one, groups)]
 
 
 def homeless(key: str, component: Component) -> Finding | None:
@@ -64,6 +64,8 @@ def spanning(components: Iterable[Component]) -> list[Finding]:
     holders: dict[str, set[str]] = {}
     for component in components:
         graph.add_edges_from(component.edges)
+        for one in component.constraints.values():
+            nx.add_path(graph, one.named)
         for key in component.facets:
             holders.setdefault(key, set()).add(component.name)
     findings: list[Finding] = []
@@ -97,16 +99,33 @@ def _edges(component: Component) -> list[Finding]:
     return [_finding("edge_outside", component.name, outside, "evidence with an identifier that is not here")]
 
 
+def _ruled(component: Component, groups: set[frozenset[str]]) -> list[Finding]:
+    """I3: what operators split is apart, unless a merge lifted that."""
+    lifted = {name for one in component.constraints.values() if not one.undone for name in one.lifts}
+    together = [
+        key
+        for name, one in component.constraints.items()
+        if not one.undone and name not in lifted
+        for group in groups
+        if not group.isdisjoint(one.keys) and not group.isdisjoint(one.apart)
+        for key in group.intersection(one.named)
+    ]
+    if not together:
+        return []
+    return [_finding("split", component.name, together, "what an operator split apart is one person")]
+
+
 def _people(
     component: Component, rules: IdentityRules, blocked: frozenset[str]
 ) -> tuple[set[frozenset[str]], list[Finding]]:
     """The people by networkx over the evidence that counts, and whether the engine's division is the same."""
     seen = {key: facet for key, facet in component.facets.items() if facet.seen}
     known = {pair: edge for pair, edge in component.edges.items() if seen.keys() >= set(pair)}
-    division = partition(seen, known, rules, blocked)
+    division = partition(seen, known, rules, blocked, component.constraints)
     counted: nx.Graph[str] = nx.Graph()
     counted.add_nodes_from(seen)
     counted.add_edges_from(known.keys() - {one.pair for one in division.refused})
+    counted.add_edges_from(one.pair for one in division.ruled)
     groups = {frozenset(group) for group in nx.connected_components(counted)}
     divided = {frozenset(group) for group in division.groups}
     wrong = sorted(key for group in groups ^ divided for key in group)

@@ -7,7 +7,8 @@ them.
 Must not know: which store keeps it.
 
 Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<key>`
-facet · `e:<key>\\x1f<key>` edge · `a:<name>` a component that moved in and whose publications are not taken over yet.
+facet · `e:<key>\\x1f<key>` edge · `o:<command id>` constraint · `a:<name>` a component that moved in and whose
+publications are not taken over yet.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from resolvers import constraints as ruled
+from resolvers.constraints import NONE, Constraint, Constraints
 from resolvers.evidence import Edge, Mark, Pair, observed
 from resolvers.facets import Facet, decode, encode, sighted, unseen
 from resolvers.partition import Partition, neighbours
@@ -29,6 +32,7 @@ class Component:
         "_has_hubs",
         "_neighbours",
         "absorbed",
+        "constraints",
         "edges",
         "facets",
         "folds",
@@ -46,6 +50,7 @@ class Component:
         facets: Mapping[str, Facet] | None = None,
         edges: Mapping[Pair, Edge] | None = None,
         *,
+        constraints: Constraints = NONE,
         absorbed: frozenset[str] = frozenset(),
         moved_to: str | None = None,
         pending: bool = False,
@@ -54,6 +59,7 @@ class Component:
         self.version = version
         self.facets = facets or {}
         self.edges = edges or {}
+        self.constraints = constraints
         self.absorbed = absorbed
         self.moved_to = moved_to
         self.pending = pending
@@ -68,6 +74,7 @@ class Component:
         """The component of a store record; of an empty one, a component at version 0."""
         facets: dict[str, Facet] = {}
         edges: dict[Pair, Edge] = {}
+        constraints: dict[str, Constraint] = {}
         absorbed: set[str] = set()
         for field, value in fields.items():
             kind = field[:2]
@@ -77,12 +84,15 @@ class Component:
                 edges[Pair.parse(field[2:])] = _edges.decode(value)
             elif kind == "a:":
                 absorbed.add(field[2:])
+            elif kind == "o:":
+                constraints[field[2:]] = ruled.decode(value)
         to = fields.get("to")
         return cls(
             name,
             int(fields.get("v", b"0")),
             facets,
             edges,
+            constraints=constraints or NONE,
             absorbed=frozenset(absorbed),
             moved_to=to.decode() if to is not None else None,
             pending="p" in fields,
@@ -95,6 +105,7 @@ class Component:
             version,
             {**self.facets, **moved.facets},
             {**self.edges, **moved.edges},
+            constraints={**self.constraints, **moved.constraints} if moved.constraints else self.constraints,
             absorbed=self.absorbed | moved.absorbed | {moved.name},
         )
         component.folds = self.folds
@@ -102,15 +113,16 @@ class Component:
 
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
-        component = Component(self.name, version, self.facets, self.edges)
+        component = Component(self.name, version, self.facets, self.edges, constraints=self.constraints)
         component.folds = self.folds
         return component
 
     def fields(self) -> dict[str, bytes]:
-        """Facets, edges and absorbed names as fields, for the component that this one moves into."""
+        """Facets, edges, constraints and absorbed names as fields, for the component that this one moves into."""
         return {
             **{f"f:{key}": encode(facet) for key, facet in self.facets.items()},
             **{f"e:{pair.joined()}": encode(edge) for pair, edge in self.edges.items()},
+            **{f"o:{name}": ruled.encode(one) for name, one in self.constraints.items()},
             **{f"a:{name}": b"" for name in self.absorbed},
         }
 
@@ -139,7 +151,7 @@ class Component:
 class Draft:
     """Changes to a component, until the store takes or refuses them."""
 
-    __slots__ = ("_base", "_edges", "_facets", "_own_facts", "_own_values")
+    __slots__ = ("_base", "_constraints", "_edges", "_facets", "_own_facts", "_own_values")
 
     def __init__(self, base: Component) -> None:
         self._base = base
@@ -147,6 +159,7 @@ class Draft:
         self._edges: dict[Pair, Edge] = {}
         self._own_facts: set[str] = set()
         self._own_values: set[str] = set()
+        self._constraints: dict[str, Constraint] | None = None
 
     def peek(self, key: str) -> Facet | None:
         """The facet as it is by now, not to be changed; None if there is none."""
@@ -186,11 +199,17 @@ class Draft:
         edge = self._edges.get(pair) or self._base.edges.get(pair)
         self._edges[pair] = observed(edge, mark, counted=counted, asserted=asserted)
 
+    def rule(self, name: str, constraint: Constraint) -> None:
+        """What a command rules."""
+        self._constraints = {**(self._constraints or {}), name: constraint}
+
     def changes(self) -> dict[str, bytes]:
         """The changed fields."""
         fields = {f"f:{key}": encode(facet) for key, facet in self._facets.items()}
         for pair, edge in self._edges.items():
             fields[f"e:{pair.joined()}"] = encode(edge)
+        if self._constraints is not None:
+            fields.update({f"o:{name}": ruled.encode(one) for name, one in self._constraints.items()})
         return fields
 
     def taken(self, version: int) -> Component:
@@ -201,6 +220,7 @@ class Draft:
             version,
             {**base.facets, **self._facets},
             {**base.edges, **self._edges},
+            constraints=base.constraints if self._constraints is None else {**base.constraints, **self._constraints},
             absorbed=base.absorbed,
         )
         component.folds = base.folds
@@ -209,10 +229,11 @@ class Draft:
         return component
 
     def _is_structural(self) -> bool:
-        """Whether identifiers or edges are new, or an identifier is a hub, next to one, or cuts evidence off."""
+        """Whether identifiers, edges or rulings are new, or an identifier is a hub, next to one, or cuts links off."""
         base = self._base
         return (
-            not self._facets.keys() <= base.facets.keys()
+            self._constraints is not None
+            or not self._facets.keys() <= base.facets.keys()
             or not self._edges.keys() <= base.edges.keys()
             or any(facet.hub or facet.strangers or facet.cuts for facet in self._facets.values())
         )

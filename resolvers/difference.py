@@ -35,6 +35,7 @@ REASONS = {
     "hub": "an identifier with more neighbours than its cap links nobody",
     "component": "the component is at its cap",
     "blocked": "a blocked value links nobody",
+    "split": "an operator split the two apart",
     "drop": "a device with evidence of two values of a unique namespace links nobody",
     "unbound": "the identifier was taken off the card, and not seen with it since",
     "logged_out": "the session on the device ended, and the two were not seen together since",

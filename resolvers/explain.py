@@ -48,9 +48,12 @@ def scene(components: Iterable[Component], rules: IdentityRules, blocked: frozen
     person_of: dict[str, int] = {}
     for component in components:
         facets.update(component.facets)
-        division = partition(component.facets, component.edges, rules, blocked)
+        division = partition(component.facets, component.edges, rules, blocked, component.constraints)
         rule_of = {one.pair: one.rule for one in division.refused}
         evidence.update({pair: Judged(edge, rule_of.get(pair)) for pair, edge in component.edges.items()})
+        for pair, mark in division.ruled:  # where the two were seen together too, that is told
+            if pair not in evidence and Pair(pair.weak, pair.strong) not in evidence:
+                evidence[pair] = Judged(Edge(mark, mark, asserted=True), None)
         for group in division.groups:
             person_of.update(dict.fromkeys(group, len(person_of)))
 

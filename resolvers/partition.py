@@ -4,13 +4,16 @@ The law of merge protection lives here and nowhere else (contract, section 1, "W
 pure function of the component's sights and edges and of the rules: evidence is taken in the contract's order, as
 Kruskal takes edges, and an edge counts unless it would put into one group what the rules keep apart. What is refused
 is returned with its rule, and judged again whenever the evidence changes.
+What operators have ruled comes before all evidence: a merge joins, a split keeps apart (`resolvers.constraints`).
 Must not know: facts, profiles, stores, clocks.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from resolvers.evidence import Edge, Pair
+from resolvers.constraints import NONE, Constraints, InForce, in_force
+from resolvers.counting import Group, asserted_values, kept_apart, scope_of
+from resolvers.evidence import Edge, Mark, Pair
 from resolvers.namespaces import IdentityRules, Namespace
 from topics.instants import DAY_US
 
@@ -46,17 +49,26 @@ class Refused(NamedTuple):
     rule: str
 
 
+class Ruled(NamedTuple):
+    """Two identifiers that an operator joined, and the command's place in the log."""
+
+    pair: Pair
+    mark: Mark
+
+
 class Partition(NamedTuple):
     """Groups of identifier keys, each strongest first, and the refused evidence.
 
     `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
     `plain`: one person, whose evidence could not be refused in any order; stays so until identifiers or edges come.
+    `ruled`: what operators joined, as far as it holds.
     """
 
     groups: tuple[tuple[str, ...], ...]
     refused: tuple[Refused, ...]
     contested: frozenset[str]
     plain: bool = False
+    ruled: tuple[Ruled, ...] = ()
 
 
 def namespace_of(key: str, rules: IdentityRules) -> Namespace:
@@ -101,6 +113,7 @@ def partition(
     edges: Mapping[Pair, Edge],
     rules: IdentityRules,
     blocked: frozenset[str] = frozenset(),
+    constraints: Constraints = NONE,
 ) -> Partition:
     """Divide a component's identifiers into people.
 
@@ -109,15 +122,18 @@ def partition(
         edges: its evidence.
         rules: the identity rules in force.
         blocked: keys whose links do not count.
+        constraints: what operators have ruled.
 
     Returns:
         Groups ordered by their strongest identifier; refused evidence in the order it was judged, but for what was
         refused at its turn and then joined by other evidence: its ends are one person, so nothing was kept apart.
     """
-    if _is_one_person(sights, edges, rules, blocked):
+    ruled = in_force(constraints)
+    if not ruled.joins and _is_one_person(sights, edges, rules, blocked):
         return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset(), plain=True)
     ignored = hubs(sights, edges, rules)
-    judge = _Judge(sights, edges, rules, ignored)
+    judge = _Judge(sights, edges, rules, ignored, ruled)
+    joined = [one for mark, keys in ruled.joins for one in judge.unite(_free(keys, sights, ignored | blocked), mark)]
     refused: list[Refused] = []
     for pair in _in_order(edges, rules):
         if pair.strong in ignored or pair.weak in ignored:
@@ -131,7 +147,12 @@ def partition(
         key=lambda members: strength(members[0], rules),
     )
     apart = tuple(one for one in refused if judge.parted(one.pair))
-    return Partition(tuple(groups), apart, judge.contested())
+    return Partition(tuple(groups), apart, judge.contested(), ruled=tuple(joined))
+
+
+def _free(keys: Iterable[str], sights: Mapping[str, Sight], silent: frozenset[str]) -> list[str]:
+    """Those of some keys that are there and may be linked: a hub is not, whoever says so."""
+    return [key for key in keys if key in sights and key not in silent]
 
 
 def _is_one_person(
@@ -158,7 +179,7 @@ def _is_one_person(
             ended |= sight.logged_out_us >= 0
         most = 1 if namespace.unique else namespace.limit.n if namespace.limit is not None else 0
         if most:
-            scope = _scope_of(key, namespace)
+            scope = scope_of(key, namespace)
             counted[scope] = counted.get(scope, 0) + 1
             if counted[scope] > most:
                 return False
@@ -206,42 +227,48 @@ def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
     return sorted(by_age, key=importance)
 
 
-class _Group:
-    """Identifiers joined so far, with what the rules count in them."""
-
-    __slots__ = ("known", "members", "values")
-
-    def __init__(self, key: str, namespace: Namespace) -> None:
-        self.members = [key]
-        self.known = namespace.person
-        self.values: dict[tuple[str, str], list[str]] = {}
-        if namespace.unique or namespace.limit is not None:
-            self.values[_scope_of(key, namespace)] = [key]
-
-
-def _scope_of(key: str, namespace: Namespace) -> tuple[str, str]:
-    """What `unique` and `limit` count in: the namespace and, where it is scoped, the scope."""
-    if not namespace.scoped:
-        return (namespace.name, "")
-    return (namespace.name, key[len(namespace.name) + 1 :].partition(":")[0])
-
-
 class _Judge:
     """Joins groups edge by edge and says which rule an edge would break."""
 
     def __init__(
-        self, sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules, ignored: frozenset[str]
+        self,
+        sights: Mapping[str, Sight],
+        edges: Mapping[Pair, Edge],
+        rules: IdentityRules,
+        ignored: frozenset[str],
+        ruled: InForce,
     ) -> None:
         self._sights = sights
         self._edges = edges
         self._rules = rules
-        self._of = {key: _Group(key, namespace_of(key, rules)) for key in sights}
-        self._one_value = asserted_values(edges, ignored)
+        self._of = {key: Group(key, namespace_of(key, rules)) for key in sights}
+        self._one_card = self._one_value = asserted_values(edges, ignored)
+        if ruled.values:
+            self._one_value = asserted_values(edges, ignored, [_free(keys, sights, ignored) for keys in ruled.values])
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
-        self._unbound = _unbound(sights, self._one_value)
+        self._unbound = _unbound(sights, self._one_card)
+        for at, both in enumerate(ruled.splits):
+            for side, keys in enumerate(both):
+                for key in keys & self._of.keys():
+                    self._of[key].sides |= {(at, side == 0)}
 
-    def groups(self) -> list[_Group]:
+    def groups(self) -> list[Group]:
         return list({id(group): group for group in self._of.values()}.values())
+
+    def unite(self, keys: list[str], mark: Mark) -> list[Ruled]:
+        """Join identifiers that an operator said are one person -> what it took; a later split may still part some."""
+        found: list[Ruled] = []
+        while keys:
+            first, *others = keys
+            keys = []
+            for key in others:
+                a, b = self._of[first], self._of[key]
+                if a is not b and kept_apart(a, b):
+                    keys.append(key)
+                elif a is not b:
+                    self._merge(a, b)
+                    found.append(Ruled(Pair(first, key), mark))
+        return found
 
     def join(self, pair: Pair) -> str | None:
         """Let the pair's evidence count, or name the rule that refuses it."""
@@ -280,12 +307,14 @@ class _Judge:
             return None
         if self._unbound:
             for end, other in (pair, (pair.weak, pair.strong)):
-                since_us = self._unbound.get((self._one_value.get(end, end), other))
+                since_us = self._unbound.get((self._one_card.get(end, end), other))
                 if since_us is not None and edge.last.time_us <= since_us:
                     return "unbound"
         return "logged_out" if _is_logged_out(pair, edge, self._sights, self._rules) else None
 
-    def _broken_rule(self, a: _Group, b: _Group, pair: Pair) -> str | None:
+    def _broken_rule(self, a: Group, b: Group, pair: Pair) -> str | None:
+        if kept_apart(a, b):
+            return "split"
         if self._edges[pair].asserted:
             return None
         both = [
@@ -318,11 +347,12 @@ class _Judge:
             values = [value for value in values if self._sights[value].last_us >= since_us]
         return self._distinct(values)
 
-    def _merge(self, a: _Group, b: _Group) -> None:
+    def _merge(self, a: Group, b: Group) -> None:
         if len(a.members) < len(b.members):
             a, b = b, a
         a.members += b.members
         a.known = a.known or b.known
+        a.sides |= b.sides
         for scope, values in b.values.items():
             a.values[scope] = a.values.get(scope, []) + values
         for key in b.members:
@@ -338,27 +368,8 @@ class _Judge:
         for end, other in met:
             namespace = namespace_of(other, self._rules)
             if namespace.unique and namespace_of(end, self._rules).weak:
-                values.setdefault((end, _scope_of(other, namespace)), set()).add(other)
+                values.setdefault((end, scope_of(other, namespace)), set()).add(other)
         return frozenset(end for (end, _), found in values.items() if self._distinct(sorted(found)) > 1)
-
-
-def asserted_values(edges: Mapping[Pair, Edge], ignored: frozenset[str]) -> dict[str, str]:
-    """Identifiers joined by assertion, each with the smallest key of those it counts as one with.
-
-    A hub's assertions count as little as its other links: those that came late are not kept as edges.
-    """
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            key = parent[key]
-        return key
-
-    for pair, edge in edges.items():
-        if edge.asserted and pair.strong not in ignored and pair.weak not in ignored:
-            low, high = sorted((root(pair.strong), root(pair.weak)))
-            parent[high] = low
-    return {key: root(key) for key in parent}
 
 
 def _unbound(sights: Mapping[str, Sight], one_value: Mapping[str, str]) -> dict[tuple[str, str], int]:

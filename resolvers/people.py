@@ -16,11 +16,12 @@ from resolvers.admission import CARD
 from resolvers.amounts import join, number
 from resolvers.behaviour import NEVER_US, Doings, acquisition, behaviour, ranked, referred, viewed
 from resolvers.component import Component
+from resolvers.counting import asserted_values
 from resolvers.facets import Facet, Facts, Values
 from resolvers.holdings import holding, referred_by
 from resolvers.namespaces import IdentityRules
 from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
-from resolvers.partition import Refused, asserted_values, namespace_of, partition
+from resolvers.partition import Refused, namespace_of, partition
 from resolvers.writes import visible
 from topics.codec import canonical
 from topics.instants import to_text
@@ -75,7 +76,7 @@ def people(component: Component, rules: IdentityRules, now_us: int, blocked: fro
     division = component.plain
     if division is None:
         seen = {key: facet for key, facet in component.facets.items() if facet.seen}
-        division = partition(seen, component.edges, rules, blocked)
+        division = partition(seen, component.edges, rules, blocked, component.constraints)
         component.plain = division if division.plain and len(seen) == len(component.facets) else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []

@@ -6,6 +6,7 @@ enough to tell the value. This is pseudonymisation: who has the key can test a g
 Must not know: where the keys come from, raw values as publishers wrote them, which values are junk.
 """
 
+import hashlib
 import hmac
 import re
 from typing import Final
@@ -20,6 +21,7 @@ KEY_ID_CHARACTERS: Final = 4
 
 # Labels keep the uses of one key apart. They hold no NUL, which every message about a value does.
 _KEY_ID_LABEL: Final = b"idweave key id"
+_SEAL_LABEL: Final = b"idweave seal "
 
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BASE32_PAIRS: Final = tuple(one + other for one in _BASE32 for other in _BASE32)
@@ -74,6 +76,10 @@ class Pseudonyms:
         """Key id and keyed digest of a value, whether or not its namespace is hashed."""
         message = f"{namespace.name}\0{value}".encode(errors="surrogatepass")
         return self.key_id + _digest(self._hash_key, message)[:DIGEST_CHARACTERS]
+
+    def sealed(self, content: bytes) -> str:
+        """A keyed digest by which equal content is told, and nothing of it can be guessed without the key."""
+        return _digest(self._hash_key, _SEAL_LABEL + hashlib.sha256(content).hexdigest().encode())[:DIGEST_CHARACTERS]
 
 
 def is_token(namespace: Namespace, token: str) -> bool:

@@ -16,11 +16,11 @@ from resolvers.arrivals import Arrival
 from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.finding import find_all
+from resolvers.gathering import gather
 from resolvers.grouping import Group, grouped, with_facts, without_facts
 from resolvers.namespaces import IdentityRules
 from resolvers.referring import refer
 from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
-from resolvers.uniting import unite
 
 
 class Changed(NamedTuple):
@@ -97,18 +97,9 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
     root = group.root
     while True:
         if root is None:
-            roots = yield from find_all(list(group.keys), cache)
-            new = [key for key, there in roots.items() if there is None]
-            names = sorted({there.name for there in roots.values() if there is not None})
-            if new:
-                yield from _claim(new, names[0] if names else new[0], cache)
-                continue
-            if len(names) > 1:
-                for name in names[1:]:
-                    unions += yield from unite(name, names[0], cache)
-                continue
-            root = roots[next(iter(roots))]
-            assert root is not None
+            gathered = yield from gather(list(group.keys), cache)
+            root = gathered.component
+            unions += gathered.unions
         work = Work(root, group, rules)
         observations = [seen for arrival in group.arrivals for seen in work.apply(arrival)]
         version = yield Commit(root.name, root.version, work.draft.changes())
@@ -118,10 +109,3 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
             return _Settled(Changed(component, group.arrivals[-1]), observations, unions, work.referrals)
         cache.components.forget(root.name)
         root = None
-
-
-def _claim(keys: Sequence[str], name: str, cache: Cache) -> Protocol[None]:
-    """Put identifiers that are in no component into the named one; whoever was faster decides."""
-    homes = yield Together([ClaimHome(key, name) for key in keys])
-    for key, home in zip(keys, homes, strict=True):
-        cache.homes.put(key, home)

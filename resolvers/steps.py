@@ -107,6 +107,19 @@ class NameProfile(NamedTuple):
     key: str
 
 
+class ReadDecision(NamedTuple):
+    """-> what was decided about a command, as `topics.commands` writes results, or None."""
+
+    command: str
+
+
+class Decide(NamedTuple):
+    """Record what is decided about a command, unless that was done before -> what holds."""
+
+    command: str
+    decision: bytes
+
+
 class Outgoing(NamedTuple):
     """A record for an output topic. `topic` is the name without prefix."""
 
@@ -163,6 +176,8 @@ Step = (
     | Complete
     | DropPublication
     | NameProfile
+    | ReadDecision
+    | Decide
     | Publish
     | Notify
     | Together

@@ -14,11 +14,13 @@ from resolvers.steps import (
     ClaimHome,
     Commit,
     Complete,
+    Decide,
     DropPublication,
     Freeze,
     Intend,
     NameProfile,
     ReadComponent,
+    ReadDecision,
     ReadHome,
     ReadPublication,
     Reply,
@@ -47,13 +49,14 @@ class Content(NamedTuple):
     publications: dict[str, PublicationRecord]
     profiles: dict[str, str]
     positions: dict[tuple[str, int], int]
+    decisions: dict[str, bytes]
 
 
 class MemoryStore:
     """A store in memory. `run_id` names the server that it plays; `clock_us` is the server's clock."""
 
     def __init__(self, clock_us: Callable[[], int] = lambda: 0) -> None:
-        self.content = Content({}, {}, {}, {}, {})
+        self.content = Content({}, {}, {}, {}, {}, {})
         self.run_id = "run-1"
         self.clock_us = clock_us
         self._carry_out: dict[type, Callable[[Any], Reply]] = {
@@ -69,6 +72,8 @@ class MemoryStore:
             Complete: self._complete,
             DropPublication: self._drop_publication,
             NameProfile: self._name_profile,
+            ReadDecision: self._read_decision,
+            Decide: self._decide,
         }
 
     def execute(self, step: Step) -> Reply:
@@ -187,6 +192,12 @@ class MemoryStore:
 
     def _name_profile(self, step: NameProfile) -> None:
         self.content.profiles.setdefault(step.profile_id, step.key)
+
+    def _read_decision(self, step: ReadDecision) -> bytes | None:
+        return self.content.decisions.get(step.command)
+
+    def _decide(self, step: Decide) -> bytes:
+        return self.content.decisions.setdefault(step.command, step.decision)
 
 
 def judged(position: int | None, start: int | None, *, allow_gap: bool) -> Advance:

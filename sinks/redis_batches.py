@@ -14,11 +14,13 @@ from resolvers.steps import (
     ClaimHome,
     Commit,
     Complete,
+    Decide,
     DropPublication,
     Freeze,
     Intend,
     NameProfile,
     ReadComponent,
+    ReadDecision,
     ReadHome,
     ReadPublication,
     Reply,
@@ -67,7 +69,7 @@ def _names(_steps: Sequence[Any], reply: list[bytes | None]) -> Sequence[str | N
     return [None if name is None else name.decode() for name in reply]
 
 
-def _as_they_are(_steps: Sequence[Any], reply: list[int | None]) -> Sequence[int | None]:
+def _as_they_are(_steps: Sequence[Any], reply: list[Reply]) -> Sequence[Reply]:
     return reply
 
 
@@ -147,6 +149,14 @@ def _name(keys: Keys, steps: Sequence[NameProfile]) -> Command:
     return invoke(CLAIM, keys, [keys.profile(step.profile_id) for step in steps], [step.key for step in steps])
 
 
+def _read_decisions(keys: Keys, steps: Sequence[ReadDecision]) -> Command:
+    return ["MGET", *[keys.command(step.command) for step in steps]]
+
+
+def _decide(keys: Keys, steps: Sequence[Decide]) -> Command:
+    return invoke(CLAIM, keys, [keys.command(step.command) for step in steps], [step.decision for step in steps])
+
+
 BATCHES: dict[type, Batch] = {
     ReadHome: Batch(_read_homes, _names),
     ClaimHome: Batch(_claim, _names),
@@ -160,4 +170,6 @@ BATCHES: dict[type, Batch] = {
     Complete: Batch(_complete, _truths),
     DropPublication: Batch(_drop, _none),
     NameProfile: Batch(_name, _none),
+    ReadDecision: Batch(_read_decisions, _as_they_are),
+    Decide: Batch(_decide, _as_they_are),
 }

@@ -1,6 +1,7 @@
-"""The worker: a Faust app with two agents, and all that they need. Start reading here.
+"""The worker: a Faust app with three agents, and all that they need. Start reading here.
 
     publishers -> touchpoints -> resolve -> changes -> project -> profiles, identities, merges, values, conflicts
+    operators  -> commands    -> command -> changes, commands.results
 
 Each agent's loop only puts its chunks in a queue (`stream.batches`), so that no exception can leave it: Faust loses
 events when one does. `faust -A stream.app worker` and `idweave worker` run the same `app`.
@@ -22,6 +23,8 @@ from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
 from stream.chunks import Chunk
+from stream.command import BATCH_RECORDS as COMMAND_RECORDS
+from stream.command import Commanding
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
@@ -32,7 +35,7 @@ from stream.serving import lag, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
-from topics.catalogue import CHANGES, TOUCHPOINTS
+from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 log = structlog.get_logger("idweave.app")
 
@@ -67,8 +70,11 @@ class Worker:
             # While touchpoints pile up, changes gather: a component that changes again is published once.
             patience_seconds=lambda: GATHER_SECONDS if resolves.is_behind else 0.0,
         )
+        commanding = Commanding(self.admission, self.rulebook, self.metrics)
+        commands = Batches(self.session, self.progress, commanding, records_max=COMMAND_RECORDS)
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
+        self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
         self.app.task(self.session.watch)
         reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
         self.web = web_server(settings, self.session, self.admission, self.metrics, reading)

@@ -16,6 +16,7 @@ import typer.exceptions
 
 from stream import (
     cli_audit,
+    cli_command,
     cli_engine,
     cli_explain,
     cli_import,
@@ -64,6 +65,7 @@ app.add_typer(cli_timeline.commands)
 app.add_typer(cli_audit.commands)
 app.add_typer(cli_rules.commands, name="rules")
 app.add_typer(cli_shadow.commands)
+app.add_typer(cli_command.commands)
 app.add_typer(config, name="config")
 
 

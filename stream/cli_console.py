@@ -19,8 +19,9 @@ from stream.settings import Settings, load_settings
 FAILED: Final = 1
 USAGE: Final = 2
 
-OUT: Final = Console(highlight=False, soft_wrap=True)
-ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+# No emoji: `main:A:` is an identifier and not a picture.
+OUT: Final = Console(highlight=False, emoji=False, soft_wrap=True)
+ERR: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 # What stands in where a command has no use for a key. Nothing that is made with it is kept or shown.
 UNUSED_KEYS: Final = {

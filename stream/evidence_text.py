@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from stream.cli_console import plural
 from topics.answers import EvidenceLink, Explanation
+from topics.commands import COMMAND_SOURCE
 from topics.updates import EvidenceRef, ShownIdentifier
 
 
@@ -42,7 +43,7 @@ def _verdict(told: Explanation) -> str:
 
 def _link(link: EvidenceLink) -> Iterator[str]:
     ends = f"{shown(link['ends'][0])} {'—' if link['counts'] else '-x-'} {shown(link['ends'][1])}"
-    yield f"  {ends}: {_events(link)}{', said to be one value' if link['asserted'] else ''}"
+    yield f"  {ends}: {_events(link)}{', said to be one value' if link['asserted'] and link['events'] else ''}"
     if not link["counts"]:
         yield f"    refused by {link['rule']}: {link['reason']}"
 
@@ -51,6 +52,8 @@ def _events(link: EvidenceLink) -> str:
     first, last = link["first"], link["last"]
     if first is None or last is None:
         return "seen together"
+    if first["source"] == COMMAND_SOURCE:
+        return f"joined by an operator, by command {first['id']} at {_minute(first)}"
     if first == last:
         return f"together in {event(first)}"
     return f"together in {event(first)} to {event(last)}, {plural(link['events'], 'event')} in all"
@@ -58,4 +61,8 @@ def _events(link: EvidenceLink) -> str:
 
 def event(event: EvidenceRef) -> str:
     """An event and its time to the minute, UTC."""
-    return f"{event['id']} ({event['source']}) at {event['time'][:16].replace('T', ' ')}"
+    return f"{event['id']} ({event['source']}) at {_minute(event)}"
+
+
+def _minute(event: EvidenceRef) -> str:
+    return event["time"][:16].replace("T", " ")

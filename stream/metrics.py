@@ -59,6 +59,12 @@ class Metrics:
             "Offsets that were deleted by retention before they were resolved: events are lost.",
             registry=registry,
         )
+        self.commands = Counter(
+            "idweave_commands",
+            "Commands answered, by type and status; each delivery counts.",
+            ["type", "status"],
+            registry=registry,
+        )
         self.store_lost = Counter(
             "idweave_store_lost",
             "Times that the store was lost or had changed, so that work in flight began again.",

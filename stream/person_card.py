@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from resolvers.component import Component
+from resolvers.evidence import Edge
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import partition, strength
 from topics.instants import to_text
@@ -66,11 +67,15 @@ def _day(instant: str) -> str:
 def links(component: Component, members: Iterable[str], rules: IdentityRules) -> Iterator[Link]:
     """How the members of one profile hang together, from the strongest on: a tree of the evidence that counts."""
     wanted = set(members)
-    refused = {one.pair for one in partition(component.facets, component.edges, rules).refused}
+    division = partition(component.facets, component.edges, rules, constraints=component.constraints)
+    refused = {one.pair for one in division.refused}
+    counted = {pair: edge for pair, edge in component.edges.items() if pair not in refused}
+    for pair, mark in division.ruled:
+        counted.setdefault(pair, Edge(mark, mark, asserted=True))
     near: dict[str, list[str]] = {}
     edges = {}
-    for pair, edge in component.edges.items():
-        if pair not in refused and pair.strong in wanted and pair.weak in wanted:
+    for pair, edge in counted.items():
+        if pair.strong in wanted and pair.weak in wanted:
             near.setdefault(pair.strong, []).append(pair.weak)
             near.setdefault(pair.weak, []).append(pair.strong)
             edges[frozenset(pair)] = edge

@@ -13,6 +13,9 @@ from topics.envelope import explain
 from topics.events import Instant, Name
 from topics.refusals import Refusal, RefusalCode
 
+COMMAND_SOURCE: Final = "idweave.commands"
+"""What stands for the source of what a command causes, where an event has its publisher's; the id is the command's."""
+
 _BYTES_MAX: Final = 1_000_000
 _DEPTH_MAX: Final = 16
 

@@ -14,12 +14,14 @@ from resolvers.steps import (
     ClaimHome,
     Commit,
     Complete,
+    Decide,
     DropPublication,
     Freeze,
     Intend,
     NameProfile,
     Outgoing,
     ReadComponent,
+    ReadDecision,
     ReadHome,
     ReadPublication,
     Reply,
@@ -270,6 +272,14 @@ async def test_two_commits_of_one_call_meet(store: AnyStore) -> None:
     assert sorted(replies, key=str) == [1, *[None] * 9]
 
 
+async def test_what_is_decided_first_holds(store: AnyStore) -> None:
+    """A second decision about a command learns the first, byte for byte; nothing was decided about others."""
+    assert await do(store, ReadDecision("c-1")) is None
+    assert await do(store, Decide("c-1", b"\xff\0{}")) == b"\xff\0{}"
+    assert await do(store, Decide("c-1", b"{}")) == b"\xff\0{}"
+    assert await store.execute_many([ReadDecision("c-2"), ReadDecision("c-1")]) == [None, b"\xff\0{}"]
+
+
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name[:12]))
 async def test_names_are_data(store: AnyStore, name: str) -> None:
     """Any text is a name, a field, a key and a value, and comes back as it was."""
@@ -279,6 +289,8 @@ async def test_names_are_data(store: AnyStore, name: str) -> None:
     assert await component(store, name) == (name, 1, {f"f:{name}": FACET, f"a:{name}": b""}, None, False)
     assert await do(store, begin(name, 0, State(1, ended={name: name}))) == 1
     assert await do(store, NameProfile(name, name)) is None
+    assert await do(store, Decide(name, name.encode())) == name.encode()
+    assert await do(store, ReadDecision(name)) == name.encode()
     assert await do(store, Freeze(name, name)) == name
     assert await do(store, begin(name, 1, TWO)) is None
     assert (await do(store, ReadPublication(name))).begun.state == State(1, ended={name: name})
@@ -329,6 +341,8 @@ def random_step(chance: random.Random) -> Step:
         begin(name, number, state),
         Complete(name, number, OFFSETS, chance.choice([None, at_rest(state)])),
         NameProfile(name, other),
+        Decide(name, other.encode()),
+        ReadDecision(name),
     ]
     if chance.random() < 0.03:
         steps = [Freeze(name, other), Settle(name), DropPublication(name)]

@@ -55,18 +55,18 @@ class Published:
     @cached_property
     def profiles(self) -> dict[str, dict[str, Any]]:
         """Profile id -> profile, without those that merged away."""
-        return {key: value for key, value in self._last("profiles").items() if "merged_into" not in value}
+        return {key: value for key, value in self.last("profiles").items() if "merged_into" not in value}
 
     @cached_property
     def ended(self) -> dict[str, str]:
         """Profile id that merged away -> the id that it merged into."""
-        last = self._last("profiles").items()
+        last = self.last("profiles").items()
         return {key: value["merged_into"] for key, value in last if "merged_into" in value}
 
     @cached_property
     def identities(self) -> dict[str, str]:
         """Identifier -> profile id."""
-        return {key: value["profile_id"] for key, value in self._last("identities").items()}
+        return {key: value["profile_id"] for key, value in self.last("identities").items()}
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -88,7 +88,8 @@ class Published:
         """All records of a topic, parsed."""
         return [parsed(output) for output in self.topics[topic]]
 
-    def _last(self, topic: str) -> dict[str, dict[str, Any]]:
+    def last(self, topic: str) -> dict[str, dict[str, Any]]:
+        """The last record of each key of a topic, parsed."""
         return {(output.key or b"").decode(): parsed(output) for output in self.topics[topic]}
 
 
@@ -98,7 +99,8 @@ class Check:
     def __init__(self, log: list[Record], topics: Topics) -> None:
         self.log = log
         self.published = Published(topics)
-        self.model: Outcome = run(log, HASH_KEY.encode(), now=self.published.decided)
+        answers = self.published.last("commands.results").values()
+        self.model: Outcome = run(log, HASH_KEY.encode(), now=self.published.decided, answers=answers)
 
     def everything(self, *, once: bool = False) -> None:
         """All checks that hold whatever happened to workers and servers; `once`: nothing happened to them."""

@@ -184,6 +184,7 @@ class Engine:
         is what a notice brings about; so when both topics are done, there is nothing on the way.
         """
         self.until(lambda: self._covers("touchpoints", self._ends), "every touchpoint is resolved")
+        self.until(lambda: self._covers("commands", self._ends_asked("commands")), "every command is carried out")
         self.until(self._is_done, "every change is published")
         self.until(self._is_done, "nothing comes after")
 
@@ -234,8 +235,8 @@ class Engine:
 
     # --- what goes in
 
-    def publish(self, records: Iterable[Published]) -> None:
-        """Publish to the touchpoints as some other program would, and wait until the broker has every record."""
+    def publish(self, records: Iterable[Published], topic: str = "touchpoints") -> None:
+        """Publish to an input as some other program would, and wait until the broker has every record."""
         failures: list[KafkaError] = []
 
         def report(error: KafkaError | None, message: Message) -> None:
@@ -245,12 +246,13 @@ class Engine:
             partition, offset = message.partition(), message.offset()
             assert partition is not None
             assert offset is not None
-            self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
+            if topic == "touchpoints":
+                self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
 
         producer = Producer({"bootstrap.servers": self._brokers, "linger.ms": 5, "message.timeout.ms": 90_000})
         for record in records:
             producer.produce(
-                f"{self.prefix}.touchpoints", record.value, record.key, headers=list(record.headers), on_delivery=report
+                f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
             )
             producer.poll(0)
         assert producer.flush(PATIENCE_SECONDS) == 0, "the broker has not taken everything"

@@ -1,7 +1,9 @@
-"""Which links count: evidence in the contract's order, and the groups that follow (readings L1-L11 of README.md)."""
+"""Which links count: evidence in the contract's order, and the groups that follow (readings L1-L11, O1-O6)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 from tests.naive.values import Identifier
@@ -30,6 +32,19 @@ class Observed:
     evidence: dict[tuple[Key, Key], Evidence]
     unbound: list[tuple[Key, Key, datetime]]  # card, other identifier, time of the unbind
     logged_out: list[tuple[Key, datetime]]  # weak identifier, time of the logout
+    created: list[tuple[Key, datetime]] = field(default_factory=list)  # sights that no event brought
+
+
+@dataclass
+class Ruling:
+    """A merge or split that stands. `left`: who was left behind; `lifts`: ids of splits."""
+
+    id: str
+    position: tuple[int, str, int, int]
+    keys: list[Key]
+    values: set[Key]
+    left: set[Key]
+    lifts: set[str]
 
 
 @dataclass
@@ -45,11 +60,19 @@ def key_of(identifier: Identifier) -> Key:
     return (identifier.namespace, identifier.token)
 
 
-def link(observed: Observed, config: dict[str, Any]) -> Links:
-    """Take all evidence in order; it counts unless a rule says no."""
+def link(observed: Observed, config: dict[str, Any], rulings: Sequence[Ruling] = ()) -> Links:
+    """Take what operators said and then all evidence in order; it counts unless a rule says no."""
     group_of = {key: {key} for key in observed.identifiers}
     refused = []
-    values = Values(observed, config)
+    values = Values(observed, config, rulings)
+    for ruling in rulings:
+        there = [key for key in ruling.keys if key in group_of and not values.is_hub(key)]
+        for key, other in combinations(there, 2):
+            one, two = group_of[key], group_of[other]
+            if one is not two and not values.are_kept_apart(one, two):
+                one |= two
+                for moved in two:
+                    group_of[moved] = one
     for evidence in in_order(list(observed.evidence.values()), config["policy"]):
         strong, weak = key_of(evidence.strong), key_of(evidence.weak)
         one, two = group_of[strong], group_of[weak]
@@ -89,7 +112,7 @@ def standing_rule(evidence: Evidence, observed: Observed, values: "Values") -> s
         return "drop"
     for card, other, time in observed.unbound:
         for end, far_end in ((strong, weak), (weak, strong)):
-            if values.as_one(end) == values.as_one(card) and far_end == other and evidence.last[0] <= time:
+            if values.as_card(end) == values.as_card(card) and far_end == other and evidence.last[0] <= time:
                 return "unbound"
     for device, time in observed.logged_out:
         if device in (strong, weak) and evidence.last[0] <= time:
@@ -100,12 +123,15 @@ def standing_rule(evidence: Evidence, observed: Observed, values: "Values") -> s
 class Values:
     """Neighbours, aliases, and the rules that count values in groups."""
 
-    def __init__(self, observed: Observed, config: dict[str, Any]) -> None:
+    def __init__(self, observed: Observed, config: dict[str, Any], rulings: Sequence[Ruling] = ()) -> None:
         self.observed = observed
         self.config = config
+        lifted = {split for ruling in rulings for split in ruling.lifts}
+        self.splits = [(set(one.keys), one.left) for one in rulings if one.left and one.id not in lifted]
         self.policy: str = config["policy"]
         self.neighbours: dict[Key, set[Key]] = {key: set() for key in observed.identifiers}
         self.aliases: list[set[Key]] = []
+        self.worth_one: list[set[Key]] = []
         for strong, weak in observed.evidence:
             self.neighbours[strong].add(weak)
             self.neighbours[weak].add(strong)
@@ -116,6 +142,12 @@ class Values:
                     self.aliases.remove(other)
                     joined |= other
                 self.aliases.append(joined)
+        counted = [
+            {key for key in ruling.values if key not in self.neighbours or not self.is_hub(key)} for ruling in rulings
+        ]
+        for joined in [*self.aliases, *counted]:
+            touched = [each for each in self.worth_one if each & joined]
+            self.worth_one = [each for each in self.worth_one if each not in touched] + [joined.union(*touched)]
 
     def option(self, key: Key, name: str) -> Any:  # noqa: ANN401 -- as configured
         """What the line of the identifier's namespace says."""
@@ -123,10 +155,18 @@ class Values:
 
     def as_one(self, key: Key) -> Key:
         """The identifier that stands for all those that count as one value with this one."""
-        for alias in self.aliases:
-            if key in alias:
-                return min(alias)
-        return key
+        return next((min(each) for each in self.worth_one if key in each), key)
+
+    def as_card(self, key: Key) -> Key:
+        """The card that stands for all those that took this one's place, or whose place it took."""
+        return next((min(each) for each in self.aliases if key in each), key)
+
+    def are_kept_apart(self, one: set[Key], two: set[Key]) -> bool:
+        """Whether a split has some of the one on its one side and some of the other on its other."""
+        return any(
+            (one & keys and two & left) or (two & keys and one & left)  # a member on either side
+            for keys, left in self.splits
+        )
 
     def is_hub(self, key: Key) -> bool:
         """More distinct neighbours than the cap."""
@@ -150,6 +190,8 @@ class Values:
 
     def broken_rule(self, evidence: Evidence, one: set[Key], two: set[Key]) -> str | None:
         """The first rule that one profile of both groups would break."""
+        if self.are_kept_apart(one, two):
+            return "split"
         if evidence.alias:
             return None
         together: dict[tuple[str, str], list[Key]] = {}

@@ -13,6 +13,7 @@ from typing import Any
 from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
 from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
+from tests.naive.rulings import read_rulings
 from tests.naive.values import DroppedError, Identifier, read
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -68,11 +69,17 @@ class Outcome:
 Now = datetime | Callable[[list[dict[str, Any]]], datetime]
 
 
-def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | None = None, now: Now = NOW) -> Outcome:
+def run(
+    records: Iterable[Record],
+    hash_key: bytes,
+    config: dict[str, Any] | None = None,
+    now: Now = NOW,
+    answers: Iterable[dict[str, Any]] = (),
+) -> Outcome:
     """People and reports of a log, whatever the order in which its records are handed in.
 
     `config` has the members of DEFAULT_CONFIG; one that is missing has the default. `now`: the instant at which people
-    are described, or what gives it for a person's identifiers.
+    are described, or what gives it for a person's identifiers. `answers`: those to all commands, by id.
     """
     config = DEFAULT_CONFIG | (config or {})
     outcome = Outcome([], set(), {}, [], [])
@@ -96,7 +103,13 @@ def run(records: Iterable[Record], hash_key: bytes, config: dict[str, Any] | Non
         else:
             outcome.reused.append(record.position)
     observed = observe(accepted, config)
-    links = link(observed, config)
+    rulings = read_rulings(answers, config)
+    for identifier, at in rulings.created:
+        key = key_of(identifier)
+        observed.created.append((key, at))
+        observed.identifiers.setdefault(key, identifier)
+        observed.last_seen[key] = max(observed.last_seen.get(key, at), at)
+    links = link(observed, config, rulings.standing)
     outcome.refused = {(":".join(strong), ":".join(weak), rule) for strong, weak, rule in links.refused}
     outcome.people = people(accepted, observed, links, config, now)
     return outcome
@@ -210,6 +223,8 @@ def people(
     known = [any(config["namespaces"][key[0]].get("person") for key in group) for group in links.groups]
     neighbours = Values(observed, config).neighbours
     seen: dict[Key, list[datetime]] = {key: [] for key in group_of}
+    for key, at in observed.created:
+        seen[key].append(at)
     events_of: list[list[Accepted]] = [[] for _ in links.groups]
     values_of: list[list[Accepted]] = [[] for _ in links.groups]
     kept_by: dict[Key, list[Accepted]] = {}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -14,7 +14,7 @@ from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
 from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
 from tests.naive.model import run as run_naive
-from tests.simulation.logs import NOW
+from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from tests.simulation.scheduler import HASH_KEY, Outcome
 from tests.simulation.worlds import naive_config
 from topics.codec import canonical
@@ -41,13 +41,42 @@ class Expected(NamedTuple):
     refused: set[tuple[str, str, str]]
 
 
-def naive(log: list[Record], rules: IdentityRules = DEFAULT_RULES) -> Expected:
-    """What the log says, by the model written apart from the engine."""
-    outcome = run_naive([NaiveRecord(*record) for record in log], HASH_KEY, naive_config(rules), NOW)
+def naive(log: list[Record], rules: IdentityRules = DEFAULT_RULES, sent: Sequence[Outgoing] = ()) -> Expected:
+    """What the log and the answers to its commands say, by the model written apart from the engine."""
+    events = [NaiveRecord(*record) for record in log if record.topic != COMMANDS_TOPIC]
+    outcome = run_naive(events, HASH_KEY, naive_config(rules), NOW, answers(sent).values())
     return Expected(
         Counter(canonical(person) for person in outcome.people),
         {(min(one, other), max(one, other), rule) for one, other, rule in outcome.refused},
     )
+
+
+def answers(sent: Sequence[Outgoing]) -> dict[str, dict[str, Any]]:
+    """The last answer to each command, by its id: what a compacted topic keeps."""
+    return {
+        record.key.decode(): json.loads(record.value or b"") for record in sent if record.topic == "commands.results"
+    }
+
+
+def check_answers(outcome: Outcome, log: list[Record]) -> None:
+    """Every command is answered; what was decided is the last word on its id, and always said in the same bytes."""
+    found = answers(outcome.sent)
+    asked = [json.loads(record.value or b"") for record in log if record.topic == COMMANDS_TOPIC]
+    assert found.keys() == {one["id"] for one in asked}
+    said: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+    for record in outcome.sent:
+        if record.topic == "commands.results" and record.value is not None:
+            said[record.key.decode(), json.loads(record.value)["body"]].add(record.value)
+    for name, decision in outcome.store.content.decisions.items():
+        recorded = json.loads(decision)
+        assert found[name] == recorded
+        assert said[name, recorded["body"]] == {decision}, "an answer was said in two ways"
+        assert not recorded["dry_run"], "a dry run left something behind"
+    for answer in found.values():
+        if answer["type"] == "split" and answer["status"] == "done":
+            assert answer["identifiers"]
+            assert answer["effect"]["left"]
+            assert set(answer["identifiers"]).isdisjoint(answer["effect"]["left"])
 
 
 def applied(sent: list[Outgoing], topic: str) -> dict[str, dict[str, Any]]:
@@ -67,7 +96,7 @@ def check_versions(sent: list[Outgoing], *, monotone: bool) -> None:
     seen: dict[tuple[str, bytes, int], bytes] = {}
     last: dict[tuple[str, bytes], int] = defaultdict(int)
     for record in sent:
-        if record.topic == "conflicts" or record.value is None:  # these have no version
+        if record.topic in {"conflicts", "commands.results"} or record.value is None:  # these have no version
             continue
         version = json.loads(record.value)["version"]
         assert seen.setdefault((record.topic, record.key, version), record.value) == record.value, (
@@ -200,6 +229,7 @@ def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, 
     check_merges(outcome.sent)
     check_survivors(outcome.sent)
     check_conflicts(outcome, expected.refused)
+    check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))
     live = [key for key, value in applied(outcome.sent, "profiles").items() if "merged_into" not in value]
     check_names(outcome.store, live, homes)

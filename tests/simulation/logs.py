@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.naive.random_facts import KINDS, facts_of, order_details, shipment_details, where
-from topics.codec import encode
+from topics.codec import decode, encode
 from topics.instants import to_text
 from topics.records import Record
 
 TOPIC = "idweave.touchpoints"
+COMMANDS_TOPIC = "idweave.commands"
 START_MS = 1_700_000_000_000
 NOW = datetime.fromtimestamp(START_MS / 1000 + 60, UTC)
 """When people are looked at; a run takes less than the rest of that day."""
@@ -67,6 +68,42 @@ def random_log(seed: int, events: int | None = None) -> list[Record]:
 def cutting_log(seed: int) -> list[Record]:
     """A crowded log in which cards are unbound and sessions end."""
     return crowded_log(seed, kinds=CUTTING_KINDS)
+
+
+def commanded_log(seed: int) -> list[Record]:
+    """A cutting log in which operators merge, split and take back, now and then wrongly, twice, or to see what if."""
+    log = cutting_log(seed)
+    rng = random.Random(f"commanded {seed}")
+    seen: list[list[str]] = [
+        [
+            f"{namespace}:{one}"
+            for namespace, each in named.items()
+            for one in (each if isinstance(each, list) else [each])
+        ]
+        for named in (decode(record.value or b"")["data"]["identifiers"] for record in log)
+    ]
+    commands: list[dict[str, Any]] = []
+    for n in range(rng.randint(3, 9)):
+        together = rng.choice(seen)
+        kind = rng.choice(["merge", "merge", "split", "split", "split", "undo"])
+        body: dict[str, Any] = {"id": f"c{n}", "type": kind, "by": "amy"}
+        if kind == "undo":
+            rulings = [one["id"] for one in commands if one["type"] != "undo"]
+            body["of"] = rng.choice([*rulings, *rulings, f"c{n}"])
+        elif kind == "split":
+            body["identifiers"] = rng.sample(together, rng.randint(1, len(together)))
+        else:
+            others = [*rng.choice(seen), *rng.choice([["card:C9"], ["phone:13812345699"], []])]
+            body["identifiers"] = [rng.choice(together), *rng.sample(others, rng.choice([1, 1, len(others)]))]
+        if rng.random() < 0.1:
+            body |= rng.choice([{"dry_run": True}, {"identifiers": ["card"]}, {"id": f"c{rng.randrange(n + 1)}"}])
+        commands += [body] * (2 if rng.random() < 0.1 else 1)
+    first_ms, last_ms = log[0].append_ms, log[-1].append_ms
+    times = sorted(rng.randint(first_ms, last_ms) for _ in commands)
+    return log + [
+        Record(COMMANDS_TOPIC, 0, n, at_ms, None, encode(body), ())
+        for n, (at_ms, body) in enumerate(zip(times, commands, strict=True))
+    ]
 
 
 def crowded_log(seed: int, events: int | None = None, kinds: Sequence[str] = CROWD_KINDS) -> list[Record]:

@@ -1,17 +1,19 @@
 """A seeded scheduler: the real protocols, interleaved at every store and publish step, crashed and outlived by zombies.
 
-A process runs a loop per input partition and per partition of changes that it owns, over one shared cache, as the
-worker does. Every leaf step of every loop is one turn. A crash drops the process with everything it remembers; a
-zombie goes on for some turns after another process took its partitions over.
+A process runs a loop per input partition, per partition of changes and for the commands that it owns, over one shared
+cache, as the worker does. Every leaf step of every loop is one turn. A crash drops the process with everything it
+remembers; a zombie goes on for some turns after another process took its partitions over.
 """
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from resolvers.admission import Admission
+from resolvers.asking import ask
 from resolvers.cache import Cache
+from resolvers.commanding import obey
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
@@ -20,7 +22,7 @@ from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
-from tests.simulation.logs import NOW
+from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from topics.envelope import Limits
 from topics.instants import to_us
 from topics.records import Record
@@ -65,8 +67,15 @@ class Simulation:
     """One run over a log, decided by a seed."""
 
     def __init__(
-        self, log: list[Record], seed: int, rules: IdentityRules = DEFAULT_RULES, faults: Faults | None = None
+        self,
+        log: list[Record],
+        seed: int,
+        rules: IdentityRules = DEFAULT_RULES,
+        faults: Faults | None = None,
+        *,
+        decided: Mapping[str, bytes] | None = None,
     ) -> None:
+        """`decided`: what was decided about commands before, as a store that is filled anew is told first."""
         self._rng = random.Random(seed)
         self._clock_us = to_us(NOW)
         self._rules = rules
@@ -75,8 +84,16 @@ class Simulation:
         self._admission = Admission(rules, Pseudonyms(HASH_KEY))
         self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth))
         self._inputs: dict[int, list[Record]] = {}
+        self._commands = [record for record in log if record.topic == COMMANDS_TOPIC]
         for record in log:
-            self._inputs.setdefault(record.partition, []).append(record)
+            if record.topic != COMMANDS_TOPIC:
+                self._inputs.setdefault(record.partition, []).append(record)
+        # Operators speak of people that they see, so mostly some events go before the first command.
+        self._events_first = 0
+        if self._commands and not decided:
+            self._events_first = self._rng.choice([0, len(log) // 2, len(log) - len(self._commands)])
+        self._store.content.decisions.update(decided or {})
+        self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
         self._done_input = dict.fromkeys(self._inputs, 0)
         self._done_changes = [0] * len(self._changes)
@@ -110,16 +127,20 @@ class Simulation:
                 self._turn(self._rng.choice(zombies)[0])
         return Outcome(self._store, self._sent, turns, crashes, born)
 
-    def _ownership(self) -> list[tuple[list[int], list[int]]]:
-        """Which process owns which partitions: input and changes are dealt out over one or two."""
+    def _ownership(self) -> list[tuple[list[int], list[int], bool]]:
+        """Which process owns which partitions: input, changes, and the commands, are dealt out over one or two."""
         count = 1 if len(self._inputs) + len(self._changes) < 3 else 2
         inputs, changes = sorted(self._inputs), range(len(self._changes))
-        return [(inputs[at::count], [one for one in changes if one % count == at]) for at in range(count)]
+        return [
+            (inputs[at::count], [one for one in changes if one % count == at], at == count - 1) for at in range(count)
+        ]
 
-    def _process(self, owned: tuple[list[int], list[int]]) -> Process:
+    def _process(self, owned: tuple[list[int], list[int], bool]) -> Process:
         process = Process(Cache(self._rng.choice([2, 1000])))
         process.loops = [self._resolve_loop(process, partition) for partition in owned[0]]
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
+        if owned[2] and self._commands:
+            process.loops.append(self._command_loop())
         return process
 
     def _turn(self, process: Process) -> None:
@@ -128,8 +149,10 @@ class Simulation:
                 next(self._rng.choice(process.loops))
 
     def _finished(self) -> bool:
-        return all(self._done_input[at] >= len(records) for at, records in self._inputs.items()) and all(
-            done >= len(notices) for done, notices in zip(self._done_changes, self._changes, strict=True)
+        return (
+            self._done_commands >= len(self._commands)
+            and all(self._done_input[at] >= len(records) for at, records in self._inputs.items())
+            and all(done >= len(notices) for done, notices in zip(self._done_changes, self._changes, strict=True))
         )
 
     def _resolve_loop(self, process: Process, partition: int) -> Turn:
@@ -158,6 +181,16 @@ class Simulation:
                 continue
             at += len(batch)
             self._done_input[partition] = at
+
+    def _command_loop(self) -> Turn:
+        at = self._done_commands
+        while True:
+            yield
+            if at >= len(self._commands) or sum(self._done_input.values()) < self._events_first:
+                continue
+            yield from self._carry(obey(ask(self._commands[at], self._admission), self._rules, frozenset()))
+            yield
+            at = self._done_commands = max(at + 1, self._done_commands)
 
     def _project_loop(self, process: Process, partition: int) -> Turn:
         at = self._done_changes[partition]

@@ -1,13 +1,17 @@
 """Any interleaving, crash and zombie ends in what the log says (I1 to I4), in every world."""
 
+from collections import Counter
+
 import pytest
 
-from tests.simulation.checks import check, contents_of, naive, reported
+from tests.simulation.checks import answers, check, contents_of, naive, reported
 from tests.simulation.scheduler import WEATHERS, Simulation
 from tests.simulation.worlds import WORLDS, World
 
 SEEDS = 100
 """In each world and weather: 3,000 runs in all."""
+
+COMMANDED = next(world for world in WORLDS if world.name == "commanded")
 
 every_world = pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 
@@ -19,17 +23,23 @@ def test_any_run_ends_in_what_the_log_says(world: World, weather: str) -> None:
     for seed in range(SEEDS):
         log = world.log(seed)
         outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run()
-        check(outcome, log, naive(log, world.rules))
+        check(outcome, log, naive(log, world.rules, outcome.sent))
 
 
 @every_world
 def test_schedules_make_no_difference(world: World) -> None:
-    """The same records under four schedules, two of them with faults: byte-identical contents."""
+    """The same records under four schedules, two of them with faults: byte-identical contents.
+
+    What was decided about commands in the first holds in all of them, as when a store is filled anew: it is then
+    applied before or after any of the events that it was decided by.
+    """
     for seed in range(20):
         log = world.log(seed)
-        schedules = enumerate(("calm", "calm", "rough", "stormy"))
-        runs = [Simulation(log, 1000 + n, world.rules, WEATHERS[weather]).run() for n, weather in schedules]
-        first, *others = (contents_of(run.sent) for run in runs)
+        one = Simulation(log, 1000, world.rules).run()
+        decided = one.store.content.decisions
+        schedules = enumerate(("calm", "rough", "stormy"), 1001)
+        runs = [Simulation(log, n, world.rules, WEATHERS[weather], decided=decided).run() for n, weather in schedules]
+        first, *others = (contents_of(run.sent) for run in (one, *runs))
         assert all(other == first for other in others), seed
         assert sum(first.values()) > 0
 
@@ -47,6 +57,10 @@ def test_the_worlds_meet_the_rules() -> None:
     """The logs are worth running: every rule that evidence can be refused by is met, and the weathers do harm."""
     met = {rule for world in WORLDS for seed in range(20) for *_, rule in naive(world.log(seed), world.rules).refused}
     assert met == {"hub", "drop", "unique", "limit", "weak_link", "unbound", "logged_out"}
+    ruled = [Simulation(COMMANDED.log(seed), seed).run() for seed in range(20)]
+    assert any(rule == "split" for run in ruled for *_, rule in reported(run.sent))
+    done = Counter(one["type"] for run in ruled for one in answers(run.sent).values() if one["status"] == "done")
+    assert min(done[kind] for kind in ("merge", "split", "undo")) > 2
     world = WORLDS[1]
     rough = [Simulation(world.log(seed), seed, world.rules, WEATHERS["rough"]).run() for seed in range(20)]
     assert sum(run.crashes for run in rough) > 10

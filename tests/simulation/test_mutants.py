@@ -25,7 +25,8 @@ def caught_at(mutant: Mutant) -> tuple[str, int, str] | None:
         for seed, world, weather in product(range(mutant.first, mutant.first + mutant.seeds), worlds, weathers):
             log = world.log(seed)
             try:
-                check(Simulation(log, seed, world.rules, WEATHERS[weather]).run(20_000), log, naive(log, world.rules))
+                outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run(20_000)
+                check(outcome, log, naive(log, world.rules, outcome.sent))
             except (AssertionError, KeyError):
                 return world.name, seed, weather
     return None

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from stream.cli import run
+from stream.cli_console import complain, say
 from stream.logging_setup import set_up_logging
 
 KEYS = {
@@ -44,6 +45,14 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return code, captured.out, captured.err
 
 
+def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """What stands between colons is text."""
+    say("card main:A: and openid main:tiger:")
+    complain("card main:B:")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("card main:A: and openid main:tiger:\n", "card main:B:\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -57,6 +66,10 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["token", "phone"], "An identifier is written namespace:value"),
         (["token", "fax:123"], "The namespace is not declared"),
         (["explain", "card:1", "fax:123"], "The namespace is not declared"),
+        (["merge", "card:1", "fax:123"], "The namespace is not declared"),
+        (["merge", "card:1"], "A merge is of two identifiers or more."),
+        (["split", "phone:x"], "This is no valid value of phone."),
+        (["undo"], "Missing argument"),
         (["explain", "card:1"], "Missing argument"),
         (["--brokers", "kafka", "topics", "list"], "command line: IDWEAVE_BROKERS: each broker must be host:port"),
     ],

@@ -1,0 +1,57 @@
+"""The command agent: what operators ask for, one after the other.
+
+The way of a batch: read (decode, identifiers) -> each command's protocol, which decides, answers and applies -> the
+position moves on.
+Rules: the next command begins when the one before is done, because it is decided by what that one left. A record that
+is no command is answered `invalid`.
+Must not know: what a command does.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from resolvers.admission import Admission
+from resolvers.asking import Asked, ask
+from resolvers.commanding import obey
+from resolvers.projecting import Rulebook
+from sinks.carrying import carry
+from stream.batches import Finish
+from stream.chunks import Chunk
+from stream.metrics import Metrics
+from stream.session import Parts
+
+BATCH_RECORDS = 100
+
+log = structlog.get_logger("idweave.command")
+
+
+class Commanding:
+    """What `Batches` does with chunks of commands."""
+
+    def __init__(self, admission: Admission, rulebook: Rulebook, metrics: Metrics) -> None:
+        self._admission = admission
+        self._rulebook = rulebook
+        self._metrics = metrics
+
+    def prepare(self, chunks: Sequence[Chunk]) -> list[Asked]:
+        """The commands of the chunks, in order."""
+        lost = sum(chunk.expired for chunk in chunks)
+        if lost:
+            log.error("commands were deleted before they were carried out", offsets=lost)
+            self._metrics.position_gap.inc(lost)
+        return [ask(record, self._admission) for chunk in chunks for record in chunk.records]
+
+    async def begin(self, commands: list[Asked], parts: Parts) -> Finish:
+        """Carry the commands out."""
+        for asked in commands:
+            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked)
+            with self._metrics.store_seconds.labels("command").time():
+                answer = await carry(protocol, parts.store, parts.publisher)
+            self._metrics.commands.labels(answer.type or "unknown", answer.status).inc()
+            log.info("command", id=answer.id, type=answer.type, status=answer.status, dry_run=answer.dry_run)
+        return _nothing_left
+
+
+async def _nothing_left() -> None:
+    """A command waits for its answer and its effects itself."""

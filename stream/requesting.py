@@ -1,0 +1,100 @@
+"""Requesting: a command is put on its topic, and the answer to it awaited, as any program of an operator's may do it.
+
+Rules: the place where answers will come is looked up before the command is sent, so that none is missed; every wait is
+bounded. A command that was sent is carried out whether or not somebody still waits.
+Must not know: what a command asks for, whose terminal watches.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from msgspec import DecodeError
+
+from sinks.kafka_settings import client_settings
+from topics.catalogue import COMMANDS, RESULTS
+from topics.codec import encode
+from topics.commands import Command, Result, decode_result
+
+METADATA_SECONDS: Final = 5.0
+DELIVERY_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 0.1
+SENDING: Final = {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000)}
+READING: Final = {"group.id": "idweave-requests", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+
+
+class RequestError(Exception):
+    """The command was not sent, as far as is known. The message says why."""
+
+
+class NoTopicError(RequestError):
+    """One of the two topics is not there."""
+
+
+class NoAnswerError(Exception):
+    """The command was sent, and nobody has answered in time."""
+
+
+class Requests:
+    """A way to the workers: commands go in, answers come back."""
+
+    def __init__(self, brokers: str, prefix: str, settings: Mapping[str, str]) -> None:
+        """Connect, and look up where answers will come.
+
+        Raises:
+            NoTopicError: a topic is not created.
+            RequestError: no broker answers.
+        """
+        self._topic, answers = COMMANDS.full_name(prefix), RESULTS.full_name(prefix)
+        self._producer = Producer(client_settings(brokers, settings, SENDING))
+        self._consumer = Consumer(client_settings(brokers, settings, READING))
+        try:
+            there = self._producer.list_topics(timeout=METADATA_SECONDS).topics
+            for topic in (self._topic, answers):
+                if topic not in there or there[topic].error is not None:
+                    raise NoTopicError(f"there is no topic {topic}")
+            end = self._consumer.get_watermark_offsets(TopicPartition(answers, 0), METADATA_SECONDS)[1]
+        except KafkaException as error:
+            raise RequestError(error.args[0].str()) from error
+        self._consumer.assign([TopicPartition(answers, 0, end)])
+
+    def ask(self, command: Command, timeout_seconds: float) -> Result:
+        """Send a command and wait for its answer.
+
+        Raises:
+            RequestError: the broker did not take it.
+            NoAnswerError: nobody has answered in time.
+        """
+        failed: list[KafkaError] = []
+
+        def report(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                failed.append(error)
+
+        self._producer.produce(self._topic, encode(command), command.id.encode(), on_delivery=report)
+        if self._producer.flush(DELIVERY_SECONDS + 1) or failed:
+            raise RequestError(failed[0].str() if failed else "it did not take the command in time")
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            message = self._consumer.poll(POLL_SECONDS)
+            answer = None if message is None else _answer_in(message, command.id)
+            if answer is not None:
+                return answer
+        raise NoAnswerError(command.id)
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+        self._producer.close()
+
+
+def _answer_in(message: Message, name: str) -> Result | None:
+    """The answer to a command, if it is in the message; others write answers to others."""
+    key, value = message.key(), message.value()
+    if message.error() is not None or value is None or key != name.encode():
+        return None
+    try:
+        return decode_result(value)
+    except DecodeError:
+        return None

@@ -1,0 +1,210 @@
+"""Operators' commands on real servers: asked for on the command line, carried out by a worker, seen on the outputs.
+
+After every change the published people are those of the naive model, which is told the answers on the results topic.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Broker
+from tests.live.against_model import Check, personal
+from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
+from tests.live.redis_server import RedisServer
+
+NUMBER = "13800138001"
+GUIDE = (ROOT / "docs" / "commands.md").read_text()
+
+
+@pytest.fixture
+def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """Topics and keys of the test's own on the session's servers; no worker yet."""
+    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
+        yield engine
+
+
+class Line:
+    """The command line of an operator's machine: it knows the brokers, and neither the store nor the keys."""
+
+    def __init__(self, brokers: str, prefix: str, more: dict[str, str] | None = None) -> None:
+        self._environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
+            "PYTHONPATH": str(ROOT),
+            "IDWEAVE_BROKERS": brokers,
+            "IDWEAVE_TOPIC_PREFIX": prefix,
+            **(more or {}),
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`idweave ...` in a process of its own."""
+        return subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "stream.cli", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def answered(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """The answer to a command, as JSON."""
+        ended = self.run(*arguments, "--json")
+        assert (ended.returncode, ended.stderr) == (code, ""), ended
+        answer: dict[str, Any] = json.loads(ended.stdout)
+        return answer
+
+
+def event(number: int, minute: int, **identifiers: str) -> Published:
+    """A visit and a purchase through some identifiers."""
+    body: dict[str, Any] = {
+        "id": f"e{number}",
+        "source": "/live",
+        "type": "order.paid",
+        "time": f"2026-01-01T10:{minute:02}:00Z",
+        "data": {
+            "identifiers": identifiers,
+            "counters": {"visits": 1},
+            "order": {"order_id": f"O{number}", "amount": f"{number}.00", "currency": "CNY"},
+        },
+    }
+    return Published(None, json.dumps(body).encode())
+
+
+MOTHER_AND_DAUGHTER = [
+    event(1, 1, card="A", phone=NUMBER),
+    event(2, 2, phone=NUMBER, openid="mother"),
+    event(4, 3, card="A", openid="daughter"),
+    event(8, 4, openid="daughter", cookie="tablet"),
+    event(16, 5, openid="daughter"),
+]
+
+
+def check(engine: Engine) -> Check:
+    """Everything that must hold, after all is done."""
+    engine.settle()
+    checked = Check(engine.input_log(), engine.outputs())
+    checked.people()
+    checked.identities()
+    checked.merges()
+    checked.versions(once=False)
+    checked.ids()
+    return checked
+
+
+def values(checked: Check) -> list[str]:
+    """Lifetime values of everybody, in no order."""
+    return sorted(one["lifetime_value"].get("CNY", "") for one in checked.published.profiles.values())
+
+
+def test_split_merge_and_undo(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
+    """A split gives each half its own facts, survives replays and a new worker, and is published; then back again."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    worker = engine.start_worker()
+    engine.publish(MOTHER_AND_DAUGHTER)
+    before = check(engine)
+    [whole] = before.published.profiles
+    assert values(before) == ["31.00"]
+
+    dry = line.answered("split", "openid:daughter", "cookie:tablet", "--dry-run")
+    assert (dry["status"], dry["dry_run"], len(dry["effect"]["left"])) == ("done", True, 3)
+    assert check(engine).published.contents == before.published.contents
+
+    answer = line.answered("split", "openid:daughter", "cookie:tablet", "--id", "s", "--by", "amy", "--reason", "hers")
+    assert answer["identifiers"] == ["openid:~main:daughter", "cookie:~tablet"]
+    parted = check(engine)
+    assert values(parted) == ["24.00", "7.00"]
+    [told] = [one for one in parted.published.values("merges") if one["type"] == "split"]
+    assert told["from"] == [whole]
+    assert set(told["to"]) == set(parted.published.profiles)
+    assert {one["token"] for one in told["identifiers"]} == {"main:daughter", "tablet"}
+    assert told["cause"] == {"id": "s", "source": "idweave.commands"}
+    assert len(set(parted.published.identities.values())) == 2
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    engine.publish([event(32, 6, card="A", openid="daughter")])  # new evidence, and all that was is read again
+    again = check(engine)
+    assert values(again) == ["24.00", "39.00"]
+    assert set(again.published.profiles) == set(parted.published.profiles)
+
+    assert line.answered("merge", "card:A", "openid:daughter", "--id", "m")["effect"]["lifted"] == ["s"]
+    assert values(check(engine)) == ["63.00"]
+    assert line.answered("undo", "m")["status"] == "done"
+    assert values(check(engine)) == ["24.00", "39.00"]
+    assert line.answered("undo", "s")["status"] == "done"
+    last = check(engine)
+    assert values(last) == ["63.00"]
+    assert list(last.published.profiles) == [whole], "the older id goes on"
+
+    for words in (shlex.split(one, comments=True) for one in re.findall(r"^idweave .+$", GUIDE, re.MULTILINE)):
+        ended = line.run(*words[1:])
+        assert (ended.returncode, ended.stderr) == (0, ""), words
+    assert values(check(engine)) == ["", "63.00"], "card B was created by the merge, and stays"
+
+    store = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine))
+    audited = store.run("audit", "--patience", "5")
+    assert audited.returncode == 0, audited.stdout
+
+
+def keys(redis_server: RedisServer, engine: Engine) -> dict[str, str]:
+    """What a machine knows that may look into the store."""
+    return {
+        "IDWEAVE_REDIS_URL": redis_server.url,
+        "IDWEAVE_REDIS_PREFIX": engine.prefix,
+        "IDWEAVE_HASH_KEY": HASH_KEY,
+        "IDWEAVE_ID_KEY": ID_KEY,
+    }
+
+
+def test_a_merge_holds_against_unique_and_no_value_is_kept(
+    engine: Engine, kafka: Broker, redis_server: RedisServer
+) -> None:
+    """Two members and a number that nobody had used: one person; the number is nowhere but on the commands topic."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    engine.start_worker()
+    engine.publish([event(1, 1, card="A", unionid="a"), event(2, 2, card="B", unionid="b")])
+    check(engine)
+    ended = line.run("merge", "card:A", "card:B", f"phone:{NUMBER}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("3 identifiers of 3 people are one person.\n")
+    assert "take it back with `idweave undo " in ended.stdout
+    merged = check(engine)
+    [profile] = merged.published.profiles.values()
+    assert [one["display"] for one in profile["identifiers"]] == ["main:A", "main:B", "main:a", "main:b", "138****8001"]
+    told = b"\n".join(one.value or b"" for outputs in merged.published.topics.values() for one in outputs)
+    for place in (told, engine.stored(), engine.logs().encode(), ended.stdout.encode()):
+        assert NUMBER.encode() not in personal(place)
+    why = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine)).run("explain", "unionid:a", "card:B")
+    assert "main:A — card main:B: joined by an operator, by command" in why.stdout, why
+
+
+def test_what_is_not_done_is_said(engine: Engine, kafka: Broker) -> None:
+    """Refused, not found, invalid, repeated, under a used id, and without a worker: each by exit code and sentence."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    alone = line.run("split", "card:early", "--timeout", "1", "--id", "early")
+    assert alone.returncode == 1
+    assert alone.stderr.startswith("No worker has answered within 1 seconds: is one running?")
+    engine.publish([event(1, 1, card="A", openid="a")])
+    engine.start_worker()
+    check(engine)
+    nobody = line.run("split", "card:nobody", "--timeout", "60")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert nobody.stderr == "Not found: Nobody is known by 1 identifier: card.\n"
+    refused = line.run("split", "card:A", "openid:a")
+    assert refused.stderr == "Refused: They are all of this person: nothing would be left.\n"
+    first = line.answered("merge", "card:A", "card:B", "--id", "m")
+    assert line.answered("merge", "card:A", "card:B", "--id", "m") == first
+    assert line.answered("merge", "card:A", "card:C", "--id", "m", code=1)["status"] == "refused"
+    engine.publish([Published(None, b"no command"), Published(b"k", b'{"id":"x","type":"destroy"}')], "commands")
+    answers = check(engine).published.last("commands.results")
+    assert answers["x"]["status"] == answers["record:0:6"]["status"] == "invalid"
+    assert answers["m"] == first
+    assert answers["early"]["status"] == "not_found"
+    assert line.run("merge", "card:A", "nothing").returncode == 2
