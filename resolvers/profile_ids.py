@@ -27,6 +27,8 @@ def assign(persons: list[Person], state: State, mint: Mint) -> Assigned:
     """Give every person the oldest id that one of its identifiers holds, or a new one."""
     if len(persons) == 1 and len(state.profiles) == 1:
         return Assigned(list(state.profiles), {})
+    if len(persons) == 1 and not state.profiles and not state.ended:
+        return Assigned([mint(persons[0].holder, 0)], {})
     of_holder = {person.holder: at for at, person in enumerate(persons)}
     of_member = {key: at for at, person in enumerate(persons) for key in person.members}
     claims: list[list[str]] = [[] for _ in persons]

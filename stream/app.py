@@ -36,8 +36,8 @@ from topics.catalogue import CHANGES, TOUCHPOINTS
 
 log = structlog.get_logger("idweave.app")
 
-GATHER_SECONDS = 0.2
-"""How long changes gather under load: published so much later, and so much less often."""
+GATHER_SECONDS = 2.0
+"""How long changes gather while the resolver is behind: published so much later, and so much less often."""
 
 
 class Worker:
@@ -64,8 +64,8 @@ class Worker:
             self.progress,
             projecting,
             records_max=PROJECT_RECORDS,
-            # While touchpoints wait, changes gather: a component that changes again is published once.
-            patience_seconds=lambda: GATHER_SECONDS if resolves.is_busy else 0.0,
+            # While touchpoints pile up, changes gather: a component that changes again is published once.
+            patience_seconds=lambda: GATHER_SECONDS if resolves.is_behind else 0.0,
         )
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
@@ -109,12 +109,12 @@ class Worker:
 
 
 def spare_the_collector() -> None:
-    """Look for garbage cycles a hundred times less often.
+    """Look for garbage cycles a hundred times less often, and never in everything that there is.
 
     What the cache holds lives long and has no cycles, but each full collection walks it: measured at two thirds of the
     worker's CPU with Python's defaults.
     """
-    gc.set_threshold(70_000, 50, 100)
+    gc.set_threshold(70_000, 10, 1_000)
 
 
 def worker_from_environment() -> Worker:
