@@ -79,7 +79,7 @@ class Cluster:
 
     async def call(self, commands: Sequence[Command]) -> list[Any]:
         """Send each command to who serves its keys' slot -> their replies. Errors as in `redis_scripts.call`."""
-        return accepted(await self._guarded(self._routed(commands)))
+        return await self._guarded(self._routed(commands))
 
     async def scan(self, pattern: str, cursor: int) -> tuple[list[bytes], int]:
         """Some of the keys of one node that match a pattern, and the cursor to go on with, there or at the next node.
@@ -162,7 +162,7 @@ class Cluster:
                         replies[at] = reply
                         del left[at]
             if not left:
-                return replies
+                return accepted(replies)
             await self._require_primaries(moved)
             for slot, node in served.items():
                 self._owners[slot] = node

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 SLOTS = REDIS_CLUSTER_HASH_SLOTS
+DEFAULT_PORT = 6379
 CLUSTER_SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 """How a cluster is named, and how each of its nodes is reached."""
 
@@ -48,16 +49,17 @@ def is_cluster(url: str) -> bool:
 
 
 def cluster_address(url: str) -> ClusterAddress | None:
-    """`redis+cluster://user:password@host:port,host:port?options`; None: it can't be read, or names a database."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if parts.fragment or parts.path not in {"", "/", "/0"} or parts.scheme not in CLUSTER_SCHEMES:
+    """`redis+cluster://user:password@host:port,host:port?options`; None: it is none, or can't be read."""
+    try:
+        parts = urlsplit(url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        nodes = tuple(_node(host) for host in hosts.split(","))
+    except ValueError:
         return None
-    nodes = [_node(host) for host in hosts.split(",")]
-    known = tuple(node for node in nodes if node is not None)
-    if len(known) != len(nodes):
+    scheme = CLUSTER_SCHEMES.get(parts.scheme)
+    if scheme is None or parts.fragment or parts.path not in {"", "/", "/0"}:  # a cluster has one database
         return None
-    return ClusterAddress(known, CLUSTER_SCHEMES[parts.scheme], user + at, f"?{parts.query}" if parts.query else "")
+    return ClusterAddress(nodes, scheme, user + at, f"?{parts.query}" if parts.query else "")
 
 
 def slot_of(key: str) -> int:
@@ -94,9 +96,9 @@ def owners(ranges: Iterable[Sequence[Any]], asked: Node) -> list[Node | None]:
     return table
 
 
-def _node(text: str) -> Node | None:
-    host, colon, port = text.strip().rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
-        return None
-    return Node(host, int(port))
+def _node(text: str) -> Node:
+    parts = urlsplit(f"//{text.strip()}")
+    port = DEFAULT_PORT if parts.port is None else parts.port
+    if not parts.hostname or parts.path or not port:
+        raise ValueError("not a node")
+    return Node(parts.hostname, port)
