@@ -103,11 +103,13 @@ class Cluster:
         return mine
 
     async def ping(self, keys: Keys) -> None:
-        """Return if every node answers, is a primary, and has what was in it: the meta hash, and one seal of each."""
+        """Return if every node answers and has what was in it: the meta hash, and one seal of each.
+
+        A node that has become a replica redirects, and is found out by that.
+        """
         first: dict[Node, int] = {}
         for slot, node in enumerate(self._owners):
             first.setdefault(node, slot)
-        await self._guarded(self._require_primaries(self._members))
         names = [keys.meta, *[keys.seal(slot) for slot in first.values()]]
         for generation in await self.call([["HGET", name, "generation"] for name in names]):
             require_generation(generation, keys)

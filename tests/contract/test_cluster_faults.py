@@ -309,4 +309,4 @@ async def test_steps_go_on_while_slots_move(cluster: RedisCluster, open_one: Ope
     errors = cluster.errors()
     assert moved > 80
     assert sum(done) >= LEAST_STEPS
-    assert min(errors[kind] for kind in ("MOVED", "ASK", "TRYAGAIN")) > 10, errors
+    assert min(errors[kind] for kind in ("MOVED", "ASK", "TRYAGAIN")) > 0, errors

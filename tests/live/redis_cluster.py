@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from stream.child_process import LOOPBACK, PortTakenError, free_port, require_free_port
+from stream.child_process import LOOPBACK, PORT_MAX, PortTakenError, free_port, require_free_port
 from tests.live.redis_server import RedisServer
 
 NODES = 3
@@ -50,6 +50,7 @@ class RedisCluster:
         for number, client in enumerate(self.clients):
             ask(client, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             ask(client, "CLUSTER", "ADDSLOTS", *range(number * share, min(SLOTS, (number + 1) * share)))
+        for client in self.clients:  # only now: a node that knows another one takes no epoch any more
             self._meet(client)
         self.wait_until_whole()
         return self
@@ -190,14 +191,13 @@ def _client(server: RedisServer) -> redis.Redis:
 
 
 def _free_port_pair() -> int:
-    """A free port whose bus port is free too."""
+    """A free port whose bus port is free too, and is not one that systems give to outgoing connections."""
     while True:
         port = free_port()
-        try:
-            require_free_port(port + BUS_PORT_OFFSET, "cluster bus")
-        except PortTakenError:
-            continue
-        return port
+        with contextlib.suppress(PortTakenError):
+            if port + BUS_PORT_OFFSET < PORT_MAX:
+                require_free_port(port + BUS_PORT_OFFSET, "cluster bus")
+                return port
 
 
 def ask(client: redis.Redis, *command: str | bytes | int) -> Any:  # noqa: ANN401 - whatever Redis says
