@@ -181,8 +181,13 @@ class RedisCluster:
 
 def _node(folder: Path, program: str | None) -> RedisServer:
     folder.mkdir(parents=True)
-    # A primary that has given its last slot away is to stay one: what becomes a replica loses the store.
-    options = {"cluster-enabled": "yes", "cluster-node-timeout": "5000", "cluster-allow-replica-migration": "no"}
+    options = {
+        "cluster-enabled": "yes",
+        "cluster-node-timeout": "5000",
+        # A primary that has given its last slot away is to stay one: what becomes a replica loses the store.
+        "cluster-allow-replica-migration": "no",
+        "repl-diskless-sync-delay": "0",
+    }
     return RedisServer(folder, options, port=_free_port_pair(), program=program)
 
 
