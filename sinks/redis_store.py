@@ -1,42 +1,33 @@
 """The store in Redis: components, publications and positions, by compare-and-set on one component at a time.
 
-A `RedisStore` is one connection to one server. When that is lost, the store is: every call raises `StoreLostError`, and
-the worker drops its caches and what is in flight, opens another store and starts again from its positions (design,
-section 3). So nothing is retried here, and nothing is written to a server other than the one that was read.
-Must not know: what the steps are for.
+A `RedisStore` is one connection to one server, or one to each node of a cluster. When one is lost, the store is: every
+call raises `StoreLostError`, and the worker drops its caches and what is in flight, opens another store and starts
+again from its positions (design, section 3). So nothing that may have happened is retried here, and nothing is written
+to a server other than the one that was read. Must not know: what the steps are for.
 """
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
-from sinks.redis_link import RedisLink
-from sinks.redis_scripts import ADVANCE, call, invoke
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, StoreRefusedError
+from sinks.redis_cluster import Cluster
+from sinks.redis_scripts import ADVANCE, invoke
+from sinks.redis_seals import require_seals
+from sinks.redis_servers import OneServer, Server, Servers
+from sinks.redis_slots import is_cluster, slot_of
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
 
-OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
-SCAN_COUNT = 1_000
-"""Keys that the server looks at for one page: some 200 us of its time."""
-
-
-class Server(NamedTuple):
-    """What the server says of itself. `appends`: it keeps a log of writes (AOF); without it a restart loses all."""
-
-    run_id: str
-    version: str
-    appends: bool
+CHANGED = Advance.CHANGED.value.encode()
 
 
 class RedisStore:
-    """The store behind one connection; made by `open`."""
+    """The store behind one connection, or one to each node of a cluster; made by `open`."""
 
-    def __init__(self, link: RedisLink, keys: Keys, server: Server) -> None:
-        self.server = server
-        self._link = link
+    def __init__(self, servers: Servers, keys: Keys) -> None:
+        self._servers = servers
         self._keys = keys
 
     @classmethod
@@ -52,7 +43,7 @@ class RedisStore:
         """Connect, and see that this server and what is in it can be used.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`.
+            url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
             prefix: of all keys.
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
@@ -65,19 +56,26 @@ class RedisStore:
         """
         if not PREFIX.fullmatch(prefix):
             raise StoreRefusedError("The Redis prefix may hold letters, digits and . _ : - only, at most 64 of them.")
-        link = await RedisLink.open(url, timeout_seconds)
+        servers = await (_open_cluster if is_cluster(url) else _open_server)(url, timeout_seconds)
         try:
-            server = _checked(_facts(*await call(link, [["INFO"]])))
-            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics))
+            generation = await _agree(servers, Keys(prefix), identity, topics)
+            keys = Keys(prefix, generation, cluster=is_cluster(url))
+            if keys.cluster:
+                await require_seals(servers, keys, all_of_them=topics is not None)
         except BaseException:
-            await link.close()
+            await servers.close()
             raise
-        return cls(link, keys, server)
+        return cls(servers, keys)
+
+    @property
+    def server(self) -> Server:
+        """What the server says of itself, or the nodes of the cluster."""
+        return self._servers.server
 
     @property
     def run_id(self) -> str:
-        """The server's, as it was when this connection was made."""
-        return self.server.run_id
+        """The server's, as it was when this connection was made; of a cluster, those of all nodes."""
+        return self._servers.server.run_id
 
     async def execute_many(self, steps: Sequence[Step]) -> list[Reply]:
         """Carry out leaf steps of the store, in any order -> a reply for each, as `resolvers.steps` says.
@@ -90,22 +88,21 @@ class RedisStore:
         for at, step in enumerate(steps):
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
-        wanted = [one for kind in places.values() for one in batches(self._keys, [steps[at] for at in kind])]
-        answers = await call(self._link, [command for command, _, _ in wanted])
-        found = (
-            reply
-            for (_, batch, some), answer in zip(wanted, answers, strict=True)
-            for reply in batch.replies(some, answer)
-        )
+        wanted = [
+            (command, batch, [kind[at] for at in some])
+            for kind in places.values()
+            for command, batch, some in batches(self._keys, [steps[at] for at in kind])
+        ]
+        answers = await self._servers.call([command for command, _, _ in wanted])
         replies: list[Reply] = [None] * len(steps)
-        for kind in places.values():
-            for at in kind:
-                replies[at] = next(found)
+        for (_, batch, some), answer in zip(wanted, answers, strict=True):
+            for at, reply in zip(some, batch.replies([steps[at] for at in some], answer), strict=True):
+                replies[at] = reply
         return replies
 
     async def profile_key(self, profile_id: str) -> str | None:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
-        [key] = await call(self._link, [["GET", self._keys.profile(profile_id)]])
+        [key] = await self._servers.call([["GET", self._keys.profile(profile_id)]])
         return None if key is None else key.decode()
 
     async def scan_homes(self, cursor: int = 0) -> Page:
@@ -119,15 +116,15 @@ class RedisStore:
         return Page([self._keys.name_of_component(key) for key in found], cursor)
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
-        [(after, found)] = await call(self._link, [["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT]])
-        return [key.decode() for key in found], int(after)
+        found, after = await self._servers.scan(pattern, cursor)
+        return [key.decode() for key in found], after
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
         tps = list(partitions)
         if not tps:
             return {}
-        [positions] = await call(self._link, [["MGET", *[self._keys.position(*tp) for tp in tps]]])
+        positions = await self._servers.call([["GET", self._keys.position(*tp)] for tp in tps])
         return {tp: None if at is None else int(at) for tp, at in zip(tps, positions, strict=True)}
 
     async def advance(
@@ -139,62 +136,51 @@ class RedisStore:
             tp: topic and partition.
             start: the position that the batch continues; None: there was none.
             end: the next offset after the batch.
-            run_id: the server's, as it was when the batch began.
+            run_id: the store's, as it was when the batch began.
             allow_gap: the broker has confirmed that nothing is left between the position and `start`.
         """
-        arguments = [run_id, "" if start is None else start, end, int(allow_gap)]
-        [(outcome, position)] = await call(
-            self._link, [invoke(ADVANCE, self._keys, [self._keys.position(*tp)], arguments)]
-        )
-        return Advanced(Advance(outcome.decode()), None if position is None else int(position))
+        key = self._keys.position(*tp)
+        keys = self._keys.within(slot_of(key)) if self._keys.cluster else self._keys
+        vouched = await self._servers.vouched(run_id, self._keys)
+        while True:
+            arguments = [vouched, "" if start is None else start, end, int(allow_gap)]
+            [(outcome, position)] = await self._servers.call([invoke(ADVANCE, keys, [key], arguments)])
+            known = vouched
+            if outcome == CHANGED:  # unless its slot has just moved to a node that joined on the way
+                vouched = await self._servers.vouched(run_id, self._keys)
+            if vouched == known:
+                return Advanced(Advance(outcome.decode()), None if position is None else int(position))
 
     async def clock_us(self) -> int:
-        """The server's clock: microseconds since 1970."""
-        [(seconds, microseconds)] = await call(self._link, [["TIME"]])
-        return int(seconds) * 1_000_000 + int(microseconds)
+        """The server's clock, of a cluster that of one node: microseconds since 1970."""
+        seconds, microseconds = await self._servers.time(self._keys)
+        return seconds * 1_000_000 + microseconds
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
-        [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
-        if generation is None or generation.decode() != self._keys.generation:
-            raise StoreLostError("The store was emptied under this worker, or is another one")
+        await self._servers.ping(self._keys)
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
+        """Close the connections."""
+        await self._servers.close()
 
 
-def _facts(info: bytes) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in info.decode(errors="replace").splitlines() if ":" in line)
+async def _open_server(url: str, timeout_seconds: float) -> Servers:
+    return await OneServer.open(url, timeout_seconds)
 
 
-def _checked(facts: dict[str, str]) -> Server:
-    """The server, if it can be used."""
-    version = facts.get("valkey_version", facts.get("redis_version", "0"))
-    if tuple(int(part) for part in facts.get("redis_version", "0.0").split(".")[:2]) < OLDEST:
-        raise StoreRefusedError(f"Redis {version} is too old: 6.2 or newer is needed.")
-    if facts.get("cluster_enabled") == "1":
-        raise StoreRefusedError("This is a node of a Redis Cluster, which is not supported yet: name a single Redis.")
-    if facts.get("role") != "master":
-        raise StoreRefusedError("This Redis is a replica: name the primary.")
-    policy = facts.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise StoreRefusedError(
-            f"Redis has maxmemory-policy {policy}: it would drop people without a word. Set it to noeviction."
-        )
-    return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
+async def _open_cluster(url: str, timeout_seconds: float) -> Servers:
+    return await Cluster.open(url, timeout_seconds)
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None) -> str:
+async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
         fields.append(("topics", topics))
     names = ["schema", "identity", "generation", "topics"]
-    *_, there = await call(
-        link,
-        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, *names]],
-    )
+    await servers.call([["HSETNX", keys.meta, name, value] for name, value in fields])
+    [there] = await servers.call([["HMGET", keys.meta, *names]])
     schema, identity_there, generation, topics_there = ((value or b"").decode() for value in there)
     if schema != SCHEMA:
         raise StoreRefusedError(
