@@ -211,7 +211,7 @@ async def test_a_promoted_replica_loses_the_store(cluster: RedisCluster, open_on
     name = name_on(cluster, 1)
     store, idle = await open_one(), await open_one()
     assert await do(store, Commit(name, 0, {})) == 1
-    cluster.fail_over(replica)
+    cluster.take_over(replica)
     with pytest.raises(StoreLostError, match="is a replica now"):
         await do(store, Commit(name, 1, {}))
     with pytest.raises(StoreLostError, match="is a replica now"):
