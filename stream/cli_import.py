@@ -73,11 +73,11 @@ def import_command(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Import a CSV or JSON lines file: an old member base, a late POS file.
+    """Import an old member base or a late POS file.
 
-    Every row becomes an event, under the same rules as live ones; rejected rows go to FILE.rejects.csv or .jsonl with
-    line number and reason. After an interruption the same command goes on where it was. Importing a file again counts
-    once.
+    CSV or JSON lines. Every row becomes an event, under the same rules as live ones; rejected rows go to
+    FILE.rejects.csv or .jsonl with line number and reason. After an interruption the same command goes on where it was.
+    Importing a file again counts once.
     """
     named = servers(context, brokers)
     settings = settings_for(named, UNUSED_KEYS)

@@ -53,7 +53,7 @@ class ImportMap(Struct, frozen=True, kw_only=True):
         skip_when_empty: a row in which one of these is empty is no event.
         id: columns that name the event together; none: a digest of the row does.
         identifiers: namespace -> the cells of its values.
-        parts: everything else in `data`. items: the one item of the row's order.
+        parts: everything else in `data`. item: the one item of the row's order.
         columns: every column that is named, with a place that names it.
     """
 
