@@ -92,15 +92,11 @@ class RedisStore:
         for at, step in enumerate(steps):
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
-        wanted = [
-            (command, batch, [kind[at] for at in some])
-            for kind in places.values()
-            for command, batch, some in batches(self._keys, [steps[at] for at in kind])
-        ]
-        answers = await self._servers.call([command for command, _, _ in wanted])
+        wanted = [part for kind in places.values() for part in batches(self._keys, [steps[at] for at in kind], kind)]
+        answers = await self._servers.call([part.command for part in wanted])
         replies: list[Reply] = [None] * len(steps)
-        for (_, batch, some), answer in zip(wanted, answers, strict=True):
-            for at, reply in zip(some, batch.replies([steps[at] for at in some], answer), strict=True):
+        for part, answer in zip(wanted, answers, strict=True):
+            for at, reply in zip(part.places, part.batch.replies(part.steps, answer), strict=True):
                 replies[at] = reply
         return replies
 
