@@ -55,20 +55,30 @@ class Batch(NamedTuple):
     replies: Callable[[Sequence[Any], Any], Sequence[Reply]]
 
 
-def batches(keys: Keys, steps: Sequence[Any]) -> Iterator[tuple[Command, Batch, Sequence[int]]]:
-    """The commands for steps of one kind, each with the places of the steps that it is for."""
+class Part(NamedTuple):
+    """One command: how it is read, the steps that it is for, and the places that they have in the call."""
+
+    command: Command
+    batch: Batch
+    steps: Sequence[Any]
+    places: Sequence[int]
+
+
+def batches(keys: Keys, steps: Sequence[Any], places: Sequence[int]) -> Iterator[Part]:
+    """The commands for steps of one kind, which have these places in the call."""
     batch = BATCHES[type(steps[0])]
     names = batch.names(keys, steps)
     if not keys.cluster:
         for start in range(0, len(steps), STEPS_AT_ONCE):
             some = slice(start, start + STEPS_AT_ONCE)
-            yield batch.command(keys, names[some], steps[some]), batch, range(len(steps))[some]
+            yield Part(batch.command(keys, names[some], steps[some]), batch, steps[some], places[some])
         return
-    for slot, places in _by_slot(names).items():
-        for start in range(0, len(places), STEPS_AT_ONCE):
-            together = places[start : start + STEPS_AT_ONCE]
+    for slot, found in _by_slot(names).items():
+        for start in range(0, len(found), STEPS_AT_ONCE):
+            together = found[start : start + STEPS_AT_ONCE]
             some_names, some_steps = [names[at] for at in together], [steps[at] for at in together]
-            yield batch.command(keys.within(slot), some_names, some_steps), batch, together
+            command = batch.command(keys.within(slot), some_names, some_steps)
+            yield Part(command, batch, some_steps, [places[at] for at in together])
 
 
 def _by_slot(names: Sequence[str]) -> dict[int, list[int]]:

@@ -42,6 +42,7 @@ class Cluster:
         self._timeout_seconds = timeout_seconds
         self._members: dict[Node, Member] = {}
         self._owners: list[Node] = []
+        self._slots: dict[Node, int] | None = None  # one of each node, as long as no slot moves
         self._joining = asyncio.Lock()
         self._lost: str | None = None
 
@@ -107,10 +108,9 @@ class Cluster:
 
         A node that has become a replica redirects, and is found out by that.
         """
-        first: dict[Node, int] = {}
-        for slot, node in enumerate(self._owners):
-            first.setdefault(node, slot)
-        names = [keys.meta, *[keys.seal(slot) for slot in first.values()]]
+        if self._slots is None:
+            self._slots = {node: slot for slot, node in enumerate(self._owners)}
+        names = [keys.meta, *[keys.seal(slot) for slot in self._slots.values()]]
         for generation in await self.call([["HGET", name, "generation"] for name in names]):
             require_generation(generation, keys)
 
@@ -167,7 +167,7 @@ class Cluster:
                 return accepted(replies)
             await self._require_primaries(moved)
             for slot, node in served.items():
-                self._owners[slot] = node
+                self._owners[slot], self._slots = node, None
             if asyncio.get_running_loop().time() > ends:
                 raise StoreFullError(
                     f"A slot of the cluster has been on its way to another node for {self._timeout_seconds} s: let it"

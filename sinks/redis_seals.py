@@ -3,14 +3,18 @@
 On a single Redis each script looks into the meta hash; on a cluster it reaches nothing but its own slot, so the
 generation is there too (ADR 0007). A slot moves to another node together with its seal. A slot that comes back without
 what was in it has none, and takes no writes any more: the store is no longer whole and has to be filled anew.
-Must not know: steps.
+Also noted is which nodes there were. Must not know: steps.
 """
+
+from collections.abc import Sequence
 
 from sinks.keys import Keys
 from sinks.redis_servers import Servers
 from sinks.redis_slots import SLOTS
 from sinks.store import StoreRefusedError
 
+NODES = "nodes"
+"""A field of the meta hash: the run ids of the nodes that the last worker found."""
 SEALED = "sealed"
 """A field of the meta hash: all slots were sealed once, so one that has no seal has lost it."""
 
@@ -36,7 +40,18 @@ async def require_seals(servers: Servers, keys: Keys, *, all_of_them: bool) -> N
         await _require(servers, keys, range(SLOTS))
 
 
-async def _require(servers: Servers, keys: Keys, slots: "list[int] | range") -> None:
+async def changed_nodes(servers: Servers, keys: Keys) -> int:
+    """How many nodes the last worker knew that are not there any more, or not as they were; from now on it is these.
+
+    They restarted, left, or a replica took over; the last one at least may have lost what it had acknowledged.
+    """
+    there = servers.server.run_id
+    [before] = await servers.call([["HGET", keys.meta, NODES]])
+    await servers.call([["HSET", keys.meta, NODES, there]])
+    return len(set((before or b"").decode().split()) - set(there.split()))
+
+
+async def _require(servers: Servers, keys: Keys, slots: Sequence[int]) -> None:
     found = await servers.call([["HGET", keys.seal(slot), "generation"] for slot in slots]) if slots else []
     gone = sum(generation != keys.generation.encode() for generation in found)
     if gone:

@@ -14,7 +14,7 @@ from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
 from sinks.redis_cluster import Cluster
 from sinks.redis_scripts import ADVANCE, invoke
-from sinks.redis_seals import require_seals
+from sinks.redis_seals import changed_nodes, require_seals
 from sinks.redis_servers import OneServer, Server, Servers
 from sinks.redis_slots import is_cluster, slot_of
 from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
@@ -26,7 +26,9 @@ CHANGED = Advance.CHANGED.value.encode()
 class RedisStore:
     """The store behind one connection, or one to each node of a cluster; made by `open`."""
 
-    def __init__(self, servers: Servers, keys: Keys) -> None:
+    def __init__(self, servers: Servers, keys: Keys, nodes_changed: int = 0) -> None:
+        """`nodes_changed`: of a cluster, since the last worker opened it; they may have lost what they acknowledged."""
+        self.nodes_changed = nodes_changed
         self._servers = servers
         self._keys = keys
 
@@ -60,12 +62,14 @@ class RedisStore:
         try:
             generation = await _agree(servers, Keys(prefix), identity, topics)
             keys = Keys(prefix, generation, cluster=is_cluster(url))
+            changed = 0
             if keys.cluster:
                 await require_seals(servers, keys, all_of_them=topics is not None)
+                changed = 0 if topics is None else await changed_nodes(servers, keys)
         except BaseException:
             await servers.close()
             raise
-        return cls(servers, keys)
+        return cls(servers, keys, changed)
 
     @property
     def server(self) -> Server:
@@ -88,15 +92,11 @@ class RedisStore:
         for at, step in enumerate(steps):
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
-        wanted = [
-            (command, batch, [kind[at] for at in some])
-            for kind in places.values()
-            for command, batch, some in batches(self._keys, [steps[at] for at in kind])
-        ]
-        answers = await self._servers.call([command for command, _, _ in wanted])
+        wanted = [part for kind in places.values() for part in batches(self._keys, [steps[at] for at in kind], kind)]
+        answers = await self._servers.call([part.command for part in wanted])
         replies: list[Reply] = [None] * len(steps)
-        for (_, batch, some), answer in zip(wanted, answers, strict=True):
-            for at, reply in zip(some, batch.replies([steps[at] for at in some], answer), strict=True):
+        for part, answer in zip(wanted, answers, strict=True):
+            for at, reply in zip(part.places, part.batch.replies(part.steps, answer), strict=True):
                 replies[at] = reply
         return replies
 

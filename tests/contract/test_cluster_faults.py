@@ -200,6 +200,7 @@ async def test_a_restarted_node_refuses_the_batch_of_the_old_one(
         await before.advance(TP, 10, 20, before.run_id)
     cluster.wait_until_whole()
     after = await open_one()
+    assert (after.nodes_changed, (await open_one()).nodes_changed) == (1, 0), "said once"
     assert await after.advance(TP, 10, 20, before.run_id) == Advanced(Advance.CHANGED, 10)
     assert await after.advance(TP, 10, 20, after.run_id) == Advanced(Advance.DONE, 20)
 
@@ -211,12 +212,14 @@ async def test_a_promoted_replica_loses_the_store(cluster: RedisCluster, open_on
     name = name_on(cluster, 1)
     store, idle = await open_one(), await open_one()
     assert await do(store, Commit(name, 0, {})) == 1
-    cluster.fail_over(replica)
+    cluster.take_over(replica)
     with pytest.raises(StoreLostError, match="is a replica now"):
         await do(store, Commit(name, 1, {}))
     with pytest.raises(StoreLostError, match="is a replica now"):
         await idle.ping()
-    assert await do(await open_one(), Commit(name, 1, {})) == 2
+    after = await open_one()
+    assert after.nodes_changed == 1
+    assert await do(after, Commit(name, 1, {})) == 2
     cluster.remove_node(1)
 
 

@@ -43,6 +43,7 @@ def test_a_retail_day_on_a_cluster(engine: Engine, redis_cluster: RedisCluster) 
     engine.publish(third)
     engine.settle()
     assert "session lost" in engine.logs()
+    assert "nodes of the Redis Cluster have restarted" in engine.logs()
     Check(engine.input_log(), engine.outputs()).everything()
     audited = command(redis_cluster.url, engine.prefix, "audit", "--patience", "30", "--json")
     assert audited.returncode == 0, audited.stderr
