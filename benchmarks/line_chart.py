@@ -23,14 +23,12 @@ STYLE: Final = """
 svg { font: 13px system-ui, sans-serif; background: #ffffff; }
 text { fill: #1f2328; } .title { font-weight: 600; font-size: 14px; } .quiet { fill: #59636e; font-size: 12px; }
 path { fill: none; stroke-width: 2.5; stroke-linejoin: round; } .grid { stroke: #d1d9e0; stroke-width: 1; }
-.a { stroke: #0969da; } .b { stroke: #bc4c00; } .c { stroke: #1a7f37; } .d { stroke: #8250df; }
+path.a { stroke: #0969da; } path.b { stroke: #bc4c00; } path.c { stroke: #1a7f37; } path.d { stroke: #8250df; }
 text.a { fill: #0969da; } text.b { fill: #bc4c00; } text.c { fill: #1a7f37; } text.d { fill: #8250df; }
-text { stroke: none; }
 @media (prefers-color-scheme: dark) {
   svg { background: #0d1117; } text { fill: #e6edf3; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; }
-  .a { stroke: #4493f8; } .b { stroke: #f0883e; } .c { stroke: #3fb950; } .d { stroke: #ab7df8; }
+  path.a { stroke: #4493f8; } path.b { stroke: #f0883e; } path.c { stroke: #3fb950; } path.d { stroke: #ab7df8; }
   text.a { fill: #4493f8; } text.b { fill: #f0883e; } text.c { fill: #3fb950; } text.d { fill: #ab7df8; }
-  text { stroke: none; }
 }
 """
 
