@@ -1,7 +1,7 @@
 """Alcon's year, worked through: an old member base comes to life. How does the share of active members grow?
 
 `python -m benchmarks.alcon` (or `make example-alcon`) writes an old member base and old receipts as files, imports both
-with `idweave import`, then publishes a year of recruiting month by month. After each month it looks at the people as a
+with `idweave import`, then publishes a year of recruiting. After every second month it looks at the people as a
 subscriber of the profiles has them, and holds their numbers against the truth. The embedded servers are used unless
 --brokers and --redis name real ones. The same seed gives the same numbers and picture. Exit code 1 on any difference.
 """
@@ -45,8 +45,8 @@ def report(year: Year, legacy: int) -> Iterator[str]:
     yield f"Alcon's year, scaled: {legacy:,} rows of an old member base"
     yield ""
     yield f"  {'before':<14}{'members':>9}{'active':>9}{'share':>8}{'legacy, not on WeChat':>24}"
-    for start, month in zip(STARTS, year.months, strict=True):
-        numbers = f"{month.members:>9,}{month.active:>9,}{_share(month):>8.1%}{month.not_on_wechat:>24,}"
+    for start, one in zip(STARTS, year.looks, strict=True):
+        numbers = f"{one.members:>9,}{one.active:>9,}{_share(one):>8.1%}{one.not_on_wechat:>24,}"
         yield f"  {start:%Y-%m-%d}    {numbers}"
     new = sum(year.channels.values())
     yield ""
@@ -58,12 +58,12 @@ def report(year: Year, legacy: int) -> Iterator[str]:
 
 def picture(year: Year) -> str:
     """The year as a chart."""
-    first = year.months[0].not_on_wechat
+    first = year.looks[0].not_on_wechat
     lines = [
-        Line("active members", [_share(month) for month in year.months]),
-        Line("legacy, not on WeChat", [month.not_on_wechat / first for month in year.months]),
+        Line("members who are active", [_share(look) for look in year.looks]),
+        Line("old base not on WeChat", [look.not_on_wechat / first for look in year.looks]),
     ]
-    times = [f"{start:%b %Y}" if at % 3 == 0 else "" for at, start in enumerate(STARTS)]
+    times = [f"{start:%b %Y}" for start in STARTS]
     title = "Alcon's year: active in 365 days, and old members not found on WeChat yet"
     return line_chart(title, times, lines, top=1.0, text=lambda value: f"{value:.0%}")
 
@@ -103,15 +103,15 @@ def _run(seed: int, legacy: int, picture_file: Path | None, servers: Servers) ->
             _import(Path(folder) / "members.csv", "gb18030", world.rows, HERE / "alcon.map.yaml", run)
             _import(Path(folder) / "receipts.csv", "utf-8", world.receipts, HERE / "alcon_tills.map.yaml", run)
         look()
-        for month in world.months():
-            run.publish(month)
+        for events in world.periods():
+            run.publish(events)
             look()
-        events = run.published
+        published_events = run.published
     say()
     for line in report(found, legacy):
         say(line)
     say()
-    say(f"{events:,} events in {time.monotonic() - started:.1f} s, looked at {len(STARTS)} times.")
+    say(f"{published_events:,} events in {time.monotonic() - started:.1f} s, looked at {len(STARTS)} times.")
     if picture_file is not None:
         picture_file.write_text(picture(found))
         say(f"The year as a picture: {picture_file}")
@@ -143,8 +143,8 @@ def _import(file: Path, encoding: str, rows: Sequence[Row], import_map: Path, ru
     run.published_elsewhere(told["published"])
 
 
-def _share(month: Count) -> float:
-    return month.active / month.members
+def _share(one: Count) -> float:
+    return one.active / one.members
 
 
 def _instant(text: str | None) -> datetime | None:

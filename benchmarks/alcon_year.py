@@ -1,7 +1,7 @@
 """Alcon's year: an old member base is imported, members come back, new ones are recruited; and what is true of them.
 
-Rules: a pure function of seed and size. A phone number is enough to be a member, so that joins the rows of the old base,
-the till's receipts, the OpenIDs and the invitations. A year is counted the same way from the truth and from published
+Rules: a pure function of seed and size. A phone number is enough to be a member, so it joins the rows of the old base, the
+till's receipts, the OpenIDs and the invitations. A year is counted the same way from the truth and from published
 profiles. Active is who did something within 365 days.
 Must not know: brokers, stores, the engine.
 """
@@ -15,11 +15,15 @@ from typing import Any, Final, NamedTuple
 from benchmarks.publishers import CHINA, Publishers
 
 LEGACY_DEFAULT: Final = 6_000
-MONTHS: Final = 12
+PERIODS: Final = 6
+PERIOD_MONTHS: Final = 2
 GROWTH: Final = 140 / 60  # from 60,000 members to 200,000
 ACTIVE_DAYS: Final = 365
-STARTS: Final = tuple(datetime(2024 + (5 + at) // 12, (5 + at) % 12 + 1, 1, tzinfo=CHINA) for at in range(MONTHS + 1))
-"""The first of June 2024 and of each month after it; what is counted at one is all that was before it."""
+STARTS: Final = tuple(
+    datetime(2024 + (5 + month) // 12, (5 + month) % 12 + 1, 1, tzinfo=CHINA)
+    for month in range(0, PERIODS * PERIOD_MONTHS + 1, PERIOD_MONTHS)
+)
+"""The first of June 2024, of August, and so on for a year; what is counted at one is all that was before it."""
 CHANNELS: Final = {
     "wechat": 24,
     "practitioner": 18,
@@ -61,19 +65,19 @@ class Count(NamedTuple):
 
 @dataclass(slots=True)
 class Year:
-    """The year's numbers. `months`: at each of `STARTS`. At the end: new members by first touch, and by invitation."""
+    """The year's numbers. `looks`: at each of `STARTS`. At the end: new members by first touch, and by invitation."""
 
-    months: list[Count] = field(default_factory=list)
+    looks: list[Count] = field(default_factory=list)
     channels: dict[str, int] = field(default_factory=dict)
     referred: int = 0
 
     def look(self, people: Iterable[Member]) -> None:
         """Count the people as they are at the next of `STARTS`."""
-        now = STARTS[len(self.months)]
+        now = STARTS[len(self.looks)]
         after = now - timedelta(days=ACTIVE_DAYS)
         members = [one for one in people if one.since is not None]
         active = sum(one.active_at is not None and one.active_at >= after for one in members)
-        self.months.append(Count(len(members), active, sum(one.not_on_wechat for one in members)))
+        self.looks.append(Count(len(members), active, sum(one.not_on_wechat for one in members)))
         new = [one.channel for one in members if not one.legacy]
         self.channels = {name: new.count(name) for name in CHANNELS}
         self.referred = sum(one.referred for one in members)
@@ -114,16 +118,16 @@ class World:
         self.rows: list[Row] = [("会员号", "姓名", "手机", "入会日期"), *self._base(legacy)]
         self.receipts: list[Row] = [("receipt", "when", "phone", "total"), *self._archive()]
 
-    def months(self) -> Iterator[list[bytes]]:
-        """The events of each month, while `people` become what they are at its end."""
-        weights = [month + 4 for month in range(MONTHS)]
-        for month, weight in enumerate(weights):
+    def periods(self) -> Iterator[list[bytes]]:
+        """The events of two months after the other, while `people` become what they are at their end."""
+        weights = [period + 2 for period in range(PERIODS)]
+        for period, weight in enumerate(weights):
             for _ in range(round(self._grown * weight / sum(weights))):
-                self._recruit(self._within(month))
-            for person in self._some(list(self._homeless.values()), 0.016):
-                self._welcome_home(person, self._within(month))
-            for person in self._some(self.people, 0.005):
-                self._shop(person, self._within(month))
+                self._recruit(self._within(period))
+            for person in self._some(list(self._homeless.values()), 0.026):
+                self._welcome_home(person, self._within(period))
+            for person in self._some(self.people, 0.007):
+                self._shop(person, self._within(period))
             yield self._publishers.sent()
 
     def _base(self, legacy: int) -> Iterator[Row]:
@@ -153,7 +157,7 @@ class World:
         for number, person in self._homeless.items():
             fate = self._rng.random()
             if fate < 0.35:
-                days = self._rng.randrange(1, 360) if fate < 0.207 else self._rng.randrange(370, 1_500)
+                days = self._rng.randrange(1, 360) if fate < 0.202 else self._rng.randrange(370, 1_500)
                 at = STARTS[0] - timedelta(days=days, seconds=self._rng.randrange(3_600))
                 total = f"{self._rng.randrange(6_000, 90_000) / 100:.2f}"
                 person.did(at)
@@ -219,10 +223,10 @@ class World:
         self.people.append(person)
         return person
 
-    def _within(self, month: int) -> datetime:
-        """A time in a month, with some room at both ends for what belongs to it."""
-        minutes = (STARTS[month + 1] - STARTS[month]) // timedelta(minutes=1)
-        return STARTS[month] + timedelta(minutes=self._rng.randrange(1_440, minutes - 10))
+    def _within(self, period: int) -> datetime:
+        """A time in two months, with some room at both ends for what belongs to it."""
+        minutes = (STARTS[period + 1] - STARTS[period]) // timedelta(minutes=1)
+        return STARTS[period] + timedelta(minutes=self._rng.randrange(1_440, minutes - 10))
 
     def _some(self, people: Sequence[Person], share: float) -> list[Person]:
         return self._rng.sample(people, round(len(people) * share))

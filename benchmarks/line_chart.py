@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-WIDTH: Final = 760
+WIDTH: Final = 800
 HEIGHT: Final = 340
 LEFT: Final = 64
-RIGHT: Final = 190  # room for the names of the lines
+RIGHT: Final = 220  # room for the names of the lines
 TOP: Final = 52
 BOTTOM: Final = 38
 NAME_GAP: Final = 18  # between two names that would else lie over each other
