@@ -115,10 +115,13 @@ def _run(seed: int, legacy: int, picture_file: Path | None, servers: Servers) ->
     if picture_file is not None:
         picture_file.write_text(picture(found))
         say(f"The year as a picture: {picture_file}")
-    if found != expected or len(follower.people) != len(world.people):
-        complain("What was published is not the truth, which is:")
-        for line in report(expected, legacy):
-            complain(line)
+    return verdict((found, len(follower.people)), (expected, len(world.people)))
+
+
+def verdict(found: tuple[Year, int], expected: tuple[Year, int]) -> int:
+    """Say whether the year and the number of people are those of the truth -> the exit code."""
+    if found != expected:
+        complain(f"What was published is not the truth, which is: {expected[1]:,} people and {expected[0]}")
         return 1
     say("Every number is the truth's.", "bold green")
     return 0

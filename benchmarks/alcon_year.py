@@ -1,7 +1,7 @@
 """Alcon's year: an old member base is imported, members come back, new ones are recruited; and what is true of them.
 
-Rules: a pure function of seed and size. A phone number is enough to be a member, so it joins the rows of the old base, the
-till's receipts, the OpenIDs and the invitations. A year is counted the same way from the truth and from published
+Rules: a pure function of seed and size. A phone number is enough to be a member, so it joins rows of the old base,
+receipts of the tills, OpenIDs and invitations. A year is counted the same way from the truth and from published
 profiles. Active is who did something within 365 days.
 Must not know: brokers, stores, the engine.
 """
@@ -126,7 +126,7 @@ class World:
                 self._recruit(self._within(period))
             for person in self._some(list(self._homeless.values()), 0.026):
                 self._welcome_home(person, self._within(period))
-            for person in self._some(self.people, 0.007):
+            for person in self._some(self.people, 0.006):
                 self._shop(person, self._within(period))
             yield self._publishers.sent()
 

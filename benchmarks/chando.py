@@ -58,7 +58,6 @@ def _run(seed: int, fans: int, picture_file: Path | None, servers: Servers) -> i
         seconds = run.publish(events)
         outputs = read_outputs(run.settings)
     found = counted(map(published, outputs.profiles.values()))
-    expected = counted(truth)
     say()
     for line in report(found, fans, len(events)):
         say(line)
@@ -68,10 +67,13 @@ def _run(seed: int, fans: int, picture_file: Path | None, servers: Servers) -> i
     if picture_file is not None:
         picture_file.write_text(picture(found))
         say(f"The month as a picture: {picture_file}")
-    if found != expected or len(outputs.profiles) != len(truth):
-        complain("What was published is not the truth, which is:")
-        for line in report(expected, fans, len(events)):
-            complain(line)
+    return verdict((found, len(outputs.profiles)), (counted(truth), len(truth)))
+
+
+def verdict(found: tuple[Month, int], expected: tuple[Month, int]) -> int:
+    """Say whether the month and the number of people are those of the truth -> the exit code."""
+    if found != expected:
+        complain(f"What was published is not the truth, which is: {expected[1]:,} people and {expected[0]}")
         return 1
     say("Every number is the truth's.", "bold green")
     return 0
