@@ -1,4 +1,4 @@
-"""The worked examples, small, as their users run them: on real servers, each number the truth's, nothing left behind."""
+"""The worked examples, small, as their users run them: on real servers, every number true, nothing left behind."""
 
 import os
 import subprocess
