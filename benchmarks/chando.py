@@ -62,8 +62,7 @@ def _run(seed: int, fans: int, picture_file: Path | None, servers: Servers) -> i
     for line in report(found, fans, len(events)):
         say(line)
     say()
-    merged = f"{outputs.merged_away:,} profiles were merged away, {len(outputs.profiles):,} people are left"
-    say(f"In {seconds:.1f} s. {merged}.")
+    say(f"{len(outputs.profiles):,} people came out in {seconds:.1f} s.")
     if picture_file is not None:
         picture_file.write_text(picture(found))
         say(f"The month as a picture: {picture_file}")
