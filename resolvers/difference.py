@@ -126,13 +126,14 @@ class _Differ:
             if old is None or old.digest == BLANK or old.members != person.members:
                 moved = True
                 known = set() if old is None or old.digest == BLANK else {*old.members}
-                identities += [self._identity(key, profile_id) for key in person.members if key not in known]
+                born = after[profile_id].born
+                identities += [self._identity(key, profile_id, born) for key in person.members if key not in known]
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
         ended = [self._ended(one, into) for one, into in assigned.ended.items()]
         reports = [*(record for _, record in merges), *values, *conflicts]
-        refused = tuple(sorted(_digest_of(one) for one in now.refused))
+        refused = digests_of(now.refused)
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
@@ -145,6 +146,7 @@ class _Differ:
                 refused,
                 before.taken_over,
                 self._component_version,
+                before.used,
             ),
             not ended and not reports,
             self._more,
@@ -184,9 +186,10 @@ class _Differ:
         frame = f'{{"id":"{record_id}","profile_id":"{profile_id}",{self._frame}'
         return Outgoing(topic, key, frame.encode() + content[1:], self._headers)
 
-    def _identity(self, key: str, profile_id: str) -> Outgoing:
+    def _identity(self, key: str, profile_id: str, born: int) -> Outgoing:
         namespace, _, token = key.partition(":")
-        value = {"namespace": namespace, "token": token, "profile_id": profile_id, "version": self._version}
+        shown = {"namespace": namespace, "token": token, "profile_id": profile_id}
+        value = {**shown, "version": self._version, "minted": born}
         return Outgoing("identities", key.encode(), encode(value), self._headers)
 
     def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, Outgoing]]:
@@ -253,6 +256,11 @@ def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple
     key = namespaces[0][2].encode()
     named = {"id": _record_id("conflicts", key, 0, canonical(content)), "at": to_text(marks[-1].append_ms * 1000)}
     return Outgoing("conflicts", key, encode({**named, **content}), headers)
+
+
+def digests_of(refused: Sequence[Refused]) -> tuple[bytes, ...]:
+    """What a state remembers of the refused evidence that was reported."""
+    return tuple(sorted(_digest_of(one) for one in refused))
 
 
 def _record_id(topic: str, key: bytes, version: int, content: bytes) -> str:

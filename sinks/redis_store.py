@@ -19,6 +19,8 @@ from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, 
 
 OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
+REBUILDING = "rebuilding"
+"""The field of the meta hash that is there while the store is rebuilt."""
 SCAN_COUNT = 1_000
 """Keys that the server looks at for one page: some 200 us of its time."""
 
@@ -47,6 +49,7 @@ class RedisStore:
         identity: str,
         *,
         topics: str | None = None,
+        rebuild: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
@@ -57,6 +60,8 @@ class RedisStore:
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
+            rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
+                until `finish_rebuild` nobody else may work on it.
             timeout_seconds: bounds every call from now on.
 
         Raises:
@@ -68,7 +73,9 @@ class RedisStore:
         link = await RedisLink.open(url, timeout_seconds)
         try:
             server = _checked(_facts(*await call(link, [["INFO"]])))
-            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics))
+            if rebuild:
+                await _reserve(link, Keys(prefix))
+            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics, rebuild=rebuild))
         except BaseException:
             await link.close()
             raise
@@ -153,6 +160,10 @@ class RedisStore:
         [(seconds, microseconds)] = await call(self._link, [["TIME"]])
         return int(seconds) * 1_000_000 + int(microseconds)
 
+    async def finish_rebuild(self) -> None:
+        """The store is whole: workers may work on it from now on."""
+        await call(self._link, [["HDEL", self._keys.meta, REBUILDING]])
+
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
         [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
@@ -185,8 +196,30 @@ def _checked(facts: dict[str, str]) -> Server:
     return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None) -> str:
+async def _reserve(link: RedisLink, keys: Keys) -> None:
+    """Mark an empty store as one that is being rebuilt; one that is marked so is taken over."""
+    [(generation, rebuilding)] = await call(link, [["HMGET", keys.meta, "generation", REBUILDING]])
+    if rebuilding is not None:
+        return
+    if generation is None:
+        [_, generation] = await call(link, [["HSETNX", keys.meta, REBUILDING, "1"], ["HGET", keys.meta, "generation"]])
+        if generation is None:
+            return
+        await call(link, [["HDEL", keys.meta, REBUILDING]])  # a worker was faster
+    raise StoreRefusedError(
+        "The store is not empty: a rebuild needs a fresh one. Name another prefix (--into), or empty this one."
+    )
+
+
+async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+    if topics is not None and not rebuild:
+        [rebuilding] = await call(link, [["HGET", keys.meta, REBUILDING]])
+        if rebuilding is not None:
+            raise StoreRefusedError(
+                "The store is being rebuilt from the log: wait until `idweave replay` is done. If it was stopped, run"
+                " it again: it goes on where it was."
+            )
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
         fields.append(("topics", topics))

@@ -22,6 +22,7 @@ from stream import (
     cli_import,
     cli_profile,
     cli_publish,
+    cli_replay,
     cli_rules,
     cli_shadow,
     cli_timeline,
@@ -66,6 +67,7 @@ app.add_typer(cli_audit.commands)
 app.add_typer(cli_rules.commands, name="rules")
 app.add_typer(cli_shadow.commands)
 app.add_typer(cli_command.commands)
+app.add_typer(cli_replay.commands)
 app.add_typer(config, name="config")
 
 
