@@ -90,6 +90,7 @@ class _Differ:
         self._before = before
         self._version = max(before.version + 1, now_us)
         self._more = False
+        self._again = notice.again
         cause = encode({"id": notice.id, "source": notice.source}).decode()
         self._frame = f'"version":{self._version},"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
@@ -131,7 +132,8 @@ class _Differ:
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
-        ended = [self._ended(one, into) for one, into in assigned.ended.items()]
+        over = {**before.ended, **assigned.ended} if self._again else assigned.ended
+        ended = [self._ended(one, into) for one, into in over.items()]
         reports = [*(record for _, record in merges), *values, *conflicts]
         refused = digests_of(now.refused)
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
@@ -142,7 +144,7 @@ class _Differ:
             State(
                 self._version,
                 after,
-                {**before.ended, **assigned.ended} if ended else before.ended,
+                {**before.ended, **assigned.ended} if assigned.ended else before.ended,
                 refused,
                 before.taken_over,
                 self._component_version,

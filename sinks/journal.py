@@ -141,6 +141,19 @@ class Journal:
             if one in minted
         }
 
+    def leads(self, keys: Sequence[str]) -> dict[str, str]:
+        """The profile id that each identifier leads to."""
+        return dict(self._asked("select key, profile_id from identities where key in", keys))
+
+    def last(self, profile_ids: Sequence[str]) -> dict[str, Said | Merged]:
+        """What was said last of each id; erased ones are left out."""
+        rows = self._asked("select profile_id, version, into_id, said from profiles where profile_id in", profile_ids)
+        return {
+            one: Merged(version, into) if into is not None else _said.decode(blob)
+            for one, version, into, blob in rows
+            if into is not None or blob is not None
+        }
+
     def ended_in(self, profile_ids: Iterable[str]) -> dict[str, str]:
         """The ids that merged into these, at whatever remove -> the id that each merged into."""
         found: dict[str, str] = {}

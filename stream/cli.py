@@ -23,6 +23,7 @@ from stream import (
     cli_profile,
     cli_publish,
     cli_replay,
+    cli_republish,
     cli_rules,
     cli_shadow,
     cli_timeline,
@@ -68,6 +69,7 @@ app.add_typer(cli_rules.commands, name="rules")
 app.add_typer(cli_shadow.commands)
 app.add_typer(cli_command.commands)
 app.add_typer(cli_replay.commands)
+app.add_typer(cli_republish.commands)
 app.add_typer(config, name="config")
 
 
