@@ -184,6 +184,11 @@ class Replaying:
         if publisher is None or ends is not None:
             last = {one: min(end, (done if ends is None else ends)[one]) for one, end in last.items()}
         starts = await self._store.start_offsets(places)
+        if any((starts[one] or 0) > bounds[one][1] for one in places):
+            raise ReplayFailedError(
+                "The log ends before the place where this rebuild was: the topic was made anew. Empty the store that is"
+                " being rebuilt, and start again."
+            )
         of = sum(max(last[one] - max(starts[one] or 0, bounds[one][0]), 0) for one in places)
         read = 0
         self._shown("resolving touchpoints", 0, of)
