@@ -44,6 +44,14 @@ class Publisher(Protocol):
         ...
 
 
+class OpenPublisher(Publisher, Protocol):
+    """A publisher that is somebody's to close."""
+
+    async def close(self) -> None:
+        """Wait for what is on its way, and take nothing more."""
+        ...
+
+
 class PublishFailedError(Exception):
     """The broker does not have a record, or may have it twice: this publisher is of no use any more, open another one.
 

@@ -21,6 +21,8 @@ from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedErro
 
 TIMEOUT_SECONDS = 10.0
 CHANGED = Advance.CHANGED.value.encode()
+REBUILDING = "rebuilding"
+"""The field of the meta hash that is there while the store is rebuilt."""
 
 
 class RedisStore:
@@ -40,6 +42,7 @@ class RedisStore:
         identity: str,
         *,
         topics: str | None = None,
+        rebuild: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
@@ -50,6 +53,8 @@ class RedisStore:
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
+            rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
+                until `finish_rebuild` nobody else may work on it.
             timeout_seconds: bounds every call from now on.
 
         Raises:
@@ -60,7 +65,9 @@ class RedisStore:
             raise StoreRefusedError("The Redis prefix may hold letters, digits and . _ : - only, at most 64 of them.")
         servers = await (_open_cluster if is_cluster(url) else _open_server)(url, timeout_seconds)
         try:
-            generation = await _agree(servers, Keys(prefix), identity, topics)
+            if rebuild:
+                await _reserve(servers, Keys(prefix))
+            generation = await _agree(servers, Keys(prefix), identity, topics, rebuild=rebuild)
             keys = Keys(prefix, generation, cluster=is_cluster(url))
             changed = 0
             if keys.cluster:
@@ -156,6 +163,10 @@ class RedisStore:
         seconds, microseconds = await self._servers.time(self._keys)
         return seconds * 1_000_000 + microseconds
 
+    async def finish_rebuild(self) -> None:
+        """The store is whole: workers may work on it from now on."""
+        await self._servers.call([["HDEL", self._keys.meta, REBUILDING]])
+
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
         await self._servers.ping(self._keys)
@@ -173,8 +184,32 @@ async def _open_cluster(url: str, timeout_seconds: float) -> Servers:
     return await Cluster.open(url, timeout_seconds)
 
 
-async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None) -> str:
+async def _reserve(servers: Servers, keys: Keys) -> None:
+    """Mark an empty store as one that is being rebuilt; one that is marked so is taken over."""
+    [(generation, rebuilding)] = await servers.call([["HMGET", keys.meta, "generation", REBUILDING]])
+    if rebuilding is not None:
+        return
+    if generation is None:
+        [_, generation] = await servers.call(
+            [["HSETNX", keys.meta, REBUILDING, "1"], ["HGET", keys.meta, "generation"]]
+        )
+        if generation is None:
+            return
+        await servers.call([["HDEL", keys.meta, REBUILDING]])  # a worker was faster
+    raise StoreRefusedError(
+        "The store is not empty: a rebuild needs a fresh one. Name another prefix (--into), or empty this one."
+    )
+
+
+async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+    if topics is not None and not rebuild:
+        [rebuilding] = await servers.call([["HGET", keys.meta, REBUILDING]])
+        if rebuilding is not None:
+            raise StoreRefusedError(
+                "The store is being rebuilt from the log: wait until `idweave replay` is done. If it was stopped, run"
+                " it again: it goes on where it was."
+            )
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
         fields.append(("topics", topics))
