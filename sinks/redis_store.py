@@ -6,14 +6,16 @@ section 3). So nothing is retried here, and nothing is written to a server other
 Must not know: what the steps are for.
 """
 
+import re
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
-from sinks.redis_link import RedisLink
+from sinks.redis_link import Command, RedisLink
 from sinks.redis_scripts import ADVANCE, call, invoke
 from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, StoreRefusedError
 
@@ -21,6 +23,13 @@ OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
 SCAN_COUNT = 1_000
 """Keys that the server looks at for one page: some 200 us of its time."""
+
+STEP_OPS: dict[type, str] = {kind: re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in BATCHES}
+OPS = (*STEP_OPS.values(), "several", "advance", "positions", "clock", "ping", "lookup", "scan")
+"""What calls are for, as `Observe` hears it; `several`: steps of more than one kind in one round trip."""
+
+Observe = Callable[[str, float], None]
+"""Told of every call that was answered: what it was for, and how many seconds it took."""
 
 
 class Server(NamedTuple):
@@ -34,10 +43,11 @@ class Server(NamedTuple):
 class RedisStore:
     """The store behind one connection; made by `open`."""
 
-    def __init__(self, link: RedisLink, keys: Keys, server: Server) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, server: Server, observe: Observe) -> None:
         self.server = server
         self._link = link
         self._keys = keys
+        self._observe = observe
 
     @classmethod
     async def open(
@@ -48,6 +58,7 @@ class RedisStore:
         *,
         topics: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        observe: Observe = lambda _op, _seconds: None,
     ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
 
@@ -58,6 +69,7 @@ class RedisStore:
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
             timeout_seconds: bounds every call from now on.
+            observe: is told of every call.
 
         Raises:
             StoreRefusedError: it must not be used; the message says why and what to do.
@@ -72,7 +84,7 @@ class RedisStore:
         except BaseException:
             await link.close()
             raise
-        return cls(link, keys, server)
+        return cls(link, keys, server, observe)
 
     @property
     def run_id(self) -> str:
@@ -91,7 +103,8 @@ class RedisStore:
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
         wanted = [one for kind in places.values() for one in batches(self._keys, [steps[at] for at in kind])]
-        answers = await call(self._link, [command for command, _, _ in wanted])
+        op = STEP_OPS[next(iter(places))] if len(places) == 1 else "several"
+        answers = await self._call(op, [command for command, _, _ in wanted])
         found = (
             reply
             for (_, batch, some), answer in zip(wanted, answers, strict=True)
@@ -105,7 +118,7 @@ class RedisStore:
 
     async def profile_key(self, profile_id: str) -> str | None:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
-        [key] = await call(self._link, [["GET", self._keys.profile(profile_id)]])
+        [key] = await self._call("lookup", [["GET", self._keys.profile(profile_id)]])
         return None if key is None else key.decode()
 
     async def scan_homes(self, cursor: int = 0) -> Page:
@@ -119,7 +132,7 @@ class RedisStore:
         return Page([self._keys.name_of_component(key) for key in found], cursor)
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
-        [(after, found)] = await call(self._link, [["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT]])
+        [(after, found)] = await self._call("scan", [["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT]])
         return [key.decode() for key in found], int(after)
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
@@ -127,7 +140,7 @@ class RedisStore:
         tps = list(partitions)
         if not tps:
             return {}
-        [positions] = await call(self._link, [["MGET", *[self._keys.position(*tp) for tp in tps]]])
+        [positions] = await self._call("positions", [["MGET", *[self._keys.position(*tp) for tp in tps]]])
         return {tp: None if at is None else int(at) for tp, at in zip(tps, positions, strict=True)}
 
     async def advance(
@@ -143,25 +156,31 @@ class RedisStore:
             allow_gap: the broker has confirmed that nothing is left between the position and `start`.
         """
         arguments = [run_id, "" if start is None else start, end, int(allow_gap)]
-        [(outcome, position)] = await call(
-            self._link, [invoke(ADVANCE, self._keys, [self._keys.position(*tp)], arguments)]
+        [(outcome, position)] = await self._call(
+            "advance", [invoke(ADVANCE, self._keys, [self._keys.position(*tp)], arguments)]
         )
         return Advanced(Advance(outcome.decode()), None if position is None else int(position))
 
     async def clock_us(self) -> int:
         """The server's clock: microseconds since 1970."""
-        [(seconds, microseconds)] = await call(self._link, [["TIME"]])
+        [(seconds, microseconds)] = await self._call("clock", [["TIME"]])
         return int(seconds) * 1_000_000 + int(microseconds)
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
-        [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
+        [generation] = await self._call("ping", [["HGET", self._keys.meta, "generation"]])
         if generation is None or generation.decode() != self._keys.generation:
             raise StoreLostError("The store was emptied under this worker, or is another one")
 
     async def close(self) -> None:
         """Close the connection."""
         await self._link.close()
+
+    async def _call(self, op: str, commands: Sequence[Command]) -> list[Any]:
+        began = perf_counter()
+        replies = await call(self._link, commands)
+        self._observe(op, perf_counter() - began)
+        return replies
 
 
 def _facts(info: bytes) -> dict[str, str]:
