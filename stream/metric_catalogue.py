@@ -5,11 +5,12 @@ but `_total`; a label has few values, all of ours: no identifier, key or other v
 Must not know: where metrics are counted, how they are served.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from resolvers.difference import REASONS as RULES
 from sinks.redis_store import OPS
 from topics.refusals import RefusalCode
 
@@ -30,6 +31,8 @@ class Metric(Struct, frozen=True, kw_only=True):
         bad: when it is bad, and what to do then.
         labels: names; what values each has is in `LABELS`.
         buckets: a histogram's upper bounds.
+        known: values of its one label that are counted from the start, at 0: a series that begins at 1 has not
+            increased, and its alert would not fire.
     """
 
     name: str
@@ -39,19 +42,29 @@ class Metric(Struct, frozen=True, kw_only=True):
     bad: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+RESULTS: Final = ("accepted", "refused")
+MERGE_TYPES: Final = ("merged", "split", "moved", "erased")
+REASONS: Final = ("store_lost", "store_full", "store_refused", "store_error", "publish_failed", "network", "position")
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
 
 
 LABELS: Final[Mapping[str, str]] = {
     "agent": "`resolve`, `project`, `command`",
-    "code": ", ".join(f"`{code}`" for code in RefusalCode),
-    "op": ", ".join(f"`{op}`" for op in OPS),
+    "code": _listed(RefusalCode),
+    "op": _listed(OPS),
     "partition": "a partition's number",
-    "reason": "`store_lost`, `store_full`, `store_refused`, `store_error`, `publish_failed`, `network`, `position`",
-    "result": "`accepted`, `refused`",
-    "rule": "the rule's name, as on the topic `conflicts`",
+    "reason": _listed(REASONS),
+    "result": _listed(RESULTS),
+    "rule": _listed(RULES),
     "status": "`done`, `refused`, `not_found`, `invalid`",
     "topic": "`touchpoints`, `changes`, `commands`, without the prefix",
-    "type": "of a merge: `merged`, `split`, `moved`, `erased`; of a command: its type, or `unknown`",
+    "type": f"of a merge: {_listed(MERGE_TYPES)}; of a command: its type, or `unknown`",
     "version": "IDWeave's",
 }
 """Every label that a metric may have, and all the values that it takes."""
@@ -63,6 +76,7 @@ EVENTS: Final = Metric(
     says="Touchpoints taken in, by what became of them.",
     bad="`refused` is more than a few per cent: see `idweave_dead_letters_total` for why.",
     labels=("result",),
+    known=RESULTS,
 )
 LAG_RECORDS: Final = Metric(
     name="idweave_lag_records",
@@ -152,6 +166,7 @@ MERGES: Final = Metric(
     bad="`merged` is many times what is usual: a value that stands for many people is on its way (a shop's phone, a"
     " test card). Find it on the topic `merges`, and block or split it.",
     labels=("type",),
+    known=MERGE_TYPES,
 )
 REFUSED_LINKS: Final = Metric(
     name="idweave_refused_links_total",
@@ -160,6 +175,7 @@ REFUSED_LINKS: Final = Metric(
     says="Evidence refused, and values dropped, by the rule that did.",
     bad="One rule rises suddenly: a publisher sends a shared or made-up value. The topic `conflicts` has the tokens.",
     labels=("rule",),
+    known=tuple(RULES),
 )
 DEAD_LETTERS: Final = Metric(
     name="idweave_dead_letters_total",
@@ -168,6 +184,7 @@ DEAD_LETTERS: Final = Metric(
     says="Records refused, by code. They are, as received, on the topic `touchpoints.dlq`.",
     bad="It rises: a publisher has changed what it sends. The dead letters name the source.",
     labels=("code",),
+    known=tuple(RefusalCode),
 )
 COMPONENT_IDENTIFIERS_MAX: Final = Metric(
     name="idweave_component_identifiers_max",
@@ -191,6 +208,7 @@ SESSION_LOSSES: Final = Metric(
     bad="More than a few an hour: `reason` says which server. `store_full`: give Redis memory. `position`: Redis has"
     " lost writes (a restart without AOF, a replica promoted).",
     labels=("reason",),
+    known=REASONS,
 )
 READY: Final = Metric(
     name="idweave_ready",

@@ -39,7 +39,10 @@ class Metrics:
 
     def _counter(self, metric: Metric) -> Counter:
         assert metric.kind == "counter", metric.name
-        return Counter(metric.name, metric.says, metric.labels, registry=self.registry)
+        counter = Counter(metric.name, metric.says, metric.labels, registry=self.registry)
+        for value in metric.known:
+            counter.labels(value)
+        return counter
 
     def _gauge(self, metric: Metric) -> Gauge:
         assert metric.kind == "gauge", metric.name

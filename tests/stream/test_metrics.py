@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.core import Metric as Family
+from prometheus_client.samples import Sample
 
 from sinks.publisher import PublishFailedError
 from sinks.store import StoreError, StoreFullError, StoreLostError, StoreRefusedError
-from stream.metric_catalogue import ALL, LABELS, PROCESS, Metric, series
+from stream.metric_catalogue import ALL, LABELS, PROCESS, REASONS, Metric, series
 from stream.metrics import Metrics
 from stream.metrics_page import page
 from stream.progress import StartAgainError
@@ -31,6 +32,12 @@ CONTRACT = {
 }
 
 
+def _counted(name: str) -> list[Sample]:
+    """The samples of one counter of a worker that has just started."""
+    [family] = [family for family in Metrics().registry.collect() if family.name == name]
+    return [sample for sample in family.samples if sample.name.endswith("_total")]
+
+
 def test_what_the_contract_promises_is_there() -> None:
     """Every metric of the contract, section 8, by its name and labels."""
     there = {metric.name: metric.labels for metric in ALL}
@@ -45,6 +52,15 @@ def test_what_is_registered_is_the_catalogue() -> None:
     assert families.keys() == wanted.keys()
     for name, metric in wanted.items():
         assert (families[name].type, families[name].documentation) == (metric.kind, metric.says)
+
+
+def test_counters_are_at_0_before_anything_happens() -> None:
+    """A series that began at 1 would not have increased: the first loss of a store, say, would wake nobody."""
+    samples = {tuple(sample.labels.values()): sample.value for sample in _counted("idweave_session_losses")}
+    assert samples == {(reason,): 0.0 for reason in REASONS}
+    for metric in ALL:
+        if metric.kind == "counter" and len(metric.labels) == 1:
+            assert len(_counted(metric.name.removesuffix("_total"))) == len(metric.known) > 0
 
 
 def test_the_page_is_what_the_catalogue_gives() -> None:
