@@ -17,6 +17,7 @@ import typer.exceptions
 from stream import (
     cli_audit,
     cli_command,
+    cli_doctor,
     cli_engine,
     cli_explain,
     cli_import,
@@ -66,6 +67,7 @@ app.add_typer(cli_audit.commands)
 app.add_typer(cli_rules.commands, name="rules")
 app.add_typer(cli_shadow.commands)
 app.add_typer(cli_command.commands)
+app.add_typer(cli_doctor.commands)
 app.add_typer(config, name="config")
 
 
