@@ -14,14 +14,14 @@ from stream.cli import run
 from tests.conftest import Broker
 from tests.live.redis_server import RedisServer
 
-SECRETS = {"IDWEAVE_HASH_KEY": "secret-hash-key-" * 3, "IDWEAVE_ID_KEY": "secret-id-key-" * 3}
+SECRETS = {"IDWEAVE_HASH_KEY": "hushed-hash-key-" * 3, "IDWEAVE_ID_KEY": "hushed-id-key-" * 3}
 
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, topic_prefix: str) -> pytest.MonkeyPatch:
     """A worker's environment, but for its servers."""
     monkeypatch.chdir(tmp_path)
-    more = {"IDWEAVE_HTTP": f"{LOOPBACK}:{free_port()}", "IDWEAVE_API_TOKENS": "reader:secret-token"}
+    more = {"IDWEAVE_HTTP": f"{LOOPBACK}:{free_port()}", "IDWEAVE_API_TOKENS": "reader:hushed-token"}
     for name, text in {**SECRETS, **more}.items():
         monkeypatch.setenv(name, text)
     for name in ("IDWEAVE_TOPIC_PREFIX", "IDWEAVE_REDIS_PREFIX"):
@@ -33,7 +33,7 @@ def doctor(brokers: str, store: str, capsys: pytest.CaptureFixture[str]) -> tupl
     """Run it -> its exit code, and what is not good."""
     code = run(["doctor", "--json", "--brokers", brokers, "--redis", store])
     said = capsys.readouterr()
-    assert "secret" not in said.out + said.err
+    assert "hushed" not in said.out + said.err
     told = json.loads(said.out)
     assert told["ok"] == (code == 0)
     return code, [one for one in told["findings"] if one["state"] != "ok"]
@@ -79,9 +79,9 @@ def test_a_topic_and_a_store_that_are_set_up_wrong(
     options = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "appendonly": "no"}
     with RedisServer(tmp_path / "redis", options) as server:
         store = redis.Redis.from_url(server.url)
-        store.config_set("requirepass", "secret")
+        store.config_set("requirepass", "hushed")
         store.close()
-        code, found = doctor(kafka.bootstrap, server.url.replace("//", "//:secret@"), capsys)
+        code, found = doctor(kafka.bootstrap, server.url.replace("//", "//:hushed@"), capsys)
         refused = doctor(kafka.bootstrap, server.url, capsys)[1]
     assert code == 1
     assert [(one["about"], one["state"]) for one in found] == [
@@ -98,7 +98,7 @@ def test_a_topic_and_a_store_that_are_set_up_wrong(
 def test_servers_that_are_not_there(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Both are said in one run, beside a key that is not set, in the time that a person waits."""
     environment.delenv("IDWEAVE_ID_KEY")
-    code, found = doctor(f"{LOOPBACK}:{free_port()}", f"redis://:secret@{LOOPBACK}:{free_port()}/0", capsys)
+    code, found = doctor(f"{LOOPBACK}:{free_port()}", f"redis://:hushed@{LOOPBACK}:{free_port()}/0", capsys)
     assert code == 1
     assert [(one["about"], one["state"]) for one in found] == [
         ("keys", "wrong"),
