@@ -3,11 +3,14 @@
 Days are of UTC: they are kept in the store, and the time zone is a setting that may change without a replay. A window
 of n days at `now` is today and the n - 1 days before it; so it moves at midnight, and nothing else changes by itself.
 An event may be dated up to a day ahead; it is in every window at once.
+A run of activity is days of which none is SILENCE_DAYS or more after the one before. Runs are a flat tuple, first day
+and last day of each, oldest first; a day that is not in any is a run of its own.
 Must not know: facets.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from resolvers.amounts import money, plus
@@ -16,6 +19,7 @@ from topics.instants import DAY_US
 
 WINDOWS: Final = {"d30": 30, "d90": 90, "d365": 365}
 SHORTEST: Final = min(WINDOWS.values())
+SILENCE_DAYS: Final = 90
 NEVER_DUE_US: Final = 2**62
 """After every instant."""
 
@@ -80,6 +84,44 @@ def windows(
             found[name] = _window(counts, [payments for day, payments in bought.items() if day > after])
             due_us = min(due_us, (min(within) + length) * DAY_US)
     return found, due_us
+
+
+def with_day(runs: tuple[int, ...], day: int) -> tuple[int, ...]:
+    """The runs when there was activity on a further day, whatever the order in which days come."""
+    joined: list[int] = []
+    first, last = day, day
+    for begin, end in zip(runs[::2], runs[1::2], strict=True):
+        if end + SILENCE_DAYS <= first:
+            joined += (begin, end)
+        elif last + SILENCE_DAYS <= begin:
+            joined += (first, last)
+            first, last = begin, end
+        else:
+            first, last = min(first, begin), max(last, end)
+    return (*joined, first, last)
+
+
+def present_run(days: Sequence[Mapping[int, int]], runs: Sequence[tuple[int, ...]]) -> tuple[int | None, int]:
+    """The day on which the latest run began, and how many days of silence were before it; 0: there was nothing.
+
+    Args:
+        days: activities by day, a mapping per facet.
+        runs: of each facet, the days that its mapping had no room for.
+    """
+    if not days:
+        return None, 0
+    latest, oldest = max(map(max, days)), min(map(min, days))
+    if not runs and latest - oldest < SILENCE_DAYS:  # most often
+        return oldest, 0
+    spans = [(day, day) for of_facet in days for day in of_facet]
+    spans += [span for flat in runs for span in zip(flat[::2], flat[1::2], strict=True)]
+    spans.sort(key=itemgetter(1), reverse=True)
+    began = latest
+    for first, last in spans:
+        if last + SILENCE_DAYS <= began:
+            return began, began - last
+        began = min(began, first)
+    return began, 0
 
 
 def _together(days: Iterable[Mapping[int, int]]) -> dict[int, int]:

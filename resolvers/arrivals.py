@@ -7,7 +7,7 @@ Must not know: components, stores.
 
 import msgspec
 
-from resolvers.activity import ENGAGED, NOT_DONE
+from resolvers.activity import ENGAGED, NOT_DONE, with_day
 from resolvers.admission import CARD, Admitted, Seen
 from resolvers.amounts import add
 from resolvers.behaviour import Touch
@@ -146,7 +146,9 @@ def _do(facet: Facet, event: Touchpoint) -> None:
     days = facts.days
     days[day] = days.get(day, 0) + 1
     if len(days) > ACTIVE_DAYS:
-        del days[min(days)]
+        gone = min(days)
+        del days[gone]
+        facts.runs = with_day(facts.runs, gone)
     facts.last_us = max(facts.last_us, time_us)
     store, channel = data.store, data.channel
     if isinstance(data, OrderData):

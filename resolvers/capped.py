@@ -35,6 +35,8 @@ SHOWN: Final = 10
 """Stores and categories in a profile."""
 SHIPMENTS_SHOWN: Final = 20
 """Shipments in a profile."""
+REACHED_SHOWN: Final = 10
+"""Instants in a profile at which the number of orders came to 1, 2, ..."""
 
 Ranked = TypeVar("Ranked", bound=Any)
 

@@ -27,7 +27,8 @@ class Facts(msgspec.Struct, array_like=True, gc=False):
 
     `traits`, `once`: path (RFC 6901) -> newest, oldest write. `counters`: name -> exact sum, as a decimal text where it
     is not an integer. `days`: UTC day since 1970 -> activities; `last_us`: the last. `stores`: store -> day -> count.
-    `first_touch`, `last_touch`: the latter None where it is the former.
+    `first_touch`, `last_touch`: the latter None where it is the former. `runs`: the days that `days` had no room for,
+    as runs without a silence (see `resolvers.activity`).
     """
 
     traits: dict[str, Write] = {}
@@ -39,6 +40,7 @@ class Facts(msgspec.Struct, array_like=True, gc=False):
     first_touch: Touch | None = None
     last_touch: Touch | None = None
     more: Doings | None = None
+    runs: tuple[int, ...] = ()
 
     def touch(self, news: Touch) -> None:
         """There was a touch."""
@@ -139,6 +141,7 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             facts.first_touch,
             facts.last_touch,
             None if facts.more is None else facts.more.copied(),
+            facts.runs,
         )
 
     def own_values(self) -> None:

@@ -112,6 +112,7 @@ def _points(facet: Facet, event: Touchpoint, _keys: Keys) -> None:
     else:
         gone += data.points
     holdings.points[kind] = (earned, gone)
+    holdings.points_us = max(holdings.points_us, event.time_us)
     if data.reward and event.type == "points.spent":
         _rewarded(holdings, event, data.reward)
 

@@ -16,6 +16,8 @@ from resolvers.distinct import count, digest, unpacked
 from topics.instants import to_text
 
 NO_EXPIRY_US: Final = -1
+NEVER_US: Final = -1
+"""Before every event's time."""
 KINDS: Final = ("consumption", "benefit", "interaction")
 """Each is kept under its first letter, points without a kind under ""."""
 
@@ -49,32 +51,44 @@ class Invitation(msgspec.Struct, array_like=True, frozen=True, order=True, gc=Fa
 
 
 class Holdings(msgspec.Struct, array_like=True, gc=False):
-    """`points`: kind -> (earned, spent or expired). `redeemed`: digests of coupons. `invited`: the first time."""
+    """`points`: kind -> (earned, spent or expired); `points_us`: when last. `redeemed`: digests of coupons.
+
+    `invited`: the first time.
+    """
 
     points: dict[str, tuple[int, int]] = {}
     coupons: dict[str, Coupon] = {}
     redeemed: bytes = b""
     rewards: tuple[Reward, ...] = ()
     invited: Invitation | None = None
+    points_us: int = NEVER_US
 
     def copied(self) -> "Holdings":
         """A copy whose containers may be changed."""
-        return Holdings(self.points.copy(), self.coupons.copy(), self.redeemed, self.rewards, self.invited)
+        return Holdings(
+            self.points.copy(), self.coupons.copy(), self.redeemed, self.rewards, self.invited, self.points_us
+        )
 
 
-def points(holdings: Iterable[Holdings]) -> dict[str, int]:
+def points(holdings: Iterable[Holdings]) -> dict[str, Any]:
     """The profile's `points`: what is left of each kind, and of all points, also those without a kind."""
     left: dict[str, int] = {}
+    changed_us = NEVER_US
     for one in holdings:
+        changed_us = max(changed_us, one.points_us)
         for kind, (earned, gone) in one.points.items():
             left[kind] = left.get(kind, 0) + earned - gone
-    return {"balance": sum(left.values()), **{kind: left.get(kind[0], 0) for kind in KINDS}}
+    return {
+        "balance": sum(left.values()),
+        "changed_at": to_text(changed_us) if changed_us != NEVER_US else None,
+        **{kind: left.get(kind[0], 0) for kind in KINDS},
+    }
 
 
 def coupons(holdings: Sequence[Holdings], now_us: int) -> tuple[dict[str, Any], int]:
     """The profile's `coupons` at `now_us`, and when the next of those held runs out."""
     if not any([one.coupons or one.redeemed for one in holdings]):
-        return {"held": [], "redeemed": 0}, NEVER_DUE_US
+        return _NO_COUPONS, NEVER_DUE_US
     redeemed = unpacked(one.redeemed for one in holdings)
     held = {
         name: one
@@ -82,7 +96,11 @@ def coupons(holdings: Sequence[Holdings], now_us: int) -> tuple[dict[str, Any], 
         if one.held and not 0 <= one.expires_us <= now_us and digest(name) not in redeemed
     }
     due_us = min((one.expires_us for one in held.values() if one.expires_us != NO_EXPIRY_US), default=NEVER_DUE_US)
-    return {"held": sorted(held), "redeemed": count(redeemed)}, due_us
+    return {
+        "held": sorted(held),
+        "next_expires_at": to_text(due_us) if due_us != NEVER_DUE_US else None,
+        "redeemed": count(redeemed),
+    }, due_us
 
 
 def rewards(holdings: Iterable[Holdings]) -> list[dict[str, Any]]:
@@ -105,4 +123,5 @@ def holding(holdings: Sequence[Holdings], now_us: int) -> tuple[dict[str, Any], 
     return {"points": points(holdings), "coupons": held, "rewards": rewards(holdings)}, due_us
 
 
-_NOTHING_HELD: dict[str, Any] = {"points": points(()), "coupons": {"held": [], "redeemed": 0}, "rewards": []}
+_NO_COUPONS: dict[str, Any] = {"held": [], "next_expires_at": None, "redeemed": 0}
+_NOTHING_HELD: dict[str, Any] = {"points": points(()), "coupons": _NO_COUPONS, "rewards": []}

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from resolvers.amounts import minus, money, plus
-from resolvers.capped import SHIPMENTS_SHOWN, newest_first
+from resolvers.capped import REACHED_SHOWN, SHIPMENTS_SHOWN, newest_first
 from topics.instants import DAY_US, to_text
 
 STATUS_OF_TYPE = {
@@ -118,14 +118,26 @@ def lifetime_value(paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> di
 def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[str, Decimal]) -> dict[str, Any]:
     """The profile's `orders`."""
     if not orders:
-        return {"count": 0, "paid": {}, "refunded": {}, "first_at": None, "last_at": None, "open": []}
-    counted = [order.paid.time_us for order in orders.values() if order.paid is not None and not is_cancelled(order)]
+        return {
+            "count": 0,
+            "reached_at": [],
+            "paid": {},
+            "refunded": {},
+            "first_at": None,
+            "last_at": None,
+            "open": [],
+        }
+    counted = sorted(
+        [order.paid.time_us for order in orders.values() if order.paid is not None and not is_cancelled(order)]
+    )
+    reached = [to_text(time_us) for time_us in counted[:REACHED_SHOWN]]
     return {
         "count": len(counted),
+        "reached_at": reached,
         "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
         "refunded": {currency: money(refunded[currency]) for currency in sorted(refunded)},
-        "first_at": to_text(min(counted)) if counted else None,
-        "last_at": to_text(max(counted)) if counted else None,
+        "first_at": reached[0] if counted else None,
+        "last_at": to_text(counted[-1]) if counted else None,
         "open": [
             {"order_id": order_id, "status": order.status.status}
             for order_id, order in sorted(orders.items())
@@ -147,6 +159,7 @@ def shipments(orders: dict[str, Order]) -> list[dict[str, Any]]:
             "status": "shipped",
             "carrier": on_their_way[order_id].carrier or None,
             "tracking": on_their_way[order_id].tracking or None,
+            "at": to_text(on_their_way[order_id].time_us),
         }
         for order_id in newest_first(on_their_way, SHIPMENTS_SHOWN)
     ]

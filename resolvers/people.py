@@ -11,7 +11,7 @@ Must not know: profile ids, versions, what was published.
 from operator import is_not
 from typing import Any, NamedTuple
 
-from resolvers.activity import NEVER_DUE_US, windows
+from resolvers.activity import NEVER_DUE_US, present_run, windows
 from resolvers.admission import CARD
 from resolvers.amounts import join, number
 from resolvers.behaviour import NEVER_US, Doings, acquisition, behaviour, ranked, referred, viewed
@@ -24,7 +24,7 @@ from resolvers.orders import Order, all_orders, categories_bought, lifetime_valu
 from resolvers.partition import Refused, namespace_of, partition
 from resolvers.writes import visible
 from topics.codec import canonical
-from topics.instants import to_text
+from topics.instants import DAY_US, to_text
 
 VALUES_OF = "!"
 """Leads the holder of a contested device's second profile; no namespace begins with it."""
@@ -185,8 +185,15 @@ def _traits(facts: list[Facts]) -> dict[str, Any]:
 
 def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tuple[dict[str, Any], int]:
     last_us = max([fact.last_us for fact in facts], default=NEVER_US)
-    shown, due_us = windows([fact.days for fact in facts if fact.days], orders, now_us)
-    return {"last_at": to_text(last_us) if last_us != NEVER_US else None, **shown}, due_us
+    days = [fact.days for fact in facts if fact.days]
+    shown, due_us = windows(days, orders, now_us)
+    since, silence_days = present_run(days, [fact.runs for fact in facts if fact.runs])
+    return {
+        "last_at": to_text(last_us) if last_us != NEVER_US else None,
+        "since": None if since is None else to_text(since * DAY_US),
+        "silence_days": silence_days,
+        **shown,
+    }, due_us
 
 
 def _affinity(facts: list[Facts], doings: list[Doings], orders: dict[str, Order]) -> dict[str, list[str]]:

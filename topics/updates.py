@@ -77,7 +77,7 @@ class Orders(TypedDict):
     """
 
     count: int
-    reached_at: NotRequired[list[str]]
+    reached_at: list[str]
     paid: dict[str, str]
     refunded: dict[str, str]
     first_at: str | None
@@ -105,8 +105,8 @@ class Activity(TypedDict):
     """
 
     last_at: str | None
-    since: NotRequired[str | None]
-    silence_days: NotRequired[int]
+    since: str | None
+    silence_days: int
     d30: Window
     d90: Window
     d365: Window
@@ -127,7 +127,7 @@ class Points(TypedDict):
     """
 
     balance: int
-    changed_at: NotRequired[str | None]
+    changed_at: str | None
     consumption: int
     benefit: int
     interaction: int
@@ -140,7 +140,7 @@ class Coupons(TypedDict):
     """
 
     held: list[str]
-    next_expires_at: NotRequired[str | None]
+    next_expires_at: str | None
     redeemed: int
 
 
@@ -168,7 +168,7 @@ class Shipment(TypedDict):
     status: str
     carrier: NotRequired[str | None]
     tracking: NotRequired[str | None]
-    at: NotRequired[str]
+    at: str
 
 
 class Affinity(TypedDict):

@@ -1,6 +1,6 @@
 """What a person does, by plain loops over their events (readings F16-F22, F26, F29 of README.md)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.naive.decoding import EPOCH, Event, parse_time
@@ -34,7 +34,12 @@ def deeds(events: list[Event]) -> list[Event]:
 def activity(events: list[Event], orders: list[Order], now: datetime) -> dict[str, Any]:
     """`activity` at an instant."""
     done = deeds(events)
-    shown: dict[str, Any] = {"last_at": text_of(done[-1].time) if done else None}
+    shown: dict[str, Any] = {"last_at": text_of(done[-1].time) if done else None, "since": None, "silence_days": 0}
+    days = [day_of(event.time) for event in done]
+    for before, day in zip([*days[:1], *days], days, strict=False):
+        if day - before >= 90 or shown["since"] is None:
+            start = EPOCH + timedelta(days=day)
+            shown |= {"since": text_of(start), "silence_days": day - before}
     for length in (30, 90, 365):
         recent = [event for event in done if day_of(event.time) > day_of(now) - length]
         paid: dict[str, Any] = {}

@@ -157,7 +157,7 @@ def shipments(found: dict[str, Order]) -> list[dict[str, Any]]:
         event = order.carried
         if event is not None and event.type == "order.shipped" and order.status != "cancelled":
             labels = {name: event.data.get(name) or None for name in ("carrier", "tracking")}
-            shown = {"order_id": order_id, "status": "shipped", **labels}
+            shown = {"order_id": order_id, "status": "shipped", **labels, "at": text_of(event.time)}
             on_their_way.append((stamp(event), order_id, shown))
     return [shown for *_, shown in sorted(on_their_way, key=lambda each: each[:2], reverse=True)][:20]
 
@@ -177,6 +177,7 @@ def orders(found: dict[str, Order]) -> dict[str, Any]:
     return {
         "orders": {
             "count": len(moments),
+            "reached_at": [text_of(moment) for moment in moments[:10]],
             "paid": texts(paid),
             "refunded": texts(refunded),
             "first_at": text_of(moments[0]) if moments else None,

@@ -239,6 +239,7 @@ def test_orders_are_counted_once_and_to_the_cent() -> None:
     (person,) = run([*records, *records], KEY).people
     assert person["orders"] == {
         "count": 2,
+        "reached_at": ["2026-11-21T00:03:00Z", "2026-11-21T00:08:00Z"],
         "paid": {"CNY": "110.10", "USD": "7.50"},
         "refunded": {"CNY": "0.205", "USD": "7.50"},
         "first_at": "2026-11-21T00:03:00Z",

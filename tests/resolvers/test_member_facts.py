@@ -3,13 +3,14 @@
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers.activity import NEVER_DUE_US
+from resolvers.activity import NEVER_DUE_US, SILENCE_DAYS, present_run, with_day
 from resolvers.arrivals import Arrival
 from resolvers.component import Component
 from resolvers.facets import decode as facet_of
@@ -21,6 +22,7 @@ from topics.codec import decode
 from topics.instants import DAY_US, to_text
 
 DAY_S = 86_400
+TODAY_US = NOON_US - NOON_US % DAY_US
 NOON = datetime.fromtimestamp(NOON_US / 1_000_000, UTC)
 PEOPLE = [("card", "C0"), ("card", "C1"), ("phone", "13812345600"), ("phone", "13812345601"), ("cookie", "k0")]
 MONEY = {"amount": "10.00", "currency": "CNY"}
@@ -149,7 +151,13 @@ def test_points_by_kind() -> None:
         said("points.spent", 4, points=100, kind="consumption", reward="sample"),
         said("points.expired", 5, points=30, kind="consumption"),
     )
-    assert contents["points"] == {"balance": 397, "consumption": 370, "benefit": 0, "interaction": 20}
+    assert contents["points"] == {
+        "balance": 397,
+        "changed_at": to_text(NOON_US),
+        "consumption": 370,
+        "benefit": 0,
+        "interaction": 20,
+    }
     assert contents["rewards"] == [{"reward": "sample", "at": to_text(NOON_US)}]
 
 
@@ -166,8 +174,9 @@ def test_coupons() -> None:
         said("coupon.issued", 7, -60, coupon_id="past", expires_at=to_text(NOON_US)),
         said("reward.claimed", 8, coupon_id="held", reward="gift"),
     ]
-    assert one(*events)["coupons"] == {"held": ["held"], "redeemed": 1}
-    assert one(*events, now_us=NOON_US + 60_000_000)["coupons"] == {"held": [], "redeemed": 1}
+    assert one(*events)["coupons"] == {"held": ["held"], "next_expires_at": soon, "redeemed": 1}
+    later = one(*events, now_us=NOON_US + 60_000_000)["coupons"]
+    assert later == {"held": [], "next_expires_at": None, "redeemed": 1}
 
 
 def test_one_redemption_told_through_two_identifiers_counts_once() -> None:
@@ -289,6 +298,8 @@ def test_windows() -> None:
     )
     assert contents["activity"] == {
         "last_at": to_text(NOON_US),
+        "since": to_text(TODAY_US - 40 * DAY_US),
+        "silence_days": 325,
         "d30": {"events": 6, "orders": 1, "paid": {"CNY": "90.00"}},
         "d90": {"events": 8, "orders": 1, "paid": {"CNY": "100.00"}},
         "d365": {"events": 8, "orders": 1, "paid": {"CNY": "100.00"}},
@@ -307,4 +318,43 @@ def test_shipments() -> None:
         said("order.shipped", 5, order_id="3"),
         said("order.cancelled", 6, 1, order={"order_id": "3"}),
     )
-    assert contents["shipments"] == [{"order_id": "1", "status": "shipped", "carrier": "SF", "tracking": "T1"}]
+    at = to_text(NOON_US)
+    shipment = {"order_id": "1", "status": "shipped", "carrier": "SF", "tracking": "T1", "at": at}
+    assert contents["shipments"] == [shipment]
+
+
+def test_when_orders_were_reached() -> None:
+    """The instants of the first ten payments that count, by event time; a cancelled order reaches nothing."""
+    events = [said("order.paid", n, 60 * n, order={"order_id": str(n), **MONEY}) for n in range(12)]
+    events.append(said("order.cancelled", 12, 9_000, order={"order_id": "0"}))
+    reached = one(*events)["orders"]["reached_at"]
+    assert reached == [to_text(NOON_US + 60_000_000 * n) for n in range(1, 11)]
+
+
+def test_a_silence_of_ninety_days_ends_a_run() -> None:
+    """89 days are none; the silence is that before the present run, and what the brand did breaks no silence."""
+    back = [said("wifi.login", n, -days * DAY_S) for n, days in enumerate((0, 89, 178, 268, 300))]
+    contents = one(*back, said("message.sent", 9, -200 * DAY_S))
+    assert contents["activity"]["since"] == to_text(TODAY_US - 178 * DAY_US)
+    assert contents["activity"]["silence_days"] == 90
+    nothing = one(said("message.sent", 1))["activity"]
+    assert (nothing["since"], nothing["silence_days"]) == (None, 0)
+
+
+@given(st.sets(st.integers(0, 2_000), min_size=1, max_size=60), st.integers(3, 5), st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=300)
+def test_a_run_is_told_from_all_days(days: set[int], facets: int, rng: random.Random) -> None:
+    """Days dealt out over facets, each of which keeps the latest few and runs of the others, in any order."""
+    kept: list[dict[int, int]] = [{} for _ in range(facets)]
+    runs: list[tuple[int, ...]] = [() for _ in range(facets)]
+    for day in rng.sample(sorted(days), len(days)):
+        at = rng.randrange(facets)
+        kept[at][day] = 1
+        if len(kept[at]) > 4:  # what `ACTIVE_DAYS` is for facets
+            gone = min(kept[at])
+            del kept[at][gone]
+            runs[at] = with_day(runs[at], gone)
+    ordered = sorted(days)
+    breaks = [(day, day - before) for before, day in pairwise(ordered) if day - before >= SILENCE_DAYS]
+    expected = breaks[-1] if breaks else (ordered[0], 0)
+    assert present_run([one for one in kept if one], [one for one in runs if one]) == expected
