@@ -79,7 +79,11 @@ def test_alerts_fire_when_they_should() -> None:
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
-    for arguments in (["check", "rules", str(RULES_FILE)], ["test", "rules", str(CASES_FILE)]):
+    for arguments in (
+        ["check", "config", "--syntax-only", str(RULES_FILE.parent / "prometheus.yml")],
+        ["check", "rules", str(RULES_FILE)],
+        ["test", "rules", str(CASES_FILE)],
+    ):
         done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - fixed
         assert done.returncode == 0, done.stdout + done.stderr
 

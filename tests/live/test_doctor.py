@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import redis
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from sinks.topics_admin import create_topics
@@ -52,11 +53,15 @@ def test_good_servers_are_good(
     assert "idweave topics create" in found[0]["do"]
     create_topics(kafka.bootstrap, topic_prefix, {}, 1)
     assert doctor(kafka.bootstrap, redis_server.url, capsys) == (0, [])
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer.produce(f"{topic_prefix}.touchpoints", b"{}")
+    assert producer.flush(20) == 0
     environment.setenv("IDWEAVE_BROKERS", kafka.bootstrap)
     environment.setenv("IDWEAVE_REDIS_URL", redis_server.url)
     assert run(["doctor"]) == 0
     said = capsys.readouterr().out
     assert "Everything is as it should be." in said
+    assert "The broker stamped its latest touchpoint" in said
     for about in ("python", "settings", "keys", "kafka", "topics", "clock", "redis", "store", "http"):
         assert f"ok       {about}" in said
 
