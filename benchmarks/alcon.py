@@ -100,8 +100,10 @@ def _run(seed: int, legacy: int, picture_file: Path | None, servers: Servers) ->
             expected.look(person.member() for person in world.people)
 
         with tempfile.TemporaryDirectory(prefix="idweave-alcon-") as folder:
-            _import(Path(folder) / "members.csv", "gb18030", world.rows, HERE / "alcon.map.yaml", run)
-            _import(Path(folder) / "receipts.csv", "utf-8", world.receipts, HERE / "alcon_tills.map.yaml", run)
+            members, receipts = Path(folder) / "members.csv", Path(folder) / "receipts.csv"
+            imported = _import(members, "gb18030", world.rows, HERE / "alcon.map.yaml", run)
+            imported += _import(receipts, "utf-8", world.receipts, HERE / "alcon_tills.map.yaml", run)
+        run.published_elsewhere(imported)
         look()
         for events in world.periods():
             run.publish(events)
@@ -127,8 +129,8 @@ def verdict(found: tuple[Year, int], expected: tuple[Year, int]) -> int:
     return 0
 
 
-def _import(file: Path, encoding: str, rows: Sequence[Row], import_map: Path, run: Run) -> None:
-    """Write a file of rows and import it with the command line.
+def _import(file: Path, encoding: str, rows: Sequence[Row], import_map: Path, run: Run) -> int:
+    """Write a file of rows and import it with the command line -> how many events came of it.
 
     Raises:
         CommandFailedError: the import did.
@@ -143,7 +145,7 @@ def _import(file: Path, encoding: str, rows: Sequence[Row], import_map: Path, ru
         raise CommandFailedError("The import has failed; its words are above.")
     told = orjson.loads(done.stdout)
     say(f"  {told['rows']:,} rows: {told['published']:,} published, {sum(told['rejected'].values()):,} rejected")
-    run.published_elsewhere(told["published"])
+    return int(told["published"])
 
 
 def _share(one: Count) -> float:

@@ -57,6 +57,17 @@ SCENES: Final = (
 )
 
 
+GLANCES: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("product.viewed", {"sku": "SKU-7", "category": "serum"}),
+    ("product.trial", {"sku": "SKU-9", "category": "mask"}),
+    ("campaign.joined", {"campaign": "fans-of-may"}),
+    ("campaign.interacted", {"campaign": "fans-of-may"}),
+    ("survey.completed", {"answers": {"skin": "dry"}}),
+    ("content.shared", {"page": "/may"}),
+    ("coupon.redeemed", {"coupon_id": "sample", "campaign": "fans-of-may"}),
+)
+
+
 @dataclass(slots=True)
 class Truth:
     """What is true of one person, or what is published of one, as far as the month is counted."""
@@ -299,8 +310,10 @@ class _Fan(_Person):
                 at = self.buy(self.later(at, 40), "/tmall" if online else "/tills", login if online else till)
 
     def _look_around(self, at: datetime) -> None:
-        if self.chance(0.35):
-            self.do("/mini", "product.viewed", self.later(at, 10), self.openid, sku=f"SKU-{self.number % 40}")
+        """What a fan without a card does, each only one thing, so that every kind of it matters to the rate."""
+        if self.chance(0.42):
+            kind, said = self.rng.choice(GLANCES)
+            self.do("/mini", kind, self.later(at, 10), self.openid, **said)
 
     def _hear(self, at: datetime) -> None:
         """Messages, which half of all open, and what some pass on."""
