@@ -136,11 +136,11 @@ class RedisCluster:
         return [_text(ask(client, "CLUSTER", "MYID")) for client in self.clients]
 
     def owner(self, slot: int) -> int:
-        """Which of the nodes serves a slot."""
-        ports = [server.process.port for server in self.servers]
-        for first, last, primary, *_ in ask(self.clients[0], "CLUSTER", "SLOTS"):
-            if first <= slot <= last:
-                return ports.index(int(primary[1]))
+        """Which of the nodes serves a slot, as it says itself: what others say may be old for a moment."""
+        for number, (client, server) in enumerate(zip(self.clients, self.servers, strict=True)):
+            for first, last, primary, *_ in ask(client, "CLUSTER", "SLOTS"):
+                if first <= slot <= last and int(primary[1]) == server.process.port:
+                    return number
         raise AssertionError("a slot that nobody serves")
 
     def begin_move(self, slot: int, source: int, target: int) -> None:
