@@ -118,9 +118,17 @@ class RedisCluster:
             ask(client, "CLUSTER", "MEET", LOOPBACK, server.process.port)
 
     def _agree(self) -> bool:
-        tables = [
-            sorted((one[0], one[1], one[2][1]) for one in ask(client, "CLUSTER", "SLOTS")) for client in self.clients
-        ]
+        """Whether all nodes say the same of who serves what, and since which epoch."""
+        tables = []
+        for client in self.clients:
+            lines = [line.split() for line in _text(ask(client, "CLUSTER", "NODES")).splitlines()]
+            # A node lists the slots that it hands over or takes in square brackets.
+            tables.append(
+                sorted(
+                    (name, epoch, [one for one in slots if one[0] != "["])
+                    for name, _, _, _, _, _, epoch, _, *slots in lines
+                )
+            )
         return all(table == tables[0] for table in tables)
 
     def wait_until_whole(self) -> None:
@@ -136,11 +144,11 @@ class RedisCluster:
         return [_text(ask(client, "CLUSTER", "MYID")) for client in self.clients]
 
     def owner(self, slot: int) -> int:
-        """Which of the nodes serves a slot."""
-        ports = [server.process.port for server in self.servers]
-        for first, last, primary, *_ in ask(self.clients[0], "CLUSTER", "SLOTS"):
-            if first <= slot <= last:
-                return ports.index(int(primary[1]))
+        """Which of the nodes serves a slot, as it says itself: what others say may be old for a moment."""
+        for number, (client, server) in enumerate(zip(self.clients, self.servers, strict=True)):
+            for first, last, primary, *_ in ask(client, "CLUSTER", "SLOTS"):
+                if first <= slot <= last and int(primary[1]) == server.process.port:
+                    return number
         raise AssertionError("a slot that nobody serves")
 
     def begin_move(self, slot: int, source: int, target: int) -> None:
@@ -163,11 +171,15 @@ class RedisCluster:
         return moved
 
     def end_move(self, slot: int, target: int) -> None:
-        """The slot is the target's; it is told first, so that no node sends anybody to one that knows nothing."""
+        """The slot is the target's; it is told first, so that no node sends anybody to one that knows nothing.
+
+        Returns when all have heard of each other's epochs: of two moves to and fro the earlier could win otherwise.
+        """
         there = self.node_ids()[target]
         order = [target, *(number for number in range(len(self.clients)) if number != target)]
         for number in order:
             ask(self.clients[number], "CLUSTER", "SETSLOT", slot, "NODE", there)
+        self.wait_for(self._agree, "all nodes know who serves what")
 
     def move_slot(self, slot: int, target: int) -> None:
         """Move a slot with all that is in it."""
