@@ -6,9 +6,10 @@
                                           and of what is begun: `n` the state after it, `c` what is sent
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:cmd:<command id>          string   what was decided about a command: its result, as published
+    P:due:<shard>               zset     when components are to be looked at: `<instant>:<component>` by instant (us)
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
-                                          fingerprint of the identity configuration
+                                          fingerprint of the identity configuration; `note:<name>`: see `notes`
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
 between the first `{` and the first `}` after it, and ignores an empty one; so a `}` in a component's name is escaped.
@@ -23,7 +24,17 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class Keys:
     """The keys under one prefix."""
 
-    __slots__ = ("_command", "_component", "_home", "_position", "_profile", "_publication", "generation", "meta")
+    __slots__ = (
+        "_command",
+        "_component",
+        "_due",
+        "_home",
+        "_position",
+        "_profile",
+        "_publication",
+        "generation",
+        "meta",
+    )
 
     def __init__(self, prefix: str, generation: str = "") -> None:
         """`generation`: of what is in the store, as the session found it; every write is refused in another one."""
@@ -33,6 +44,7 @@ class Keys:
         self._publication = f"{prefix}:q:{{"
         self._profile = f"{prefix}:p:"
         self._command = f"{prefix}:cmd:"
+        self._due = f"{prefix}:due:"
         self._position = f"{prefix}:pos:"
         self.meta = f"{prefix}:meta"
         self.generation = generation
@@ -56,6 +68,10 @@ class Keys:
     def command(self, command_id: str) -> str:
         """Where what was decided about a command is."""
         return self._command + command_id
+
+    def due(self, shard: int) -> str:
+        """Where a share of the components is, each with when it is to be looked at."""
+        return f"{self._due}{shard}"
 
     @property
     def homes(self) -> str:

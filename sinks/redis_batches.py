@@ -24,6 +24,7 @@ from resolvers.steps import (
     ReadHome,
     ReadPublication,
     Reply,
+    Schedule,
     Settle,
     ShortenHome,
 )
@@ -37,10 +38,12 @@ from sinks.redis_scripts import (
     INTEND,
     READ_COMPONENTS,
     READ_PUBLICATIONS,
+    SCHEDULE,
     SETTLE,
     SHORTEN,
     invoke,
 )
+from sinks.store import shard_of
 
 STEPS_AT_ONCE = 500
 """Steps of one invocation: some 3 ms of the server's time."""
@@ -157,6 +160,16 @@ def _decide(keys: Keys, steps: Sequence[Decide]) -> Command:
     return invoke(CLAIM, keys, [keys.command(step.command) for step in steps], [step.decision for step in steps])
 
 
+def _schedule(keys: Keys, steps: Sequence[Schedule]) -> Command:
+    arguments = [word for step in steps for word in (step.due_us, due_member(step.component, step.due_us))]
+    return invoke(SCHEDULE, keys, [keys.due(shard_of(step.component)) for step in steps], arguments)
+
+
+def due_member(component: str, due_us: int) -> str:
+    """The member of a share of `due`: one for each instant at which a component is to be looked at."""
+    return f"{due_us}:{component}"
+
+
 BATCHES: dict[type, Batch] = {
     ReadHome: Batch(_read_homes, _names),
     ClaimHome: Batch(_claim, _names),
@@ -169,6 +182,7 @@ BATCHES: dict[type, Batch] = {
     Intend: Batch(_intend, _as_they_are),
     Complete: Batch(_complete, _truths),
     DropPublication: Batch(_drop, _none),
+    Schedule: Batch(_schedule, _none),
     NameProfile: Batch(_name, _none),
     ReadDecision: Batch(_read_decisions, _as_they_are),
     Decide: Batch(_decide, _as_they_are),
