@@ -50,14 +50,12 @@ REASONS = {
     "invalid_value": "a value that its namespace can't read",
 }
 
-_UNKNOWN = Published("", 0, 0, BLANK, ())
-
 
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
     `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be
-    computed again from the state. `named` are ids that are new, or may never have been published, with their holders.
+    computed again from the state. `named` are ids that are new, with their holders.
     `merges`, `refused` and `failed` count, for metrics: the types of merges, the rules of newly refused evidence, and
     member rules that could not be judged as they should.
     """
@@ -161,6 +159,7 @@ class _Differ:
         rounds = self._rounds(decided)
         reports = [*(record for _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
         refused = tuple(sorted(_digest_of(one) for one in now.refused))
+        named = [(one, after[one].holder) for one in sent if one not in before.profiles]
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
@@ -176,9 +175,8 @@ class _Differ:
                 tuple(map(tuple, rounds[1:])),
                 before.due_us,
             ),
-            not ended and not reports,
-            # A blank one may have been begun and given up before its id was named.
-            [(one, after[one].holder) for one in sent if before.profiles.get(one, _UNKNOWN).digest == BLANK],
+            not ended and not reports and not named,
+            named,
             tuple(kind for kind, _ in merges),
             tuple(one.rule for one in news),
             tuple(rule for one in now.persons if one.judged is not None for rule in one.judged.failed),

@@ -59,6 +59,17 @@ class Metrics:
             "Offsets that were deleted by retention before they were resolved: events are lost.",
             registry=registry,
         )
+        self.due = Counter(
+            "idweave_due",
+            "Components that time changes: told to the projection because an instant was due.",
+            registry=registry,
+        )
+        self.rule_errors = Counter(
+            "idweave_rule_errors",
+            "Times that a member rule could not be judged as written: a trait of another kind, or a failure.",
+            ["rule"],
+            registry=registry,
+        )
         self.commands = Counter(
             "idweave_commands",
             "Commands answered, by type and status; each delivery counts.",

@@ -249,8 +249,9 @@ def test_every_rule_has_a_reason() -> None:
 
 
 def test_what_was_begun_is_published_again() -> None:
-    """After a crash, what was touched is blank: it is sent again with a later version, and its id is named again."""
+    """After a crash, what was touched is blank: it is sent again with a later version."""
     topic = Topic()
+    topic.publish(person("card:A", "phone:p"))
     lost = topic.crash(person("card:A", "phone:p", city="X"))
     assert topic.state.profiles["id-cardA-0"].digest == BLANK
     again = topic.publish(person("card:A", "phone:p", city="X"))
@@ -260,16 +261,15 @@ def test_what_was_begun_is_published_again() -> None:
         name: before[name] for name in ("city", "profile_id")
     }
     assert keys_of(again, "identities") == ["card:A", "phone:p"]
-    assert again.named == lost.named == [("id-cardA-0", "card:A")]
     assert topic.change(person("card:A", "phone:p", city="X")) is None
 
 
 def test_what_cannot_be_computed_again_is_written_down() -> None:
-    """Where a change tells a difference (a merge, a value, a conflict), all its records are; a profile alone is not."""
+    """Where a change tells a difference (an id, a merge, a value, a conflict), all its records are; else none is."""
     pair = Pair("card:A", "phone:p")
     topic = Topic({pair: edge(1)})
-    assert topic.publish(person("card:A")).sending == Sending(("id-cardA-0",))
     for change in (
+        topic.publish(person("card:A")),
         topic.publish(person("card:A"), person("phone:p", CNY="1.00")),
         topic.publish(person("card:A", "phone:p", CNY="1.00")),
         topic.publish(person("card:A", "phone:p", CNY="1.00"), refused=(Refused(pair, "hub"),)),

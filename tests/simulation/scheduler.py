@@ -161,7 +161,8 @@ class Simulation:
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
         if owned[2] and self._commands:
             process.loops.append(self._command_loop())
-        process.loops.append(self._wake_loop())
+        if self._now > NOW:
+            process.loops.append(self._wake_loop())
         return process
 
     def _turn(self, process: Process) -> None:

@@ -6,13 +6,10 @@ import pytest
 
 from tests.simulation.checks import answers, check, contents_of, naive, reported
 from tests.simulation.scheduler import WEATHERS, Simulation
-from tests.simulation.worlds import WORLDS, World
+from tests.simulation.worlds import WORLDS, World, days_of
 
 SEEDS = 100
 """In each world and weather: 3,000 runs in all."""
-
-DAYS = (0, 0, 1, 2, 31, 92, 200, 400)
-"""How many days pass in a run: over the thresholds of windows, coupons, appointments and the default rules."""
 
 COMMANDED = next(world for world in WORLDS if world.name == "commanded")
 
@@ -25,7 +22,7 @@ def test_any_run_ends_in_what_the_log_says(world: World, weather: str) -> None:
     """Any interleaving of any number of workers, dying or outliving themselves: the people of the naive model."""
     for seed in range(SEEDS):
         log = world.log(seed)
-        outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=DAYS[seed % len(DAYS)]).run()
+        outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=days_of(seed)).run()
         check(outcome, log, naive(log, world.rules, outcome.sent, outcome.now))
 
 
