@@ -255,7 +255,7 @@ class Check:
         assert reused == {events[position] for position in self.model.reused}
 
     def traces(self) -> None:
-        """Every record carries the trace of a record that its cause came with."""
+        """Every record carries the trace of a record that its cause came with; what time brought has none."""
         by_event: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         for record in self.log:
             if record.position not in self.model.dead_letters:
@@ -265,6 +265,9 @@ class Check:
             if topic == "touchpoints.dlq":
                 continue
             for output in outputs:
+                if parsed(output).get("cause", {}).get("source") == "idweave":
+                    assert not output.headers, topic
+                    continue
                 assert [name for name, _ in output.headers] == ["traceparent"], topic
                 trace, cause = output.headers[0][1], parsed(output).get("cause")
                 assert trace in (known if cause is None else by_event[cause["id"], cause["source"]])
