@@ -193,3 +193,14 @@ def _zone(condition: Condition, places: Places) -> tzinfo | None:
             return _zone(condition.part, places)
         case All() | AnyOf():
             return next((zone for part in condition.parts if (zone := _zone(part, places)) is not None), None)
+
+
+def fields_of(condition: Condition) -> frozenset[str]:
+    """The paths that a condition reads."""
+    match condition:
+        case Check():
+            return frozenset({condition.field})
+        case Not():
+            return fields_of(condition.part)
+        case All() | AnyOf():
+            return frozenset().union(*map(fields_of, condition.parts))

@@ -1,9 +1,10 @@
 """The difference between people as they are and as they were last published, as records.
 
-Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, values,
-conflicts; a survivor goes before the `merged_into` of those that end in it; a change has at most one record of a topic
-and key, so that a repetition never goes back a version; equal versions have equal bytes; `id` is a digest of topic,
-key, version and content.
+Rules (contract, section 3): the records of one change go out in the order profiles, identities, merges, tags,
+lifecycle, values, segments, reminders, conflicts; a survivor goes before the `merged_into` of those that end in it;
+equal versions have equal bytes; `id` is a digest of topic, key, version and content. At most one record of a topic and
+key goes out at once, so that a repetition never goes back a version: further ones have versions of their own, and are
+sent later, from the state.
 Must not know: how records are sent, the store.
 """
 
@@ -15,15 +16,20 @@ from msgspec.structs import replace
 
 from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.partition import Refused
 from resolvers.people import People, Person
 from resolvers.profile_ids import Assigned, Mint, assign
-from resolvers.publication import BLANK, Published, Sending, State
+from resolvers.publication import BLANK, NOTHING_DECIDED, Decisions, Published, Sending, State
 from resolvers.steps import Notice, Outgoing
+from resolvers.telling import Past, Said, take_back, tell
 from topics.codec import canonical, encode
 from topics.instants import to_text
 
 ZERO = "0.00"
+
+ORDER = ("tags", "lifecycle", "values", "segments", "reminders")
+"""Of the records that say what is decided of a profile."""
 
 EVIDENCE_MAX = 5
 """Records name at most this many events as evidence."""
@@ -44,26 +50,24 @@ REASONS = {
     "invalid_value": "a value that its namespace can't read",
 }
 
-_UNKNOWN = Published("", 0, 0, BLANK, ())
-
 
 class Difference(NamedTuple):
     """What to publish, and the state that holds once it is.
 
     `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be
-    computed again from the state. `more`: there is more to tell, at a later version. `named` are ids that are new, or
-    may never have been published, with their holders.
-    `merges` and `refused` count, for metrics: the types of merges, and the rules of newly refused evidence.
+    computed again from the state. `named` are ids that are new, with their holders.
+    `merges`, `refused` and `failed` count, for metrics: the types of merges, the rules of newly refused evidence, and
+    member rules that could not be judged as they should.
     """
 
     records: list[Outgoing]
     sent: tuple[str, ...]
     state: State
     repeatable: bool = True
-    more: bool = False
     named: Sequence[tuple[str, str]] = ()
     merges: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def sending(self) -> Sending:
@@ -72,10 +76,22 @@ class Difference(NamedTuple):
 
 
 def difference(
-    component: Component, now: People, before: State, notice: Notice, *, now_us: int, mint: Mint
+    component: Component,
+    now: People,
+    before: State,
+    notice: Notice,
+    *,
+    now_us: int,
+    mint: Mint,
+    member: MemberRules | None = None,
 ) -> Difference | None:
-    """What has changed since `before`; None if nothing has."""
-    return _Differ(component, before, notice, now_us).run(now, mint)
+    """What has changed since `before`, by the rules that people were judged by; None if nothing has."""
+    return _Differ(component, before, notice, now_us, member).run(now, mint)
+
+
+def remaining(before: State) -> Difference:
+    """What is to be sent next of what was put off."""
+    return Difference(list(before.later[0]), (), replace(before, later=before.later[1:]), repeatable=False)
 
 
 def header(traceparent: str | None) -> tuple[tuple[str, bytes], ...]:
@@ -84,15 +100,18 @@ def header(traceparent: str | None) -> tuple[tuple[str, bytes], ...]:
 
 
 class _Differ:
-    def __init__(self, component: Component, before: State, notice: Notice, now_us: int) -> None:
+    def __init__(
+        self, component: Component, before: State, notice: Notice, now_us: int, member: MemberRules | None
+    ) -> None:
         self._edges = component.edges
         self._component_version = component.version
         self._before = before
         self._version = max(before.version + 1, now_us)
-        self._more = False
         self._again = notice.again
+        self._member = member
+        self._now_us = now_us
         cause = encode({"id": notice.id, "source": notice.source}).decode()
-        self._frame = f'"version":{self._version},"at":"{to_text(now_us)}","cause":{cause},'
+        self._frame = f'"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
 
     def run(self, now: People, mint: Mint) -> Difference | None:
@@ -101,7 +120,7 @@ class _Differ:
         merged = _merged_from(before, assigned.ended) if assigned.ended else None
         profiles: list[Outgoing] = []
         identities: list[Outgoing] = []
-        values: list[Outgoing] = []
+        decided: list[tuple[str, Said]] = []
         sent: list[str] = []
         after: dict[str, Published] = {}
         moved = bool(assigned.ended)
@@ -115,15 +134,20 @@ class _Differ:
             same = old is not None and old.digest == digest and old.holder == person.holder
             value = person.value
             if old is None or old.value != value:
-                told, value = self._value(profile_id, {} if old is None else old.value, value)
-                values += told
+                decided += [(profile_id, one) for one in _values({} if old is None else old.value, value)]
+            decisions = NOTHING_DECIDED if old is None else old.decided
+            if person.judged is not None:
+                decisions, said = self._decisions(profile_id, person, assigned)
+                decided += [(profile_id, one) for one in said]
             if same:
                 assert old is not None
-                after[profile_id] = old if old.value is value else replace(old, value=value)
+                if old.value != value or old.decided is not decisions:
+                    old = replace(old, value=value, decided=decisions)
+                after[profile_id] = old
                 continue
             sent.append(profile_id)
             profiles.append(self._framed("profiles", profile_id, body, digest))
-            after[profile_id] = self._published(person, old, value, merged_from, digest)
+            after[profile_id] = self._published(person, old, merged_from, digest, decisions)
             if old is None or old.digest == BLANK or old.members != person.members:
                 moved = True
                 known = set() if old is None or old.digest == BLANK else {*old.members}
@@ -134,37 +158,71 @@ class _Differ:
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
         over = {**before.ended, **assigned.ended} if self._again else assigned.ended
         ended = [self._ended(one, into) for one, into in over.items()]
-        reports = [*(record for _, record in merges), *values, *conflicts]
+        decided += [(one, said) for one in assigned.ended for said in take_back(before.profiles[one].decided)]
+        rounds = self._rounds(decided)
+        reports = [*(record for _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
         refused = digests_of(now.refused)
+        named = [(one, after[one].holder) for one in sent if one not in before.profiles]
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
             [*profiles, *ended, *identities, *reports],
             tuple(sent),
             State(
-                self._version,
+                self._version + max(len(rounds) - 1, 0),
                 after,
                 {**before.ended, **assigned.ended} if assigned.ended else before.ended,
                 refused,
                 before.taken_over,
                 self._component_version,
                 before.used,
+                tuple(map(tuple, rounds[1:])),
+                before.due_us,
             ),
-            not ended and not reports,
-            self._more,
-            # A blank one may have been begun and given up before its id was named.
-            [(one, after[one].holder) for one in sent if before.profiles.get(one, _UNKNOWN).digest == BLANK],
+            not ended and not reports and not named,
+            named,
             tuple(kind for kind, _ in merges),
             tuple(one.rule for one in news),
+            tuple(rule for one in now.persons if one.judged is not None for rule in one.judged.failed),
         )
+
+    def _decisions(self, profile_id: str, person: Person, assigned: Assigned) -> tuple[Decisions, list[Said]]:
+        """What rules decide of a person, and what is to be said of it."""
+        profiles = self._before.profiles
+        assert self._member is not None, "people are judged by the rules that they are published by"
+        own = profiles[profile_id].decided if profile_id in profiles else NOTHING_DECIDED
+        if len(profiles) < 2 and (not profiles or profile_id in profiles):  # noqa: PLR2004 - nobody else is in it
+            return tell(person, Past(own), self._member, self._now_us)
+        ended = [one for one, into in assigned.ended.items() if into == profile_id]
+        members = frozenset(person.members)
+        parted = [
+            published.decided
+            for one, published in profiles.items()
+            if one != profile_id and one not in ended and not members.isdisjoint(published.members)
+        ]
+        return tell(person, Past(own, [profiles[one].decided for one in ended], parted), self._member, self._now_us)
+
+    def _rounds(self, decided: list[tuple[str, Said]]) -> list[list[Outgoing]]:
+        """Records of what is said of profiles, in the order of the topics, the second of a topic and key a round later.
+
+        Each round has a version of its own.
+        """
+        rounds: list[list[Outgoing]] = []
+        taken: dict[tuple[str, str], int] = {}
+        for profile_id, said in sorted(decided, key=_place) if len(decided) > 1 else decided:
+            nth = taken[said.topic, profile_id] = taken.get((said.topic, profile_id), -1) + 1
+            if nth == len(rounds):
+                rounds.append([])
+            rounds[nth].append(self._framed(said.topic, profile_id, canonical(said.content), nth=nth))
+        return rounds
 
     def _published(
         self,
         person: Person,
         old: Published | None,
-        value: dict[str, str],
         merged_from: tuple[str, ...],
         digest: bytes,
+        decisions: Decisions,
     ) -> Published:
         return Published(
             person.holder,
@@ -172,8 +230,9 @@ class _Differ:
             self._version,
             digest,
             person.members,
-            value,
+            person.value,
             merged_from,
+            decisions,
         )
 
     def _ended(self, profile_id: str, into: str) -> Outgoing:
@@ -181,11 +240,13 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
-    def _framed(self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None) -> Outgoing:
+    def _framed(
+        self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None, nth: int = 0
+    ) -> Outgoing:
         """A record keyed by profile id; its content is canonical JSON already, and may have been digested already."""
-        key = profile_id.encode()
-        record_id = _record_id(topic, key, self._version, digest or content)
-        frame = f'{{"id":"{record_id}","profile_id":"{profile_id}",{self._frame}'
+        key, version = profile_id.encode(), self._version + nth
+        record_id = _record_id(topic, key, version, digest or content)
+        frame = f'{{"id":"{record_id}","profile_id":"{profile_id}","version":{version},{self._frame}'
         return Outgoing(topic, key, frame.encode() + content[1:], self._headers)
 
     def _identity(self, key: str, profile_id: str, born: int) -> Outgoing:
@@ -232,18 +293,18 @@ class _Differ:
         ]
         return [_event(mark) for mark in sorted(crossing)[-EVIDENCE_MAX:]]
 
-    def _value(
-        self, profile_id: str, before: dict[str, str], now: dict[str, str]
-    ) -> tuple[list[Outgoing], dict[str, str]]:
-        """The record of a currency whose value has changed, and the values told of by then; the others come later."""
-        changed = [one for one in sorted({*before, *now}) if before.get(one, ZERO) != now.get(one, ZERO)]
-        if not changed:
-            return [], now
-        one, *later = changed
-        content = {"currency": one, "value": now.get(one, ZERO), "previous": before.get(one, ZERO)}
-        self._more = self._more or bool(later)
-        told = {**before, one: content["value"]} if later else now
-        return [self._framed("values", profile_id, canonical(content))], told
+
+def _values(before: dict[str, str], now: dict[str, str]) -> list[Said]:
+    """What has become of the lifetime value, by currency."""
+    return [
+        Said("values", {"currency": one, "value": now.get(one, ZERO), "previous": before.get(one, ZERO)})
+        for one in sorted({*before, *now})
+        if before.get(one, ZERO) != now.get(one, ZERO)
+    ]
+
+
+def _place(one: tuple[str, Said]) -> int:
+    return ORDER.index(one[1].topic)
 
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:

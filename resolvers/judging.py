@@ -12,7 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
-from resolvers.conditions import Node, compile_condition
+from msgspec.structs import replace
+
+from resolvers.conditions import Node, compile_condition, fields_of
 from resolvers.operators import is_set
 from resolvers.profile_fields import COUNT, Field
 from resolvers.profile_values import NOW, Month, Places, Reading, Values, instant_us, month_at, walk
@@ -42,6 +44,7 @@ class Judged(NamedTuple):
         due_us: the next instant at which any of this, or an occasion, may be another, should no event come.
         occasions: of the reminders that hold now; `Rulebook.to_tell` says which of them are told.
         wrong: fields that hold a value of another kind than rules read there; each counts as not there.
+        failed: rules (`section.name`) that read such a field, or could not be judged and count as not holding.
         values: every value that the rules have read, decisions included.
     """
 
@@ -50,6 +53,7 @@ class Judged(NamedTuple):
     occasions: Sequence[Key]
     wrong: tuple[str, ...]
     values: Values
+    failed: tuple[str, ...] = ()
 
 
 class Named(NamedTuple):
@@ -82,7 +86,47 @@ class Rulebook:
         self._decide = {section: _Decide(self._places, paths) for section, paths in _DECIDES.items()}
 
     def judge(self, contents: Mapping[str, Any], now_us: int) -> Judged:
-        """What the rules add to a profile's contents at `now_us`, which is after 1970."""
+        """What the rules add to a profile's contents at `now_us`, which is after 1970.
+
+        A rule that fails on a profile is left out for it, and named: one person's odd trait must not stop the others.
+        """
+        try:
+            return self.judge_or_fail(contents, now_us)
+        except Exception:  # noqa: BLE001 - whatever it is, it is this rule's and this profile's
+            return self._judge_without_failing(contents, now_us)
+
+    def is_told_once(self, reminder: str) -> bool:
+        """Whether a reminder is told once in a profile's life."""
+        found = self._reminders.get(reminder)
+        return found is not None and found.once
+
+    def _judge_without_failing(self, contents: Mapping[str, Any], now_us: int) -> Judged:
+        """By the rules that do not fail on this profile by themselves, or by none."""
+        zone, rules, first = self._places.zone, self.rules, self.rules.lifecycle[0]
+        failed: dict[str, set[str]] = {section: set() for section in SECTIONS}
+        for section in SECTIONS:
+            for rule in getattr(rules, section):
+                wanted = (first, rule) if section == "lifecycle" else (rule,)
+                alone = replace(Rules(lifecycle=(first,)), **{section: wanted})
+                try:
+                    Rulebook(alone, zone).judge_or_fail(contents, now_us)
+                except Exception:  # noqa: BLE001 - the same
+                    failed[section].add(rule.name)
+        for left_out in (failed, {section: {rule.name for rule in getattr(rules, section)} for section in SECTIONS}):
+            kept = {
+                section: tuple(rule for rule in getattr(rules, section) if rule is first or rule.name not in names)
+                for section, names in left_out.items()
+            }
+            try:
+                judged = Rulebook(replace(rules, **kept), zone).judge_or_fail(contents, now_us)
+            except Exception:  # noqa: BLE001, S112 - the same
+                continue
+            names = sorted(f"{section}.{name}" for section, some in left_out.items() for name in some)
+            return judged._replace(failed=tuple(names))
+        raise AssertionError("scores and completeness can be told of everybody")
+
+    def judge_or_fail(self, contents: Mapping[str, Any], now_us: int) -> Judged:
+        """The same, where whatever a rule fails with is raised."""
         month = self._month
         if month is None or not month.start_us <= now_us < month.end_us:
             month = self._month = month_at(now_us, self._places.zone)
@@ -111,7 +155,16 @@ class Rulebook:
             "tags": tags,
             "segments": segments,
         }
-        return Judged(additions, due_us, occasions, wrong, values)
+        return Judged(additions, due_us, occasions, wrong, values, self._readers_of(wrong) if wrong else ())
+
+    def _readers_of(self, wrong: tuple[str, ...]) -> tuple[str, ...]:
+        """The rules whose conditions read one of these fields."""
+        return tuple(
+            f"{section}.{rule.name}"
+            for section, named in self.sections.items()
+            for rule, _ in named
+            if rule.when is not None and not fields_of(rule.when).isdisjoint(wrong)
+        )
 
     def to_tell(self, judged: Judged, before: Collection[Key]) -> list[Occasion]:
         """What to tell the person, where the occasions `before` held when they were last published."""

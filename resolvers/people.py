@@ -3,8 +3,7 @@
 A pure function of the component, the rules, an instant and nothing else: the same evidence and facts give the same
 people, whatever order they came in. Of the instant depends only what has a date: windows, expiry, appointments; a
 person's `due_us` says when the next of these changes. Contents are all of the contract's profile but `id`,
-`profile_id`, `version`, `at`, `cause` and the ids in `merged_from`, which belong to publication, and but what rules
-decide.
+`profile_id`, `version`, `at`, `cause` and the ids in `merged_from`, which belong to publication.
 Must not know: profile ids, versions, what was published.
 """
 
@@ -19,6 +18,8 @@ from resolvers.component import Component
 from resolvers.counting import asserted_values
 from resolvers.facets import Facet, Facts, Values
 from resolvers.holdings import holding, referred_by
+from resolvers.judging import Judged
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import IdentityRules
 from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
 from resolvers.partition import Refused, namespace_of, partition
@@ -36,7 +37,7 @@ class Person(NamedTuple):
     """One person. `holder` is the strongest identifier's key; `members` are all, strongest first.
 
     `body` is the contents as canonical JSON; `value` is the lifetime value per currency. `due_us`: the first instant at
-    which the contents are others, should no event come.
+    which the contents may be others, should no event come. `judged`: what rules decide, where there are rules.
     """
 
     holder: str
@@ -44,6 +45,7 @@ class Person(NamedTuple):
     body: bytes
     value: dict[str, str]
     due_us: int = NEVER_DUE_US
+    judged: Judged | None = None
 
 
 class Fold(NamedTuple):
@@ -67,8 +69,14 @@ class People(NamedTuple):
     refused: tuple[Refused, ...]
 
 
-def people(component: Component, rules: IdentityRules, now_us: int, blocked: frozenset[str] = frozenset()) -> People:
-    """Divide a component into people and fold each one's facets, as they are at `now_us`.
+def people(
+    component: Component,
+    rules: IdentityRules,
+    now_us: int,
+    blocked: frozenset[str] = frozenset(),
+    member: MemberRules | None = None,
+) -> People:
+    """Divide a component into people, fold each one's facets, as they are at `now_us`, and judge them by `member`.
 
     A group whose facets are those of the component's last division is not folded again while that holds. Identifiers
     that are only spoken of are nobody's.
@@ -87,7 +95,7 @@ def people(component: Component, rules: IdentityRules, now_us: int, blocked: fro
         fold = component.folds.get(members)
         if fold is None or fold.apart != apart or not fold.holds(now_us) or any(map(is_not, fold.facets, facets)):
             cards = _cards(members, component)
-            fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, _At(rules, now_us, cards)))
+            fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, _At(rules, now_us, cards, member)))
         folds[members] = fold
         persons.append(fold.person)
         aside += fold.aside
@@ -102,6 +110,7 @@ class _At(NamedTuple):
     rules: IdentityRules
     now_us: int
     cards: int
+    member: MemberRules | None
 
 
 def _cards(members: tuple[str, ...], component: Component) -> int:
@@ -162,7 +171,14 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         **behaves,
         **holds,
     }
-    return Person(holder, members, canonical(contents), value, min(move_us, next_us, expiry_us))
+    due_us = min(move_us, next_us, expiry_us)
+    if at.member is None:
+        return Person(holder, members, canonical(contents), value, due_us)
+    judged = at.member.judge(contents, at.now_us)
+    contents.update(judged.additions)
+    if not judged.occasions:
+        judged = judged._replace(values=[])  # only occasions are looked at again, and persons are kept
+    return Person(holder, members, canonical(contents), value, min(due_us, judged.due_us), judged)
 
 
 def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:

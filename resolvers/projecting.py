@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from resolvers.activity import NEVER_DUE_US
 from resolvers.cache import Cache
 from resolvers.component import Component
-from resolvers.difference import Difference, difference
+from resolvers.difference import Difference, difference, remaining
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import IdentityRules
 from resolvers.people import people
 from resolvers.profile_ids import Mint
@@ -40,19 +42,26 @@ from resolvers.steps import (
     Publish,
     ReadComponent,
     ReadPublication,
+    Schedule,
     Settle,
+    Step,
     Together,
     together,
 )
 from resolvers.uniting import finish
+from topics.instants import to_text
 
 
 class Rulebook(NamedTuple):
-    """All that decides how a component is published: the identity rules, blocked keys, and the mint of profile ids."""
+    """All that decides how a component is published.
+
+    The identity rules, blocked keys, the mint of profile ids, and the member centre's rules (None: there are none).
+    """
 
     rules: IdentityRules
     blocked: frozenset[str]
     mint: Mint
+    member: MemberRules | None = None
 
 
 def conflated(notices: Iterable[Notice]) -> list[Notice]:
@@ -63,10 +72,17 @@ def conflated(notices: Iterable[Notice]) -> list[Notice]:
         if there is not None:
             afresh = 0 in {there.version, notice.version}
             notice = notice._replace(  # noqa: PLW2901
-                version=0 if afresh else max(there.version, notice.version), again=there.again or notice.again
+                version=0 if afresh else max(there.version, notice.version),
+                again=there.again or notice.again,
+                due_us=max(there.due_us, notice.due_us),
             )
         last[notice.component] = notice
     return list(last.values())
+
+
+def time_notice(component: str, due_us: int) -> Notice:
+    """What the projection is told when a component is due; the cause of what follows is the deadline."""
+    return Notice(component, 0, to_text(due_us), "idweave", due_us // 1_000, due_us=due_us)
 
 
 def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[list[Difference]]:
@@ -79,6 +95,8 @@ def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int
 
 
 def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
+    now_us = max(now_us, notice.due_us)  # who was to be looked at then is looked at then, whatever the clock says
+    told: Difference | None = None
     while True:
         component = yield from _component(notice, cache)
         if component.moved_to is not None:
@@ -93,24 +111,43 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.components.forget(component.name)
             notice = notice._replace(version=before.component_version)
             continue
-        found = people(component, rulebook.rules, now_us, rulebook.blocked)
-        change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint)
-        if change is None:
-            if not absorbed and component.version == before.component_version:
-                cache.publications.put(component.name, publication)
-                return None
-            change = Difference([], (), replace(before, component_version=component.version))
+        if told is not None and not before.later:
+            return told
+        change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
+        if change is None and not absorbed:
+            cache.publications.put(component.name, publication)
+            return None
+        change = change or Difference([], (), before)
         begin = Intend(component.name, publication.revision, encode(change.state), encode(change.sending))
         revision: int | None = yield begin
-        if revision is not None:
-            yield from _publish(notice, revision, change, offsets, cache)
-            if absorbed:
-                yield from _forget_absorbed(component, cache)
-            if change.more:
-                yield from _project(notice._replace(again=False), cache, rulebook, now_us)
-            return change
-        cache.components.forget(component.name)
-        cache.publications.forget(component.name)
+        if revision is None:
+            cache.components.forget(component.name)
+            cache.publications.forget(component.name)
+            continue
+        yield from _publish(notice, publication._replace(revision=revision), change, offsets, cache)
+        if absorbed:
+            yield from _forget_absorbed(component, cache)
+        if not before.later:
+            told, notice = change, notice._replace(version=component.version, again=False)
+
+
+def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:
+    """What is to be written down, and published where there is something; None: nothing.
+
+    An entry of `due` stands until it is taken: one that comes too early makes us look once more, and is no harm.
+    """
+    found = people(component, rulebook.rules, now_us, rulebook.blocked, rulebook.member)
+    change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint, member=rulebook.member)
+    due_us = min([person.due_us for person in found.persons], default=NEVER_DUE_US)
+    if now_us < before.due_us <= due_us:
+        due_us = before.due_us
+    elif due_us == NEVER_DUE_US:
+        due_us = 0
+    if change is not None:
+        return change._replace(state=replace(change.state, due_us=due_us)) if due_us != before.due_us else change
+    if component.version == before.component_version and due_us == before.due_us:
+        return None
+    return Difference([], (), replace(before, component_version=component.version, due_us=due_us))
 
 
 def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
@@ -151,22 +188,43 @@ def _taken_over(
 
 
 def _sent(
-    records: Sequence[Outgoing], profiles: Sequence[str], named: Sequence[tuple[str, str]], offsets: Mapping[str, int]
+    records: Sequence[Outgoing],
+    profiles: Sequence[str],
+    named: Sequence[tuple[str, str]],
+    offsets: Mapping[str, int],
+    beside: Sequence[Step],
 ) -> Protocol[Mapping[str, int]]:
-    """Send the records of a change, of which the first are those of `profiles` -> where each profile's last one is."""
+    """Send the records of a change, of which the first are those of `profiles` -> where each profile's last one is.
+
+    `beside`: what is done meanwhile.
+    """
     if named:
         yield Together([NameProfile(profile_id, key) for profile_id, key in named])
-    placed: list[int] = yield Publish(records)
+    if beside:
+        placed, *_ = yield Together([Publish(records), *beside])
+    else:
+        placed = yield Publish(records)
     return {**offsets, **dict(zip(profiles, placed, strict=False))}
 
 
+def _scheduled(name: str, before: State, after: State) -> list[Step]:
+    """What has the component looked at when a state says; for when that is begun, and before it holds.
+
+    Not before it is begun: what was due in between would find nothing.
+    """
+    return [Schedule(name, after.due_us)] if after.due_us not in {0, before.due_us} else []
+
+
 def _publish(
-    notice: Notice, revision: int, change: Difference, offsets: Mapping[str, int], cache: Cache
+    notice: Notice, begun: Publication, change: Difference, offsets: Mapping[str, int], cache: Cache
 ) -> Protocol[None]:
-    """Send what was begun, and write down that it has arrived."""
-    state = change.state
+    """Send what was begun, and write down that it has arrived. `begun`: the publication before, at its new revision."""
+    state, revision = change.state, begun.revision
+    wake = _scheduled(notice.component, begun.state, state)
     if change.records:
-        offsets = yield from _sent(change.records, change.sent, change.named, offsets)
+        offsets = yield from _sent(change.records, change.sent, change.named, offsets, wake)
+    elif wake:
+        yield Together(wake)
     done: bool = yield Complete(notice.component, revision, encode_offsets(state, offsets))
     if done:
         cache.publications.put(notice.component, Publication(revision, state, offsets))
@@ -182,10 +240,12 @@ def _ended(name: str, publication: Publication, begun: Begun) -> Protocol[Public
     offsets, instead = publication.offsets, None
     if sending.records:
         named = [(profile_id, state.profiles[profile_id].holder) for profile_id in sending.profiles]
-        offsets = yield from _sent(sending.records, sending.profiles, named, offsets)
+        offsets = yield from _sent(sending.records, sending.profiles, named, offsets, ())
     else:
         state = blanked(state, sending.profiles, publication.state)
         instead = encode(state)
+    if wake := _scheduled(name, publication.state, state):
+        yield Together(wake)
     done: bool = yield Complete(name, publication.revision, encode_offsets(state, offsets), instead)
     return Publication(publication.revision, state, offsets) if done else None
 

@@ -14,8 +14,30 @@ from typing import NamedTuple
 import msgspec
 
 from resolvers.steps import Outgoing
+from topics.codec import decode as decode_json
 
 BLANK = b""
+
+
+class Remembered(NamedTuple):
+    """An occasion of a reminder that held, `rank` while it does, or was told; young until `until_s` where it was."""
+
+    reminder: str
+    occasion: str
+    rank: int | None = None
+    until_s: int = 0
+
+
+class Decisions(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What was told of what rules decide of a profile. `tags`, `segments`: names, sorted, with spaces between them."""
+
+    stage: str = ""
+    tags: str = ""
+    segments: str = ""
+    occasions: tuple[Remembered, ...] = ()
+
+
+NOTHING_DECIDED = Decisions()
 
 
 class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -28,6 +50,7 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
         members: keys of its identifiers.
         value: lifetime value per currency.
         merged_from: ids that ended in this one.
+        decided: what was told of the rules' decisions.
     """
 
     holder: str
@@ -37,6 +60,7 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
     members: tuple[str, ...]
     value: dict[str, str] = {}
     merged_from: tuple[str, ...] = ()
+    decided: Decisions = NOTHING_DECIDED
 
 
 class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -50,6 +74,9 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
         taken_over: components that moved in and whose publications are in this state already.
         component_version: of the component that this was made from; no older one may be published after it.
         used: ids that its identifiers once had and that are somebody else's now; never given out here.
+        later: records that are still to be sent, at versions up to `version`: one after the other, each once the one
+            before has arrived, because a topic's records of a key must not be repeated behind a later one.
+        due_us: when the component is to be looked at again, as it was scheduled; 0: never.
     """
 
     version: int = 0
@@ -59,6 +86,8 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
     taken_over: tuple[str, ...] = ()
     component_version: int = 0
     used: tuple[str, ...] = ()
+    later: tuple[tuple[Outgoing, ...], ...] = ()
+    due_us: int = 0
 
 
 class Sending(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -161,4 +190,22 @@ def _joined(state: State, other: State) -> State:
         tuple(sorted({*state.refused, *other.refused})),
         component_version=state.component_version,
         used=tuple(sorted({*state.used, *other.used})) if state.used or other.used else (),
+        later=_later(state, other) if other.later else state.later,
+        due_us=state.due_us,
     )
+
+
+def _later(state: State, other: State) -> tuple[tuple[Outgoing, ...], ...]:
+    """What both have still to send, of each topic and key in the order of versions."""
+    rounds: list[list[Outgoing]] = []
+    taken: dict[tuple[str, bytes], int] = {}
+    for one in sorted((one for some in (*state.later, *other.later) for one in some), key=_version_of):
+        nth = taken[one.topic, one.key] = taken.get((one.topic, one.key), -1) + 1
+        if nth == len(rounds):
+            rounds.append([])
+        rounds[nth].append(one)
+    return tuple(map(tuple, rounds))
+
+
+def _version_of(record: Outgoing) -> int:
+    return int(decode_json(record.value or b"")["version"])

@@ -73,6 +73,7 @@ class Remind:
     def __init__(self, reminder: Reminder, node: Node, places: Places, tiers: Mapping[str, int]) -> None:
         self._reminder = reminder
         self.name = reminder.name
+        self.once = reminder.once
         self._until = node.until
         self._ranks = tiers if reminder.upwards else None
         field = self._field = None if reminder.occasion == MONTH else _field(reminder.occasion)

@@ -100,6 +100,13 @@ class DropPublication(NamedTuple):
     component: str
 
 
+class Schedule(NamedTuple):
+    """Have the projection told of a component at an instant, beside all others at which it will be -> None."""
+
+    component: str
+    due_us: int
+
+
 class NameProfile(NamedTuple):
     """Say which identifier leads to a profile id, before the id is first published -> None."""
 
@@ -139,7 +146,8 @@ class Notice(NamedTuple):
     """A component changed: what the projection needs to publish it.
 
     `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at
-    `append_ms`. `again`: old records may lie behind the newest, so publish all that there is again.
+    `append_ms`. `again`: old records may lie behind the newest, so publish all that there is again. `due_us`: look at
+    it as it is then, if it is not later yet.
     """
 
     component: str
@@ -149,6 +157,7 @@ class Notice(NamedTuple):
     append_ms: int
     traceparent: str | None = None
     again: bool = False
+    due_us: int = 0
 
 
 class Notify(NamedTuple):
@@ -175,6 +184,7 @@ Step = (
     | Intend
     | Complete
     | DropPublication
+    | Schedule
     | NameProfile
     | ReadDecision
     | Decide

@@ -80,6 +80,11 @@ class KafkaPublisher:
         """Records that were sent and are not acknowledged yet."""
         return len(self._producer)
 
+    @property
+    def changes_partitions(self) -> int:
+        """How many partitions `changes` has."""
+        return self._changes_partitions
+
     async def send(self, records: Sequence[Sendable]) -> list[int]:
         """Send records in this order and wait until the broker has them -> their offsets.
 

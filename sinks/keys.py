@@ -6,11 +6,13 @@
                                           and of what is begun: `n` the state after it, `c` what is sent
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:cmd:<command id>          string   what was decided about a command: its result, as published
+    P:due:<shard>               zset     when components are to be looked at: `<instant>:<component>` by instant (us)
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
                                           fingerprint of the identity configuration; `topics`: the prefix of those
-                                          that it is filled from; `rebuilding` while nobody else may work on it; on a
-                                          cluster also `sealed` and `nodes`, see `redis_seals`
+                                          that it is filled from; `rebuilding` while nobody else may work on it;
+                                          `note:<name>`: see `notes`; on a cluster also `sealed` and `nodes`, see
+                                          `redis_seals`
     P:g:{<tag of a slot>}       hash     on a cluster, one in each of its slots: `generation`, as in the meta hash
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
@@ -32,6 +34,7 @@ class Keys:
     __slots__ = (
         "_command",
         "_component",
+        "_due",
         "_home",
         "_position",
         "_profile",
@@ -54,6 +57,7 @@ class Keys:
         self._publication = f"{prefix}:q:{{"
         self._profile = f"{prefix}:p:"
         self._command = f"{prefix}:cmd:"
+        self._due = f"{prefix}:due:"
         self._position = f"{prefix}:pos:"
         self._seal = f"{prefix}:g:{{"
         self.meta = self.guard = f"{prefix}:meta"
@@ -97,6 +101,10 @@ class Keys:
     def command(self, command_id: str) -> str:
         """Where what was decided about a command is."""
         return self._command + command_id
+
+    def due(self, shard: int) -> str:
+        """Where a share of the components is, each with when it is to be looked at."""
+        return f"{self._due}{shard}"
 
     @property
     def homes(self) -> str:

@@ -4,7 +4,7 @@ Deterministic and synchronous. It keeps the same records as Redis does, field by
 here and there; the contract suite holds them together. Must not know: the real clock, randomness.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -24,11 +24,12 @@ from resolvers.steps import (
     ReadHome,
     ReadPublication,
     Reply,
+    Schedule,
     Settle,
     ShortenHome,
     Step,
 )
-from sinks.store import Advance, Advanced, AnyTP, Page
+from sinks.store import Advance, Advanced, AnyTP, Due, Page, shard_of
 
 
 class PublicationRecord(NamedTuple):
@@ -50,13 +51,15 @@ class Content(NamedTuple):
     profiles: dict[str, str]
     positions: dict[tuple[str, int], int]
     decisions: dict[str, bytes]
+    due: dict[int, set[tuple[int, str]]]
+    meta: dict[str, str]
 
 
 class MemoryStore:
     """A store in memory. `run_id` names the server that it plays; `clock_us` is the server's clock."""
 
     def __init__(self, clock_us: Callable[[], int] = lambda: 0) -> None:
-        self.content = Content({}, {}, {}, {}, {}, {})
+        self.content = Content({}, {}, {}, {}, {}, {}, {}, {})
         self.run_id = "run-1"
         self.clock_us = clock_us
         self._carry_out: dict[type, Callable[[Any], Reply]] = {
@@ -71,6 +74,7 @@ class MemoryStore:
             Intend: self._intend,
             Complete: self._complete,
             DropPublication: self._drop_publication,
+            Schedule: self._schedule,
             NameProfile: self._name_profile,
             ReadDecision: self._read_decision,
             Decide: self._decide,
@@ -93,6 +97,24 @@ class MemoryStore:
         """The components, also those that have moved, all at once."""
         assert cursor == 0, "there is one page"
         return Page(list(self.content.components), 0)
+
+    def due(self, shard: int, until_us: int, most: int) -> list[Due]:
+        """Components of a share that are to be looked at by then, the longest due first; they stay until taken off."""
+        entries = sorted(self.content.due.get(shard, ()))
+        return [Due(name, due_us) for due_us, name in entries if due_us <= until_us][:most]
+
+    def take_off(self, entries: Iterable[Due]) -> None:
+        """Forget what was due, because the projection was told."""
+        for one in entries:
+            self.content.due.get(shard_of(one.component), set()).discard((one.due_us, one.component))
+
+    def notes(self, names: Sequence[str]) -> list[str | None]:
+        """What was noted of the store as a whole under these names; None: nothing."""
+        return [self.content.meta.get(name) for name in names]
+
+    def note(self, name: str, text: str) -> None:
+        """Note something of the store as a whole."""
+        self.content.meta[name] = text
 
     def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
@@ -189,6 +211,9 @@ class MemoryStore:
 
     def _drop_publication(self, step: DropPublication) -> None:
         self.content.publications.pop(step.component, None)
+
+    def _schedule(self, step: Schedule) -> None:
+        self.content.due.setdefault(shard_of(step.component), set()).add((step.due_us, step.component))
 
     def _name_profile(self, step: NameProfile) -> None:
         self.content.profiles.setdefault(step.profile_id, step.key)

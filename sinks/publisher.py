@@ -52,6 +52,11 @@ class OpenPublisher(Publisher, Protocol):
         """Records that were sent and are not acknowledged yet."""
         ...
 
+    @property
+    def changes_partitions(self) -> int:
+        """How many partitions `changes` has."""
+        ...
+
     async def close(self) -> None:
         """Wait for what is on its way, and take nothing more."""
         ...

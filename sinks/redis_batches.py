@@ -24,6 +24,7 @@ from resolvers.steps import (
     ReadHome,
     ReadPublication,
     Reply,
+    Schedule,
     Settle,
     ShortenHome,
 )
@@ -37,11 +38,13 @@ from sinks.redis_scripts import (
     INTEND,
     READ_COMPONENTS,
     READ_PUBLICATIONS,
+    SCHEDULE,
     SETTLE,
     SHORTEN,
     invoke,
 )
 from sinks.redis_slots import slot_of
+from sinks.store import shard_of
 
 STEPS_AT_ONCE = 500
 """Steps of one invocation: some 3 ms of the server's time."""
@@ -197,6 +200,20 @@ def _decide(keys: Keys, names: Sequence[str], steps: Sequence[Decide]) -> Comman
     return invoke(CLAIM, keys, names, [step.decision for step in steps])
 
 
+def _shares(keys: Keys, steps: Sequence[Schedule]) -> list[str]:
+    return [keys.due(shard_of(step.component)) for step in steps]
+
+
+def _schedule(keys: Keys, names: Sequence[str], steps: Sequence[Schedule]) -> Command:
+    arguments = [word for step in steps for word in (step.due_us, due_member(step.component, step.due_us))]
+    return invoke(SCHEDULE, keys, names, arguments)
+
+
+def due_member(component: str, due_us: int) -> str:
+    """The member of a share of `due`: one for each instant at which a component is to be looked at."""
+    return f"{due_us}:{component}"
+
+
 BATCHES: dict[type, Batch] = {
     ReadHome: Batch(_homes, _get, _names),
     ClaimHome: Batch(_homes, _claim, _names),
@@ -209,6 +226,7 @@ BATCHES: dict[type, Batch] = {
     Intend: Batch(_publication_keys, _intend, _as_they_are),
     Complete: Batch(_publication_keys, _complete, _truths),
     DropPublication: Batch(_publication_keys, _delete, _none),
+    Schedule: Batch(_shares, _schedule, _none),
     NameProfile: Batch(_profiles, _name, _none),
     ReadDecision: Batch(_decisions, _get, _as_they_are),
     Decide: Batch(_decisions, _decide, _as_they_are),

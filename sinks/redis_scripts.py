@@ -42,10 +42,14 @@ SETTLE = script("settle")
 READ_PUBLICATIONS = script("read_publications")
 INTEND = script("intend")
 COMPLETE = script("complete")
+SCHEDULE = script("schedule")
 ADVANCE = script("advance")
 SOURCES = {
     one.sha1: one.source
-    for one in (CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE, ADVANCE)
+    for one in (
+        *(CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE),
+        *(SCHEDULE, ADVANCE),
+    )
 }
 
 

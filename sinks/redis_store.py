@@ -14,18 +14,19 @@ from typing import TypeVar
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
-from sinks.redis_batches import BATCHES, batches
+from sinks.redis_batches import BATCHES, batches, due_member
 from sinks.redis_cluster import Cluster
 from sinks.redis_scripts import ADVANCE, invoke
 from sinks.redis_seals import changed_nodes, require_seals
 from sinks.redis_servers import OneServer, Server, Servers
 from sinks.redis_slots import is_cluster, slot_of
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Due, Page, StoreRefusedError, shard_of
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10.0
 CHANGED = Advance.CHANGED.value.encode()
+NOTE = "note:"
 REBUILDING = "rebuilding"
 """The field of the meta hash that is there while the store is rebuilt."""
 
@@ -137,6 +138,29 @@ class RedisStore:
         """Some of the components, also of those that have moved."""
         found, cursor = await self._scan(self._keys.components, cursor)
         return Page([self._keys.name_of_component(key) for key in found], cursor)
+
+    async def due(self, shard: int, until_us: int, most: int) -> list[Due]:
+        """Components of a share that are to be looked at by then, the longest due first; they stay until taken off."""
+        [found] = await self._servers.call(
+            [["ZRANGEBYSCORE", self._keys.due(shard), "-inf", until_us, "LIMIT", 0, most]]
+        )
+        return [Due(name.decode(), int(due_us)) for due_us, _, name in (one.partition(b":") for one in found)]
+
+    async def take_off(self, entries: Sequence[Due]) -> None:
+        """Forget what was due, because the projection was told."""
+        of_shard: dict[int, list[str]] = {}
+        for one in entries:
+            of_shard.setdefault(shard_of(one.component), []).append(due_member(one.component, one.due_us))
+        await self._servers.call([["ZREM", self._keys.due(shard), *members] for shard, members in of_shard.items()])
+
+    async def notes(self, names: Sequence[str]) -> list[str | None]:
+        """What was noted of the store as a whole under these names; None: nothing."""
+        [found] = await self._servers.call([["HMGET", self._keys.meta, *[f"{NOTE}{name}" for name in names]]])
+        return [None if one is None else one.decode() for one in found]
+
+    async def note(self, name: str, text: str) -> None:
+        """Note something of the store as a whole."""
+        await self._servers.call([["HSET", self._keys.meta, f"{NOTE}{name}", text]])
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
         found, after = await self._timed("scan", self._servers.scan(pattern, cursor))

@@ -7,8 +7,13 @@ Rule: a step is atomic on one component; steps of one call are independent and m
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from sinks.murmur2 import partition_of
+
 AnyTP = TypeVar("AnyTP", bound=tuple[str, int])
 """A topic (name as on the broker) and a partition; whatever tuple the caller likes."""
+
+DUE_SHARDS = 64
+"""Shares of what is due: so many keys, so that a cluster's nodes have some each, and workers may share them out."""
 
 SCHEMA = "2"
 """The layout of everything in the store. Another one needs a replay into a fresh store."""
@@ -39,6 +44,18 @@ class Page(NamedTuple):
 
     names: list[str]
     cursor: int
+
+
+class Due(NamedTuple):
+    """A component that is to be looked at, and at which instant it was to be."""
+
+    component: str
+    due_us: int
+
+
+def shard_of(component: str) -> int:
+    """The share of `due` that a component is in."""
+    return partition_of(component.encode(), DUE_SHARDS)
 
 
 class StoreError(Exception):

@@ -2,6 +2,7 @@
 
     publishers -> touchpoints -> resolve -> changes -> project -> profiles, identities, merges, values, conflicts
     operators  -> commands    -> command -> changes, commands.results
+    time       -> waking      -> changes
 
 Each agent's loop only puts its chunks in a queue (`stream.batches`), so that no exception can leave it: Faust loses
 events when one does. `faust -A stream.app worker` and `idweave worker` run the same `app`.
@@ -12,17 +13,19 @@ import os
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from resolvers.admission import Admission
 from resolvers.cache import Cache
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
-from stream.chunks import Chunk
+from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
 from stream.metrics import Metrics
@@ -35,6 +38,7 @@ from stream.serving import lag, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
+from stream.waking import Pages, Waking
 from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 log = structlog.get_logger("idweave.app")
@@ -55,13 +59,15 @@ class Worker:
         rules = settings.configuration.rules
         id_key = settings.id_key.reveal().encode()
         self.admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
-        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth))
+        member = MemberRules(settings.member_rules.rules, ZoneInfo(rules.timezone))
+        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth), member)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
         resolving = Resolving(self.admission, settings.configuration.limits, self.metrics)
-        projecting = Projecting(self.rulebook, self.metrics)
+        pages = Pages()
+        projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
             self.session, self.progress, resolving, self.metrics, agent="resolve", records_max=RESOLVE_RECORDS
         )
@@ -83,11 +89,25 @@ class Worker:
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
         self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
         self.app.task(self.session.watch)
-        reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
-        self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
+        changes = CHANGES.full_name(settings.topic_prefix)
+        waking = Waking(
+            self.session,
+            self.metrics,
+            pages,
+            reading=lambda: [tp.partition for tp in self._reading() if tp.topic == changes],
+            is_behind=lambda: resolves.is_behind,
+            fingerprint=settings.rules_fingerprint,
+        )
+        self.app.task(waking.run)
+        self.web = web_server(settings, self.session, self.admission, self.metrics, self._reading)
         self.app.task(self.web.run)
         self.app.task(lag(settings, self.session, self.metrics).watch)
         spare_the_collector()
+
+    def _reading(self) -> set[TP]:
+        """The partitions that this worker reads; there is no consumer before the start."""
+        found: set[TP] = self.app.consumer.assignment()
+        return found
 
     async def _open(self) -> Parts:
         settings = self.settings

@@ -6,12 +6,14 @@ Must not know: any one command.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sinks.store import StoreLostError
 from stream.settings import Settings, load_settings
@@ -99,3 +101,15 @@ def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
         f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
         " IDWEAVE_REDIS_URL. `idweave demo` needs none."
     )
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on a terminal, told how much is done, and of how much where that is known."""
+    if not ERR.is_terminal:
+        yield lambda _done, _of: None
+        return
+    columns = (TextColumn(doing), BarColumn(), TextColumn("{task.completed:>11,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as progress:
+        task = progress.add_task(doing, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)

@@ -27,6 +27,7 @@ from stream.cli_console import (
     servers,
     settings_for,
 )
+from stream.cli_preview import preview
 from stream.cli_profile import last_published
 from stream.cli_store import given
 from stream.mistakes import closest
@@ -101,6 +102,9 @@ def why_command(
     for one in told:
         for line in lines(one):
             say(line)
+
+
+commands.command(epilog="Example:  idweave rules preview candidate.yaml --sample 10000")(preview)
 
 
 def counted(file: RulesFile) -> str:

@@ -4,30 +4,29 @@ Rules: nothing is written, so it may run beside workers; identifiers are named a
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from resolvers.namespaces import IdentityRules, identity_fingerprint
 from resolvers.shadow import identity_changes
 from sinks.store import StoreError
 from stream.cli_console import (
-    ERR,
     USAGE,
     AsJson,
     CommandFailedError,
     Redis,
     complain,
     plural,
+    progress_bar,
     say,
     servers,
     settings_for,
 )
 from stream.cli_store import open_store
+from stream.component_pages import Progress
 from stream.configuration import read_configuration
 from stream.mistakes import ConfigError
 from stream.settings import Settings
@@ -41,8 +40,6 @@ HEADINGS: Final = {
 }
 
 commands = typer.Typer(rich_markup_mode=None)
-
-Told = Callable[[int, int | None], None]
 
 
 @commands.command(epilog="Example:  idweave shadow candidate.yaml --sample 10000")
@@ -65,7 +62,7 @@ def shadow(
     rules = _candidate(candidate, settings)
     for note in notes(settings.configuration.rules, rules):
         complain(f"note: {note}", "yellow")
-    with _bar() as told:
+    with progress_bar("comparing") as told:
         report = asyncio.run(_compared(settings, rules, sample, told))
     for line in [encode(_as_json(report, candidate)).decode()] if as_json else lines(report, candidate):
         say(line)
@@ -107,7 +104,7 @@ def notes(live: IdentityRules, candidate: IdentityRules) -> Iterator[str]:
         yield "caps.component and dedupe concern events to come."
 
 
-async def _compared(settings: Settings, rules: IdentityRules, sample: int | None, told: Told) -> Report:
+async def _compared(settings: Settings, rules: IdentityRules, sample: int | None, told: Progress) -> Report:
     store = await open_store(settings)
     try:
         return await Shadowing(store, settings.configuration.rules, rules, told).run(sample)
@@ -167,15 +164,3 @@ def _as_json(report: Report, candidate: Path) -> dict[str, object]:
             for one in report.examples
         ],
     }
-
-
-@contextmanager
-def _bar() -> Iterator[Told]:
-    """A progress bar on a terminal; it has an end where that is known."""
-    if not ERR.is_terminal:
-        yield lambda _done, _of: None
-        return
-    columns = (TextColumn("comparing"), BarColumn(), TextColumn("{task.completed:>11,.0f}"), TimeElapsedColumn())
-    with Progress(*columns, console=ERR, transient=True) as progress:
-        task = progress.add_task("components", total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)

@@ -61,7 +61,7 @@ LABELS: Final[Mapping[str, str]] = {
     "partition": "a partition's number",
     "reason": _listed(REASONS),
     "result": _listed(RESULTS),
-    "rule": _listed(RULES),
+    "rule": f"{_listed(RULES)}; of `idweave_rule_errors_total` the name of a member rule",
     "status": "`done`, `refused`, `not_found`, `invalid`",
     "topic": "`touchpoints`, `changes`, `commands`, without the prefix",
     "type": f"of a merge: {_listed(MERGE_TYPES)}; of a command: its type, or `unknown`",
@@ -225,6 +225,21 @@ COMMANDS: Final = Metric(
     bad="`invalid` rises: a program sends what is no command.",
     labels=("type", "status"),
 )
+DUE: Final = Metric(
+    name="idweave_due_total",
+    kind="counter",
+    unit="components",
+    says="Components that the projection was told of because time changes them.",
+    bad="It is high while touchpoints wait: many are due at one instant. They are told by pages, live events first.",
+)
+RULE_ERRORS: Final = Metric(
+    name="idweave_rule_errors_total",
+    kind="counter",
+    unit="judgements",
+    says="Times that a member rule could not be judged as written: a trait of another kind, or a failure.",
+    bad="It rises: `idweave rules why` says of a person which field is of another kind than the rule reads.",
+    labels=("rule",),
+)
 BUILD: Final = Metric(
     name="idweave_build_info",
     kind="gauge",
@@ -253,6 +268,8 @@ ALL: Final = (
     SESSION_LOSSES,
     READY,
     COMMANDS,
+    DUE,
+    RULE_ERRORS,
     BUILD,
 )
 

@@ -35,6 +35,8 @@ class Metrics:
         self.session_losses = self._counter(catalogue.SESSION_LOSSES)
         self.ready = self._gauge(catalogue.READY)
         self.commands = self._counter(catalogue.COMMANDS)
+        self.due = self._counter(catalogue.DUE)
+        self.rule_errors = self._counter(catalogue.RULE_ERRORS)
         self._gauge(catalogue.BUILD).labels(_version()).set(1)
 
     def _counter(self, metric: Metric) -> Counter:

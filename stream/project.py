@@ -22,6 +22,8 @@ from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.metrics import Metrics
 from stream.session import Parts
+from stream.waking import SOURCE as TIME
+from stream.waking import Pages
 
 BATCH_RECORDS = 64
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
@@ -36,9 +38,10 @@ SLICE_COMPONENTS = 250
 class Projecting:
     """What `Batches` does with chunks of changes."""
 
-    def __init__(self, rulebook: Rulebook, metrics: Metrics) -> None:
+    def __init__(self, rulebook: Rulebook, metrics: Metrics, pages: Pages) -> None:
         self._rulebook = rulebook
         self._metrics = metrics
+        self._pages = pages
 
     def prepare(self, chunks: Sequence[Chunk]) -> list[Notice]:
         """The notices of the chunks, one for each component."""
@@ -73,17 +76,22 @@ class Projecting:
                 raise outcome
             published += outcome
         self._count(notices, published)
+        self._pages.published(notices)
         return _nothing_left
 
     def _count(self, batch: Sequence[Notice], published: Sequence[Difference]) -> None:
         now_ms = time.time() * 1000
         for notice in batch:
+            if notice.source == TIME:
+                continue  # no event was waiting
             self._metrics.event_to_profile_seconds.observe(max(now_ms - notice.append_ms, 0) / 1000)
         self._metrics.projection_backlog.set(0)
         for kind, count in Counter(kind for one in published for kind in one.merges).items():
             self._metrics.merges.labels(kind).inc(count)
         for rule, count in Counter(rule for one in published for rule in one.refused).items():
             self._metrics.refused_links.labels(rule).inc(count)
+        for rule, count in Counter(rule for one in published for rule in one.failed).items():
+            self._metrics.rule_errors.labels(rule).inc(count)
 
 
 async def _nothing_left() -> None:

@@ -38,6 +38,7 @@ from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
 from stream.settings import Settings
+from stream.waking import Pages
 from topics.catalogue import CHANGES, COMMANDS, IDENTITIES, PROFILES, RESULTS, TOUCHPOINTS, Topic
 from topics.commands import Result, decode_result
 from topics.instants import to_text
@@ -95,6 +96,7 @@ class Quiet:
         self._relay = relay
 
     queued = 0
+    changes_partitions = 1
 
     async def send(self, records: Sequence[Sendable]) -> list[int]:
         """As every publisher; -1 stands for the offset of what is not sent."""
@@ -129,7 +131,7 @@ class Replaying:
         self._shown = shown
         metrics = Metrics()
         self._resolving = Resolving(admission, settings.configuration.limits, metrics)
-        self._projecting = Projecting(rulebook, metrics)
+        self._projecting = Projecting(rulebook, metrics, Pages())
         self._cache = Cache()
         self._commands = self._touchpoints = self._refused = 0
         self._since_ms: int | None = None

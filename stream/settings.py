@@ -5,6 +5,7 @@ Rules: secrets are wrapped, so that no repr, log line or traceback shows them, a
 Must not know: how a broker, a store or a server is started.
 """
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -143,6 +144,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     def identity_fingerprint(self) -> str:
         """What a store must have been filled under for this process to go on with it."""
         return identity_fingerprint(self.configuration.rules, self.key_ids)
+
+    @property
+    def rules_fingerprint(self) -> str:
+        """Of all live rules, of identity and of members: where it is another one, everybody is judged again."""
+        rules = (self.configuration.rules, self.member_rules.rules)
+        return hashlib.sha256(repr(rules).encode()).hexdigest()[:32]
 
     def kafka_settings(self) -> dict[str, str]:
         """The `IDWEAVE_KAFKA_*` settings under librdkafka's names, secrets revealed."""

@@ -7,34 +7,19 @@ Must not know: how rules divide people (`resolvers.shadow`), how a report is sho
 
 import heapq
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from random import Random
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
-from resolvers.component import Component
 from resolvers.namespaces import IdentityRules
 from resolvers.publication import Publication
 from resolvers.shadow import Change, Compared, Group, compare, is_sound
-from resolvers.steps import ReadComponent, ReadPublication, Reply, Step
-from sinks.store import Page
+from resolvers.steps import ReadPublication
+from stream.component_pages import ComponentStore, component_pages
 
-COMPONENTS_AT_ONCE: Final = 200
 EXAMPLES_MAX: Final = 10
 """Of each kind of change."""
 PEOPLE_MAX: Final = 8
 """People of one example, and identifiers of each, that are named."""
-
-
-class ShadowStore(Protocol):
-    """A store, as far as shadowing goes."""
-
-    async def execute_many(self, steps: Sequence[Step]) -> list[Reply]:
-        """Carry out steps of the store -> a reply for each."""
-        ...
-
-    async def scan_components(self, cursor: int = 0) -> Page:
-        """Some of the components."""
-        ...
 
 
 class Shown(NamedTuple):
@@ -79,7 +64,7 @@ class Shadowing:
 
     def __init__(
         self,
-        store: ShadowStore,
+        store: ComponentStore,
         live: IdentityRules,
         candidate: IdentityRules,
         progress: Callable[[int, int | None], None],
@@ -101,19 +86,12 @@ class Shadowing:
         Raises:
             StoreError: the store does not answer.
         """
-        done = 0
-        if sample is None:
-            async for page in self._pages():
-                for names in _parts(page):
-                    await self._look(names)
-                    done += len(names)
-                    self._progress(done, None)
-        else:
-            drawn = await self._drawn(sample)
-            for names in _parts(drawn):
-                await self._look(names)
-                done += len(names)
-                self._progress(done, len(drawn))
+        async for components in component_pages(self._store, sample, self._progress):
+            for component in components:
+                if is_sound(component):
+                    self._count(component.name, compare(component, self._live, self._candidate))
+                else:
+                    self._left_out += 1
         return Report(
             self._components,
             self._left_out,
@@ -125,37 +103,6 @@ class Shadowing:
             dict(sorted(self._refused_after.items())),
             await self._shown(),
         )
-
-    async def _pages(self) -> AsyncIterator[list[str]]:
-        page = await self._store.scan_components(0)
-        yield page.names
-        while page.cursor:
-            page = await self._store.scan_components(page.cursor)
-            yield page.names
-
-    async def _drawn(self, sample: int) -> list[str]:
-        """Components by lot, each as likely as any other (reservoir sampling)."""
-        lot = Random()  # noqa: S311 - which ones are looked at is no secret
-        drawn: list[str] = []
-        met = 0
-        async for page in self._pages():
-            for name in page:
-                met += 1
-                if len(drawn) < sample:
-                    drawn.append(name)
-                elif (at := lot.randrange(met)) < sample:
-                    drawn[at] = name
-        return list(dict.fromkeys(drawn))
-
-    async def _look(self, names: Sequence[str]) -> None:
-        components: list[Component] = await self._store.execute_many([ReadComponent(name) for name in names])
-        for component in components:
-            if component.moved_to is not None or not component.facets:
-                continue
-            if is_sound(component):
-                self._count(component.name, compare(component, self._live, self._candidate))
-            else:
-                self._left_out += 1
 
     def _count(self, name: str, found: Compared) -> None:
         self._components += 1
@@ -201,7 +148,3 @@ def _people(groups: Iterable[Group], id_of: dict[str, str]) -> tuple[Shown, ...]
         )
         for group in list(groups)[:PEOPLE_MAX]
     )
-
-
-def _parts(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (names[at : at + COMPONENTS_AT_ONCE] for at in range(0, len(names), COMPONENTS_AT_ONCE))

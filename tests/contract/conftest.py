@@ -9,7 +9,7 @@ import pytest
 from resolvers.steps import Reply, Step
 from sinks.memory_store import MemoryStore
 from sinks.redis_store import RedisStore
-from sinks.store import Advanced, AnyTP, Page
+from sinks.store import Advanced, AnyTP, Due, Page
 from stream.child_process import ChildProcess
 from stream.embedded import store_program
 from tests.live.redis_cluster import RedisCluster
@@ -41,6 +41,22 @@ class AnyStore(Protocol):
 
     async def scan_components(self, cursor: int = 0) -> Page:
         """Some components."""
+        ...
+
+    async def due(self, shard: int, until_us: int, most: int) -> list[Due]:
+        """What is due."""
+        ...
+
+    async def take_off(self, entries: Sequence[Due]) -> None:
+        """Forget what was due."""
+        ...
+
+    async def notes(self, names: Sequence[str]) -> list[str | None]:
+        """What was noted."""
+        ...
+
+    async def note(self, name: str, text: str) -> None:
+        """Note something."""
         ...
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
@@ -80,6 +96,22 @@ class AwaitedMemory:
     async def scan_components(self, cursor: int = 0) -> Page:
         """Some components."""
         return self.store.scan_components(cursor)
+
+    async def due(self, shard: int, until_us: int, most: int) -> list[Due]:
+        """What is due."""
+        return self.store.due(shard, until_us, most)
+
+    async def take_off(self, entries: Sequence[Due]) -> None:
+        """Forget what was due."""
+        self.store.take_off(entries)
+
+    async def notes(self, names: Sequence[str]) -> list[str | None]:
+        """What was noted."""
+        return self.store.notes(names)
+
+    async def note(self, name: str, text: str) -> None:
+        """Note something."""
+        self.store.note(name, text)
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The positions."""

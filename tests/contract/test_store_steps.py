@@ -26,11 +26,13 @@ from resolvers.steps import (
     ReadHome,
     ReadPublication,
     Reply,
+    Schedule,
     Settle,
     ShortenHome,
     Step,
 )
 from sinks.memory_store import MemoryStore
+from sinks.store import DUE_SHARDS, Due, shard_of
 from tests.contract.conftest import AnyStore, AwaitedMemory, OpenStore
 
 ONE, TWO = (State(n, {"p1": Published("phone:a", n, n, b"d", ("phone:a",))}) for n in (1, 2))
@@ -292,6 +294,8 @@ async def test_names_are_data(store: AnyStore, name: str) -> None:
     assert await do(store, NameProfile(name, name)) is None
     assert await do(store, Decide(name, name.encode())) == name.encode()
     assert await do(store, ReadDecision(name)) == name.encode()
+    assert await do(store, Schedule(name, 5)) is None
+    assert await store.due(shard_of(name), 5, 1) == [Due(name, 5)]
     assert await do(store, Freeze(name, name)) == name
     assert await do(store, begin(name, 1, TWO)) is None
     assert (await do(store, ReadPublication(name))).begun.state == State(1, ended={name: name})
@@ -344,6 +348,7 @@ def random_step(chance: random.Random, names: Sequence[str] = "abc") -> Step:
         NameProfile(name, other),
         Decide(name, other.encode()),
         ReadDecision(name),
+        Schedule(name, number),
     ]
     if chance.random() < 0.03:
         steps = [Freeze(name, other), Settle(name), DropPublication(name)]
@@ -357,6 +362,35 @@ async def test_every_store_answers_as_the_one_in_memory(store: AnyStore, seed: i
     for at in range(150):
         step = random_step(chance)
         assert seen(await do(store, step)) == seen(await do(twin, step)), (at, step)
+
+
+async def test_what_is_due_stays_until_it_is_taken_off(store: AnyStore) -> None:
+    """A component may be due at many instants, each once; the longest due come first, and none early."""
+    late = 1_800_000_000_000_001
+    await store.execute_many([Schedule("phone:a", due_us) for due_us in (late, 3, 2, 3)])
+    shard = shard_of("phone:a")
+    assert await store.due(shard, 1, 10) == []
+    assert await store.due(shard, late - 1, 10) == [Due("phone:a", 2), Due("phone:a", 3)]
+    assert await store.due(shard, late, 2) == [Due("phone:a", 2), Due("phone:a", 3)]
+    await store.take_off([Due("phone:a", 2), Due("phone:a", 7), Due("phone:b", 3)])
+    assert await store.due(shard, late, 10) == [Due("phone:a", 3), Due("phone:a", late)]
+
+
+async def test_what_is_due_is_shared_out(store: AnyStore) -> None:
+    """Every component is in one share; of a thousand, each share has some."""
+    names = [f"phone:{n}" for n in range(1_000)]
+    await store.execute_many([Schedule(name, 1) for name in names])
+    found = [[one.component for one in await store.due(shard, 1, 1_000)] for shard in range(DUE_SHARDS)]
+    assert sorted(name for some in found for name in some) == sorted(names)
+    assert min(map(len, found)) > 0
+
+
+async def test_notes_are_of_the_store(store: AnyStore) -> None:
+    """The last word on each name."""
+    assert await store.notes(["rules", "schema"]) == [None, None]
+    await store.note("rules", "one")
+    await store.note("rules", "two")
+    assert await store.notes(["schema", "rules"]) == [None, "two"]
 
 
 async def test_scans_name_all_that_is_there(store: AnyStore) -> None:

@@ -292,10 +292,18 @@ class Engine:
             asking.type(key)
         kinds = asking.execute()
         for key, kind in zip(keys, kinds, strict=True):
-            asking.hgetall(key) if kind == b"hash" else asking.get(key)
+            if kind == b"hash":
+                asking.hgetall(key)
+            elif kind == b"zset":
+                asking.zrange(key, 0, -1)
+            else:
+                asking.get(key)
         parts: list[bytes] = list(keys)
         for content in asking.execute():
-            parts += [part for field in content.items() for part in field] if isinstance(content, dict) else [content]
+            if isinstance(content, dict):
+                parts += [part for field in content.items() for part in field]
+            else:
+                parts += content if isinstance(content, list) else [content]
         return b"\n".join(parts)
 
     def _read(self, names: Sequence[str]) -> Iterator[tuple[str, Message]]:

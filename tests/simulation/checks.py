@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -15,9 +16,10 @@ from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
 from tests.naive.model import run as run_naive
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
-from tests.simulation.scheduler import HASH_KEY, Outcome
+from tests.simulation.scheduler import HASH_KEY, MEMBER, Outcome
 from tests.simulation.worlds import naive_config
 from topics.codec import canonical
+from topics.instants import to_us
 from topics.records import Record
 
 IDS = ("id", "profile_id", "version", "at", "cause", "merged_from")
@@ -41,12 +43,17 @@ class Expected(NamedTuple):
     refused: set[tuple[str, str, str]]
 
 
-def naive(log: list[Record], rules: IdentityRules = DEFAULT_RULES, sent: Sequence[Outgoing] = ()) -> Expected:
-    """What the log and the answers to its commands say, by the model written apart from the engine."""
+def naive(
+    log: list[Record], rules: IdentityRules = DEFAULT_RULES, sent: Sequence[Outgoing] = (), now: datetime = NOW
+) -> Expected:
+    """What the log and the answers to its commands say, by the model written apart from the engine.
+
+    What rules decide follows from a person's contents: it is what the rules say of the model's.
+    """
     events = [NaiveRecord(*record) for record in log if record.topic != COMMANDS_TOPIC]
-    outcome = run_naive(events, HASH_KEY, naive_config(rules), NOW, answers(sent).values())
+    outcome = run_naive(events, HASH_KEY, naive_config(rules), now, answers(sent).values())
     return Expected(
-        Counter(canonical(person) for person in outcome.people),
+        Counter(canonical(person | MEMBER.judge(person, to_us(now)).additions) for person in outcome.people),
         {(min(one, other), max(one, other), rule) for one, other, rule in outcome.refused},
     )
 
@@ -222,12 +229,52 @@ def check_survivors(sent: list[Outgoing]) -> None:
             assert "merged_into" not in value or value["profile_id"] in told, "merged_into before the survivor"
 
 
+def check_decisions(outcome: Outcome) -> None:
+    """What was said of tags, stages and segments, one after the other by version, comes to what the profiles say.
+
+    Each step begins where the one before ended, an id that ended has no tags and is in no segment, and a reminder is
+    told once for each occasion.
+    """
+    of_key: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for record in outcome.sent:
+        if record.topic in {"tags", "lifecycle", "segments", "reminders"} and record.value is not None:
+            value = json.loads(record.value)
+            of_key[record.topic, record.key.decode()][value["version"]] = value
+    profiles = applied(outcome.sent, "profiles")
+    assert {key for _, key in of_key} <= profiles.keys(), "something is said of a profile that there is not"
+    for key, profile in profiles.items():
+        said = {topic: [one for _, one in sorted(of_key[topic, key].items())] for topic in DECIDED}
+        live = "merged_into" not in profile
+        tags: list[str] = []
+        for one in said["tags"]:
+            assert not set(one["added"]) & set(tags), "a tag was added twice"
+            assert set(one["removed"]) <= set(tags), "a tag was removed that was not there"
+            assert one["tags"] == sorted({*tags, *one["added"]} - {*one["removed"]})
+            assert one["added"] or one["removed"], "nothing was said"
+            tags = one["tags"]
+        assert tags == (profile["tags"] if live else [])
+        segments: set[str] = set()
+        for one in said["segments"]:
+            assert (one["action"] == "exited") == (one["segment"] in segments), "entered or left twice"
+            segments ^= {one["segment"]}
+        assert sorted(segments) == (profile["segments"] if live else [])
+        stages = [None, *(one["to"] for one in said["lifecycle"])]
+        assert [one["from"] for one in said["lifecycle"]] == stages[:-1]
+        assert not live or stages[-1] == profile["lifecycle"]["stage"]
+        occasions = Counter((one["reminder"], one["occasion"]) for one in said["reminders"])
+        assert not occasions or max(occasions.values()) == 1, f"told twice: {occasions}"
+
+
+DECIDED = ("tags", "lifecycle", "segments", "reminders")
+
+
 def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, str]:
     """All of it -> identifier -> profile id."""
     check_versions(outcome.sent, monotone=outcome.zombies == 0)
     homes = check_output(outcome.sent, expected.people)
     check_merges(outcome.sent)
     check_survivors(outcome.sent)
+    check_decisions(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))

@@ -23,9 +23,11 @@ from resolvers import (
     difference,
     finding,
     partition,
+    people,
     projecting,
     publication,
     referring,
+    telling,
     uniting,
 )
 from sinks import memory_store
@@ -191,11 +193,32 @@ MUTANTS = (
     ),
     Mutant("the split are left behind too", deciding._split, "if key not in keys]", "]", world="commanded"),
     Mutant(
-        "ids are named once",
-        difference._Differ.run,
-        "before.profiles.get(one, _UNKNOWN).digest == BLANK",
-        "one not in before.profiles",
+        "new ids are not named",
+        projecting._sent,
+        "if named:",
+        "if False:",
+        weather="stormy",
     ),
+    Mutant("what was put off is forgotten", difference.remaining, "later=before.later[1:]", "later=()"),
+    Mutant(
+        "what was put off is sent at once",
+        difference._Differ.run,
+        "tuple(map(tuple, rounds[1:]))",
+        "reports.extend(one for some in rounds[1:] for one in some) or ()",
+        weather="stormy",
+    ),
+    Mutant("what moves in puts nothing off", publication._joined, "if other.later", "if False", weather="rough"),
+    Mutant("an id that ends keeps its tags", telling.take_back, "if before.tags", "if False"),
+    Mutant("what was told is forgotten", telling.tell, "segments, occasions), said", "segments, ()), said"),
+    Mutant("nothing is due", projecting._scheduled, "[Schedule(name, after.due_us)]", "[]"),
+    Mutant(
+        "what was begun is due for nobody",
+        projecting._ended,
+        "_scheduled(name, publication.state, state)",
+        "[]",
+        weather="stormy",
+    ),
+    Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )
 
 MARKS_FIRST = Mutant(

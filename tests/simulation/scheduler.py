@@ -1,14 +1,17 @@
 """A seeded scheduler: the real protocols, interleaved at every store and publish step, crashed and outlived by zombies.
 
-A process runs a loop per input partition, per partition of changes and for the commands that it owns, over one shared
-cache, as the worker does. Every leaf step of every loop is one turn. A crash drops the process with everything it
-remembers; a zombie goes on for some turns after another process took its partitions over.
+A process runs a loop per input partition, per partition of changes and for the commands that it owns, and one for what
+is due, over one shared cache, as the worker does. Every leaf step of every loop is one turn. A crash drops the process
+with everything it remembers; a zombie goes on for some turns after another process took its partitions over. Where a
+run has days, the clock jumps: the first time amid the events, the last time when all else is done.
 """
 
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
 from resolvers.asking import ask
@@ -16,19 +19,25 @@ from resolvers.cache import Cache
 from resolvers.commanding import obey
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
-from resolvers.projecting import Rulebook, conflated, project
+from resolvers.projecting import Rulebook, conflated, project, time_notice
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
+from sinks.store import Due
+from stream.rules_file import PACKAGED_FILE, read_rules
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from topics.envelope import Limits
-from topics.instants import to_us
+from topics.instants import DAY_US, to_us
 from topics.records import Record
 
 HASH_KEY = b"simulation-hash-key"
 ID_KEY = b"simulation-id-key"
+MEMBER = MemberRules(read_rules(PACKAGED_FILE)[0].rules, ZoneInfo("Asia/Shanghai"))
+JUMP = 0.01
+"""How often, per turn, the clock jumps amid the events."""
 Turn = Generator[None, None, None]
 
 
@@ -41,6 +50,8 @@ class Outcome:
     turns: int
     crashes: int
     zombies: int
+    now: datetime
+    woken: int
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,22 @@ class Simulation:
         faults: Faults | None = None,
         *,
         decided: Mapping[str, bytes] | None = None,
+        days: int = 0,
     ) -> None:
-        """`decided`: what was decided about commands before, as a store that is filled anew is told first."""
+        """`decided`: what was decided about commands before, as a store that is filled anew is told first.
+
+        `days`: how much later it is in the end.
+        """
+        self._jumps = [] if not days else [days // 2, days - days // 2]
+        self._woken = 0
+        self._now = NOW + timedelta(days=days)
         self._rng = random.Random(seed)
         self._clock_us = to_us(NOW)
         self._rules = rules
         self._faults = faults or Faults()
         self._store = MemoryStore(self._tick)
         self._admission = Admission(rules, Pseudonyms(HASH_KEY))
-        self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth))
+        self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth), MEMBER)
         self._inputs: dict[int, list[Record]] = {}
         self._commands = [record for record in log if record.topic == COMMANDS_TOPIC]
         for record in log:
@@ -113,6 +131,8 @@ class Simulation:
             turns += 1
             assert turns < turns_max, "the run does not come to an end"
             self._clock_us += self._rng.choice([0, 1, 50])
+            if self._jumps and (self._is_quiet() if len(self._jumps) == 1 else self._rng.random() < JUMP):
+                self._clock_us += self._jumps.pop(0) * DAY_US
             at = self._rng.randrange(len(processes))
             draw = self._rng.random()
             if draw < self._faults.crash:
@@ -126,7 +146,7 @@ class Simulation:
             zombies = [(process, left - 1) for process, left in zombies if left > 0]
             if zombies:
                 self._turn(self._rng.choice(zombies)[0])
-        return Outcome(self._store, self._sent, turns, crashes, born)
+        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken)
 
     def _ownership(self) -> list[tuple[list[int], list[int], bool]]:
         """Which process owns which partitions: input, changes, and the commands, are dealt out over one or two."""
@@ -142,6 +162,8 @@ class Simulation:
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
         if owned[2] and self._commands:
             process.loops.append(self._command_loop())
+        if self._now > NOW:
+            process.loops.append(self._wake_loop())
         return process
 
     def _turn(self, process: Process) -> None:
@@ -150,6 +172,13 @@ class Simulation:
                 next(self._rng.choice(process.loops))
 
     def _finished(self) -> bool:
+        return not self._jumps and self._is_quiet() and not self._due()
+
+    def _due(self) -> list[Due]:
+        shards = [shard for shard, entries in self._store.content.due.items() if entries]
+        return [one for shard in shards for one in self._store.due(shard, self._clock_us, 1)]
+
+    def _is_quiet(self) -> bool:
         return (
             self._done_commands >= len(self._commands)
             and all(self._done_input[at] >= len(records) for at, records in self._inputs.items())
@@ -192,6 +221,18 @@ class Simulation:
             yield from self._carry(obey(ask(self._commands[at], self._admission), self._rules, frozenset()))
             yield
             at = self._done_commands = max(at + 1, self._done_commands)
+
+    def _wake_loop(self) -> Turn:
+        while True:
+            yield
+            entries = self._due()
+            if not entries:
+                continue
+            for notice in [time_notice(*one) for one in entries]:
+                yield from self._carry(_one(Notify(notice)))
+                self._woken += 1
+            yield
+            self._store.take_off(entries)
 
     def _project_loop(self, process: Process, partition: int) -> Turn:
         at = self._done_changes[partition]

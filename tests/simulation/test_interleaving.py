@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.checks import answers, check, contents_of, naive, reported
 from tests.simulation.scheduler import WEATHERS, Simulation
-from tests.simulation.worlds import WORLDS, World
+from tests.simulation.worlds import WORLDS, World, days_of
 
 SEEDS = 100
 """In each world and weather: 3,000 runs in all."""
@@ -22,8 +22,8 @@ def test_any_run_ends_in_what_the_log_says(world: World, weather: str) -> None:
     """Any interleaving of any number of workers, dying or outliving themselves: the people of the naive model."""
     for seed in range(SEEDS):
         log = world.log(seed)
-        outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run()
-        check(outcome, log, naive(log, world.rules, outcome.sent))
+        outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=days_of(seed)).run()
+        check(outcome, log, naive(log, world.rules, outcome.sent, outcome.now))
 
 
 @every_world

@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.checks import check, naive
 from tests.simulation.mutants import MUTANTS, Mutant, put_in
 from tests.simulation.scheduler import WEATHERS, Simulation
-from tests.simulation.worlds import WORLDS
+from tests.simulation.worlds import WORLDS, days_of
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -25,8 +25,8 @@ def caught_at(mutant: Mutant) -> tuple[str, int, str] | None:
         for seed, world, weather in product(range(mutant.first, mutant.first + mutant.seeds), worlds, weathers):
             log = world.log(seed)
             try:
-                outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run(20_000)
-                check(outcome, log, naive(log, world.rules, outcome.sent))
+                outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=days_of(seed)).run(20_000)
+                check(outcome, log, naive(log, world.rules, outcome.sent, outcome.now))
             except (AssertionError, KeyError):
                 return world.name, seed, weather
     return None

@@ -17,6 +17,7 @@ notices = st.builds(
     st.text(),
     st.text(),
     st.integers(0, 9),
+    due_us=st.integers(0, 2**53),
 )
 
 

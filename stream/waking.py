@@ -1,0 +1,159 @@
+"""Waking: components that are due, or whose rules have changed, are made known to the projection as any change is.
+
+Rules: an entry of `due` is taken off only when its notice is acknowledged; one that comes twice is no harm. A worker
+looks after the partitions of `changes` that it reads, so that nothing is told twice for long, and no page is sent
+before the one before it is published: a million people may be due at one instant, and events go first.
+Must not know: what time or rules change in a person.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from typing import NoReturn
+
+import structlog
+
+from resolvers.projecting import time_notice
+from resolvers.steps import Notice
+from sinks.murmur2 import partition_of
+from sinks.store import DUE_SHARDS
+from stream.bugs import end_process
+from stream.metrics import Metrics
+from stream.session import Parts, Session, WorldError
+from topics.instants import to_text
+
+PAGE = 200
+"""Components of a page: published in some 30 ms, for which an event may have to wait."""
+EVERY_SECONDS = 1.0
+PATIENCE_SECONDS = 5.0
+"""How long a page is waited for: it may have gone to a worker that took over."""
+BEHIND_SECONDS = 0.2
+NOTE = "rules"
+SOURCE = "idweave"
+
+log = structlog.get_logger("idweave.waking")
+
+
+class Pages:
+    """Which components of the page that was sent are not published yet."""
+
+    def __init__(self) -> None:
+        self._waiting: set[str] = set()
+        self._published = asyncio.Event()
+
+    def sent(self, notices: Sequence[Notice]) -> None:
+        """A page is on its way."""
+        self._waiting = {notice.component for notice in notices}
+        self._published.clear()
+
+    def published(self, notices: Sequence[Notice]) -> None:
+        """These, some of them perhaps ours, are published."""
+        if self._waiting:
+            self._waiting.difference_update([notice.component for notice in notices])
+            if not self._waiting:
+                self._published.set()
+
+    async def wait(self) -> None:
+        """Until all are, or for as long as is worth it."""
+        try:
+            await asyncio.wait_for(self._published.wait(), PATIENCE_SECONDS)
+        except TimeoutError:
+            self._waiting.clear()
+
+
+class Waking:
+    """A task of the worker. `reading`: the partitions of `changes` that it reads; `fingerprint`: of all live rules."""
+
+    def __init__(
+        self,
+        session: Session,
+        metrics: Metrics,
+        pages: Pages,
+        *,
+        reading: Callable[[], Collection[int]],
+        is_behind: Callable[[], bool],
+        fingerprint: str,
+    ) -> None:
+        self._session = session
+        self._metrics = metrics
+        self._pages = pages
+        self._reading = reading
+        self._is_behind = is_behind
+        self._fingerprint = fingerprint
+        self._judged: tuple[int, frozenset[int]] = (-1, frozenset())
+
+    async def run(self) -> NoReturn:
+        """Every second, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            number = self._session.number
+            try:
+                parts = await self._session.parts()
+                await self.wake(parts)
+                await self.judge_again(parts)
+            except WorldError as error:
+                self._session.lost(number, error)
+            except Exception as error:  # noqa: BLE001 - a bug
+                end_process(error)
+
+    async def wake(self, parts: Parts) -> None:
+        """Tell the projection of all that is due by now."""
+        now_us = await parts.store.clock_us()
+        partitions = parts.publisher.changes_partitions
+        reading = frozenset(self._reading())
+        for shard in range(DUE_SHARDS):
+            while shard % partitions in reading:
+                entries = await parts.store.due(shard, now_us, PAGE)
+                if entries:
+                    await self._send([time_notice(*one) for one in entries], parts)
+                    await parts.store.take_off(entries)
+                    self._metrics.due.inc(len(entries))
+                    await self._pages.wait()
+                if len(entries) < PAGE:
+                    break
+
+    async def judge_again(self, parts: Parts) -> None:
+        """Where rules are not those by which a partition's people were judged, have all of them judged again."""
+        partitions = parts.publisher.changes_partitions
+        reading = frozenset(self._reading())
+        if self._judged == (self._session.number, reading):
+            return
+        named = sorted(reading)
+        noted = await parts.store.notes([_note(one, partitions) for one in named]) if named else []
+        changed = {one for one, note in zip(named, noted, strict=True) if note != self._fingerprint}
+        if changed:
+            await self._sweep(changed, parts)
+            for one in changed & {*self._reading()}:
+                await parts.store.note(_note(one, partitions), self._fingerprint)
+        self._judged = (self._session.number, reading)
+
+    async def _sweep(self, of_partitions: set[int], parts: Parts) -> None:
+        log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))
+        notice = Notice("", 0, f"rules {self._fingerprint[:12]} {to_text(await parts.store.clock_us())}", SOURCE, 0)
+        found, cursor, begun = 0, 0, True
+        while begun or cursor:
+            begun = False
+            page = await parts.store.scan_components(cursor)
+            cursor = page.cursor
+            names = [
+                name
+                for name in page.names
+                if partition_of(name.encode(), parts.publisher.changes_partitions) in of_partitions
+            ]
+            for at in range(0, len(names), PAGE):
+                some = names[at : at + PAGE]
+                await self._send([notice._replace(component=name) for name in some], parts)
+                await self._pages.wait()
+            found += len(names)
+        log.info("judged again", components=found)
+
+    async def _send(self, notices: list[Notice], parts: Parts) -> None:
+        """Send a page when the resolver is not behind."""
+        while self._is_behind():  # noqa: ASYNC110 - nobody says when that ends
+            await asyncio.sleep(BEHIND_SECONDS)
+        self._pages.sent(notices)
+        await parts.publisher.notify(notices)
+
+
+def _note(partition: int, partitions: int) -> str:
+    """Where it is noted by which rules a partition's people were judged."""
+    return f"{NOTE}:{partitions}:{partition}"
