@@ -6,8 +6,11 @@ again from its positions (design, section 3). So nothing that may have happened 
 to a server other than the one that was read. Must not know: what the steps are for.
 """
 
+import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
+from typing import TypeVar
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
@@ -19,18 +22,30 @@ from sinks.redis_servers import OneServer, Server, Servers
 from sinks.redis_slots import is_cluster, slot_of
 from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
 
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 10.0
 CHANGED = Advance.CHANGED.value.encode()
+REBUILDING = "rebuilding"
+"""The field of the meta hash that is there while the store is rebuilt."""
+
+STEP_OPS: dict[type, str] = {kind: re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in BATCHES}
+OPS = (*STEP_OPS.values(), "several", "advance", "positions", "clock", "ping", "lookup", "scan")
+"""What calls are for, as `Observe` hears it; `several`: steps of more than one kind in one round trip."""
+
+Observe = Callable[[str, float], None]
+"""Told of every call that was answered: what it was for, and how many seconds it took."""
 
 
 class RedisStore:
     """The store behind one connection, or one to each node of a cluster; made by `open`."""
 
-    def __init__(self, servers: Servers, keys: Keys, nodes_changed: int = 0) -> None:
+    def __init__(self, servers: Servers, keys: Keys, observe: Observe, nodes_changed: int = 0) -> None:
         """`nodes_changed`: of a cluster, since the last worker opened it; they may have lost what they acknowledged."""
         self.nodes_changed = nodes_changed
         self._servers = servers
         self._keys = keys
+        self._observe = observe
 
     @classmethod
     async def open(
@@ -40,7 +55,9 @@ class RedisStore:
         identity: str,
         *,
         topics: str | None = None,
+        rebuild: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        observe: Observe = lambda _op, _seconds: None,
     ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
 
@@ -50,7 +67,10 @@ class RedisStore:
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
+            rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
+                until `finish_rebuild` nobody else may work on it.
             timeout_seconds: bounds every call from now on.
+            observe: is told of every call.
 
         Raises:
             StoreRefusedError: it must not be used; the message says why and what to do.
@@ -60,7 +80,9 @@ class RedisStore:
             raise StoreRefusedError("The Redis prefix may hold letters, digits and . _ : - only, at most 64 of them.")
         servers = await (_open_cluster if is_cluster(url) else _open_server)(url, timeout_seconds)
         try:
-            generation = await _agree(servers, Keys(prefix), identity, topics)
+            if rebuild:
+                await _reserve(servers, Keys(prefix))
+            generation = await _agree(servers, Keys(prefix), identity, topics, rebuild=rebuild)
             keys = Keys(prefix, generation, cluster=is_cluster(url))
             changed = 0
             if keys.cluster:
@@ -69,7 +91,7 @@ class RedisStore:
         except BaseException:
             await servers.close()
             raise
-        return cls(servers, keys, changed)
+        return cls(servers, keys, observe, changed)
 
     @property
     def server(self) -> Server:
@@ -93,7 +115,8 @@ class RedisStore:
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
         wanted = [part for kind in places.values() for part in batches(self._keys, [steps[at] for at in kind], kind)]
-        answers = await self._servers.call([part.command for part in wanted])
+        op = STEP_OPS[next(iter(places))] if len(places) == 1 else "several"
+        answers = await self._timed(op, self._servers.call([part.command for part in wanted]))
         replies: list[Reply] = [None] * len(steps)
         for part, answer in zip(wanted, answers, strict=True):
             for at, reply in zip(part.places, part.batch.replies(part.steps, answer), strict=True):
@@ -102,7 +125,7 @@ class RedisStore:
 
     async def profile_key(self, profile_id: str) -> str | None:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
-        [key] = await self._servers.call([["GET", self._keys.profile(profile_id)]])
+        [key] = await self._timed("lookup", self._servers.call([["GET", self._keys.profile(profile_id)]]))
         return None if key is None else key.decode()
 
     async def scan_homes(self, cursor: int = 0) -> Page:
@@ -116,7 +139,7 @@ class RedisStore:
         return Page([self._keys.name_of_component(key) for key in found], cursor)
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
-        found, after = await self._servers.scan(pattern, cursor)
+        found, after = await self._timed("scan", self._servers.scan(pattern, cursor))
         return [key.decode() for key in found], after
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
@@ -124,7 +147,8 @@ class RedisStore:
         tps = list(partitions)
         if not tps:
             return {}
-        positions = await self._servers.call([["GET", self._keys.position(*tp)] for tp in tps])
+        asked = [["GET", self._keys.position(*tp)] for tp in tps]
+        positions = await self._timed("positions", self._servers.call(asked))
         return {tp: None if at is None else int(at) for tp, at in zip(tps, positions, strict=True)}
 
     async def advance(
@@ -144,7 +168,8 @@ class RedisStore:
         vouched = await self._servers.vouched(run_id, self._keys)
         while True:
             arguments = [vouched, "" if start is None else start, end, int(allow_gap)]
-            [(outcome, position)] = await self._servers.call([invoke(ADVANCE, keys, [key], arguments)])
+            moving = self._servers.call([invoke(ADVANCE, keys, [key], arguments)])
+            [(outcome, position)] = await self._timed("advance", moving)
             known = vouched
             if outcome == CHANGED:  # unless its slot has just moved to a node that joined on the way
                 vouched = await self._servers.vouched(run_id, self._keys)
@@ -153,16 +178,26 @@ class RedisStore:
 
     async def clock_us(self) -> int:
         """The server's clock, of a cluster that of one node: microseconds since 1970."""
-        seconds, microseconds = await self._servers.time(self._keys)
+        seconds, microseconds = await self._timed("clock", self._servers.time(self._keys))
         return seconds * 1_000_000 + microseconds
+
+    async def finish_rebuild(self) -> None:
+        """The store is whole: workers may work on it from now on."""
+        await self._servers.call([["HDEL", self._keys.meta, REBUILDING]])
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
-        await self._servers.ping(self._keys)
+        await self._timed("ping", self._servers.ping(self._keys))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._servers.close()
+
+    async def _timed(self, op: str, answering: Awaitable[T]) -> T:
+        began = perf_counter()
+        reply = await answering
+        self._observe(op, perf_counter() - began)
+        return reply
 
 
 async def _open_server(url: str, timeout_seconds: float) -> Servers:
@@ -173,8 +208,32 @@ async def _open_cluster(url: str, timeout_seconds: float) -> Servers:
     return await Cluster.open(url, timeout_seconds)
 
 
-async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None) -> str:
+async def _reserve(servers: Servers, keys: Keys) -> None:
+    """Mark an empty store as one that is being rebuilt; one that is marked so is taken over."""
+    [(generation, rebuilding)] = await servers.call([["HMGET", keys.meta, "generation", REBUILDING]])
+    if rebuilding is not None:
+        return
+    if generation is None:
+        [_, generation] = await servers.call(
+            [["HSETNX", keys.meta, REBUILDING, "1"], ["HGET", keys.meta, "generation"]]
+        )
+        if generation is None:
+            return
+        await servers.call([["HDEL", keys.meta, REBUILDING]])  # a worker was faster
+    raise StoreRefusedError(
+        "The store is not empty: a rebuild needs a fresh one. Name another prefix (--into), or empty this one."
+    )
+
+
+async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+    if topics is not None and not rebuild:
+        [rebuilding] = await servers.call([["HGET", keys.meta, REBUILDING]])
+        if rebuilding is not None:
+            raise StoreRefusedError(
+                "The store is being rebuilt from the log: wait until `idweave replay` is done. If it was stopped, run"
+                " it again: it goes on where it was."
+            )
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
         fields.append(("topics", topics))

@@ -78,8 +78,7 @@ class Resolving:
     async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:
         """Resolve the events; what is left is to tell."""
         protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
-        with self._metrics.store_seconds.labels("resolve").time():
-            resolved = await carry(protocol, parts.store, parts.publisher)
+        resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [
             conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))
             for seen in resolved.observations
