@@ -63,7 +63,7 @@ class Cluster:
             )
         cluster = cls(address, timeout_seconds)
         try:
-            cluster._owners = await cluster._ask_owners()
+            cluster._owners = await ask_owners(address, timeout_seconds)
             await cluster._join(cluster._owners)
         except BaseException:
             await cluster.close()
@@ -205,28 +205,6 @@ class Cluster:
             if role[0] != b"master":
                 raise StoreLostError(f"{node} is a replica now: a failover may have lost what it had acknowledged")
 
-    async def _ask_owners(self) -> list[Node]:
-        """The node that serves each slot, as one of the named ones sees it."""
-        failure = ""
-        for node in self._address.nodes:
-            try:
-                link = await RedisLink.open(self._address.url(node), self._timeout_seconds)
-            except StoreLostError as error:
-                failure = f"{node}: {error}"
-                continue
-            try:
-                if (await facts_of(link)).get("cluster_enabled") != "1":
-                    raise StoreRefusedError(f"{node} is not in cluster mode: name a single Redis by redis://.")
-                [ranges] = await call(link, [["CLUSTER", "SLOTS"]])
-            finally:
-                await link.close()
-            table = owners(ranges, node)
-            served = [one for one in table if one is not None]
-            if len(served) < len(table):
-                raise StoreLostError(f"{len(table) - len(served)} slots of the cluster are served by nobody")
-            return served
-        raise StoreLostError(failure)
-
     async def _join(self, nodes: Iterable[Node]) -> None:
         """Connect to the nodes that this session does not know yet."""
         if all(node in self._members for node in nodes):
@@ -245,6 +223,34 @@ class Cluster:
         self._members[node] = Member(link, server)
         if self._lost is not None:  # closed while this was under way
             await link.close()
+
+
+async def ask_owners(address: ClusterAddress, timeout_seconds: float) -> list[Node]:
+    """The node that serves each slot, as one of the named ones sees it.
+
+    Raises:
+        StoreRefusedError: one is not in cluster mode.
+        StoreLostError: none answers, or some slots are served by nobody.
+    """
+    failure = ""
+    for node in address.nodes:
+        try:
+            link = await RedisLink.open(address.url(node), timeout_seconds)
+        except StoreLostError as error:
+            failure = f"{node}: {error}"
+            continue
+        try:
+            if (await facts_of(link)).get("cluster_enabled") != "1":
+                raise StoreRefusedError(f"{node} is not in cluster mode: name a single Redis by redis://.")
+            [ranges] = await call(link, [["CLUSTER", "SLOTS"]])
+        finally:
+            await link.close()
+        table = owners(ranges, node)
+        served = [one for one in table if one is not None]
+        if len(served) < len(table):
+            raise StoreLostError(f"{len(table) - len(served)} slots of the cluster are served by nobody")
+        return served
+    raise StoreLostError(failure)
 
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Found]]) -> list[Found]:

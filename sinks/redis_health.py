@@ -10,7 +10,9 @@ from typing import NamedTuple
 from redis.exceptions import ResponseError
 
 from sinks.keys import Keys
+from sinks.redis_cluster import ask_owners
 from sinks.redis_link import RedisLink
+from sinks.redis_slots import ClusterAddress
 
 
 class RedisHealth(NamedTuple):
@@ -58,6 +60,16 @@ async def examine(url: str, prefix: str, timeout_seconds: float) -> RedisHealth:
         int(now[0]) + int(now[1]) / 1e6 - (began + ended) / 2,
         ended - began,
     )
+
+
+async def examine_cluster(address: ClusterAddress, prefix: str, timeout_seconds: float) -> dict[str, RedisHealth]:
+    """Ask each primary of a cluster -> what it says, by its name; one of them has the meta hash.
+
+    Raises:
+        StoreRefusedError, StoreLostError: as `examine`, of any of them.
+    """
+    nodes = dict.fromkeys(await ask_owners(address, timeout_seconds))
+    return {str(node): await examine(address.url(node), prefix, timeout_seconds) for node in nodes}
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

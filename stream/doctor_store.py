@@ -9,8 +9,9 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
-from sinks.redis_health import RedisHealth, examine
+from sinks.redis_health import RedisHealth, examine, examine_cluster
 from sinks.redis_servers import OLDEST
+from sinks.redis_slots import cluster_address
 from sinks.store import SCHEMA, StoreLostError, StoreRefusedError
 from stream.doctor import Finding, State, clock_finding
 from stream.settings import Settings
@@ -25,8 +26,13 @@ MATTERS: Final = "Versions of profiles are made from Redis' clock, and only grow
 
 async def examine_store(settings: Settings, *, complete: bool) -> list[Finding]:
     """Look at the Redis that the settings name. `complete`: they have the keys that a worker would have."""
+    url = settings.redis_url.reveal()
+    cluster = cluster_address(url)
     try:
-        health = await examine(settings.redis_url.reveal(), settings.redis_prefix, REDIS_SECONDS)
+        if cluster is not None:
+            nodes = await examine_cluster(cluster, settings.redis_prefix, REDIS_SECONDS)
+            return cluster_findings(nodes, settings, complete=complete)
+        health = await examine(url, settings.redis_prefix, REDIS_SECONDS)
     except StoreLostError as error:
         reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
         says = f"No Redis answers at {settings.redis_shown} ({reason})."
@@ -39,7 +45,7 @@ async def examine_store(settings: Settings, *, complete: bool) -> list[Finding]:
 def store_findings(health: RedisHealth, settings: Settings, *, complete: bool) -> list[Finding]:
     """What is to be said of a Redis that answers."""
     return [
-        _server(health, settings),
+        _server(health, settings.redis_shown),
         *_role(health.facts),
         _eviction(health.facts),
         *_durability(health),
@@ -49,11 +55,26 @@ def store_findings(health: RedisHealth, settings: Settings, *, complete: bool) -
     ]
 
 
-def _server(health: RedisHealth, settings: Settings) -> Finding:
+def cluster_findings(nodes: dict[str, RedisHealth], settings: Settings, *, complete: bool) -> list[Finding]:
+    """What is to be said of a cluster: of each node that it answers, and what is not well."""
+    found = [Finding("redis", "ok", f"A Redis Cluster of {len(nodes)} primaries.")]
+    for node, health in nodes.items():
+        looked = [_eviction(health.facts), *_durability(health), _memory(health.facts)]
+        looked.append(clock_finding("Redis'", health.ahead_seconds, MATTERS))
+        if health.appendfsync == "everysec":
+            do = "Set appendfsync always: on a cluster, what one node loses is not read again."
+            looked.append(Finding("redis", "warning", "It logs writes every second.", do))
+        bad = [one._replace(says=f"{node}: {one.says}") for one in looked if one.state != "ok"]
+        found += [_server(health, node), *bad]
+    meta = next((health.meta for health in nodes.values() if health.meta), {})
+    return [*found, _content(meta, settings, complete=complete)]
+
+
+def _server(health: RedisHealth, address: str) -> Finding:
     facts = health.facts
     name, version = ("Valkey", facts["valkey_version"]) if "valkey_version" in facts else ("Redis", _version(facts))
     milliseconds = health.round_trip_seconds * 1000
-    says = f"{name} {version} at {settings.redis_shown} answers in {milliseconds:.1f} ms."
+    says = f"{name} {version} at {address} answers in {milliseconds:.1f} ms."
     if tuple(int(part) for part in _version(facts).split(".")[:2]) < OLDEST:
         return Finding("redis", "wrong", says, f"Install Redis {'.'.join(map(str, OLDEST))} or newer, or Valkey.")
     if health.round_trip_seconds > SLOW_SECONDS:
@@ -70,7 +91,7 @@ def _version(facts: dict[str, str]) -> str:
 def _role(facts: dict[str, str]) -> Iterator[Finding]:
     if facts.get("cluster_enabled") == "1":
         yield Finding(
-            "redis", "wrong", "This is a node of a Redis Cluster.", "Name a single Redis: no cluster is supported."
+            "redis", "wrong", "This is a node of a Redis Cluster.", "Name the cluster: redis+cluster://host:port."
         )
     if facts.get("role") == "master":
         yield Finding("redis", "ok", f"It is a primary, with {facts.get('connected_slaves', '0')} replicas.")

@@ -48,5 +48,8 @@ def test_a_retail_day_on_a_cluster(engine: Engine, redis_cluster: RedisCluster) 
     audited = command(redis_cluster.url, engine.prefix, "audit", "--patience", "30", "--json")
     assert audited.returncode == 0, audited.stderr
     assert json.loads(audited.stdout)["identifiers"] > FEWER_PEOPLE
+    doctor = command(redis_cluster.url, engine.prefix, "doctor", "--json")
+    said = [one["says"] for one in json.loads(doctor.stdout)["findings"] if one["about"] == "redis"]
+    assert "A Redis Cluster of 3 primaries." in said, said
     for slot, home in homes.items():
         redis_cluster.move_slot(slot, home)
