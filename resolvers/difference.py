@@ -90,6 +90,7 @@ class _Differ:
         self._before = before
         self._version = max(before.version + 1, now_us)
         self._more = False
+        self._again = notice.again
         cause = encode({"id": notice.id, "source": notice.source}).decode()
         self._frame = f'"version":{self._version},"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
@@ -126,13 +127,15 @@ class _Differ:
             if old is None or old.digest == BLANK or old.members != person.members:
                 moved = True
                 known = set() if old is None or old.digest == BLANK else {*old.members}
-                identities += [self._identity(key, profile_id) for key in person.members if key not in known]
+                born = after[profile_id].born
+                identities += [self._identity(key, profile_id, born) for key in person.members if key not in known]
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
-        ended = [self._ended(one, into) for one, into in assigned.ended.items()]
+        over = {**before.ended, **assigned.ended} if self._again else assigned.ended
+        ended = [self._ended(one, into) for one, into in over.items()]
         reports = [*(record for _, record in merges), *values, *conflicts]
-        refused = tuple(sorted(_digest_of(one) for one in now.refused))
+        refused = digests_of(now.refused)
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
@@ -141,10 +144,11 @@ class _Differ:
             State(
                 self._version,
                 after,
-                {**before.ended, **assigned.ended} if ended else before.ended,
+                {**before.ended, **assigned.ended} if assigned.ended else before.ended,
                 refused,
                 before.taken_over,
                 self._component_version,
+                before.used,
             ),
             not ended and not reports,
             self._more,
@@ -184,9 +188,10 @@ class _Differ:
         frame = f'{{"id":"{record_id}","profile_id":"{profile_id}",{self._frame}'
         return Outgoing(topic, key, frame.encode() + content[1:], self._headers)
 
-    def _identity(self, key: str, profile_id: str) -> Outgoing:
+    def _identity(self, key: str, profile_id: str, born: int) -> Outgoing:
         namespace, _, token = key.partition(":")
-        value = {"namespace": namespace, "token": token, "profile_id": profile_id, "version": self._version}
+        shown = {"namespace": namespace, "token": token, "profile_id": profile_id}
+        value = {**shown, "version": self._version, "minted": born}
         return Outgoing("identities", key.encode(), encode(value), self._headers)
 
     def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, Outgoing]]:
@@ -253,6 +258,11 @@ def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple
     key = namespaces[0][2].encode()
     named = {"id": _record_id("conflicts", key, 0, canonical(content)), "at": to_text(marks[-1].append_ms * 1000)}
     return Outgoing("conflicts", key, encode({**named, **content}), headers)
+
+
+def digests_of(refused: Sequence[Refused]) -> tuple[bytes, ...]:
+    """What a state remembers of the refused evidence that was reported."""
+    return tuple(sorted(_digest_of(one) for one in refused))
 
 
 def _record_id(topic: str, key: bytes, version: int, content: bytes) -> str:

@@ -27,7 +27,7 @@ def assign(persons: list[Person], state: State, mint: Mint) -> Assigned:
     """Give every person the oldest id that one of its identifiers holds, or a new one."""
     if len(persons) == 1 and len(state.profiles) == 1:
         return Assigned(list(state.profiles), {})
-    if len(persons) == 1 and not state.profiles and not state.ended:
+    if len(persons) == 1 and not state.profiles and not state.ended and not state.used:
         return Assigned([mint(persons[0].holder, 0)], {})
     of_holder = {person.holder: at for at, person in enumerate(persons)}
     of_member = {key: at for at, person in enumerate(persons) for key in person.members}
@@ -37,7 +37,7 @@ def assign(persons: list[Person], state: State, mint: Mint) -> Assigned:
         if at is None:  # a device's second profile that is no longer contested goes where the device is
             at = of_member[published.holder.removeprefix(VALUES_OF)]
         claims[at].append(profile_id)
-    used = state.profiles.keys() | state.ended.keys()
+    used = {*state.profiles, *state.ended, *state.used}
     ids: list[str] = []
     ended: dict[str, str] = {}
     for person, claimed in zip(persons, claims, strict=True):

@@ -49,6 +49,7 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
         refused: digests of the refused evidence that was reported.
         taken_over: components that moved in and whose publications are in this state already.
         component_version: of the component that this was made from; no older one may be published after it.
+        used: ids that its identifiers once had and that are somebody else's now; never given out here.
     """
 
     version: int = 0
@@ -57,6 +58,7 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
     refused: tuple[bytes, ...] = ()
     taken_over: tuple[str, ...] = ()
     component_version: int = 0
+    used: tuple[str, ...] = ()
 
 
 class Sending(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -158,4 +160,5 @@ def _joined(state: State, other: State) -> State:
         {**state.ended, **other.ended},
         tuple(sorted({*state.refused, *other.refused})),
         component_version=state.component_version,
+        used=tuple(sorted({*state.used, *other.used})) if state.used or other.used else (),
     )

@@ -107,6 +107,12 @@ class Worker:
             raise
         if not store.server.appends:
             log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
+        if store.nodes_changed:
+            log.warning(
+                "nodes of the Redis Cluster have restarted, left, or were replaced by replicas: unless each keeps every"
+                " write (appendfsync always), some may be lost; `idweave audit` looks for holes",
+                nodes=store.nodes_changed,
+            )
         return Parts(store, publisher, Cache())
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:

@@ -17,12 +17,15 @@ import typer.exceptions
 from stream import (
     cli_audit,
     cli_command,
+    cli_dlq,
     cli_doctor,
     cli_engine,
     cli_explain,
     cli_import,
     cli_profile,
     cli_publish,
+    cli_replay,
+    cli_republish,
     cli_rules,
     cli_shadow,
     cli_timeline,
@@ -67,6 +70,9 @@ app.add_typer(cli_audit.commands)
 app.add_typer(cli_rules.commands, name="rules")
 app.add_typer(cli_shadow.commands)
 app.add_typer(cli_command.commands)
+app.add_typer(cli_dlq.commands, name="dlq")
+app.add_typer(cli_replay.commands)
+app.add_typer(cli_republish.commands)
 app.add_typer(cli_doctor.commands)
 app.add_typer(config, name="config")
 

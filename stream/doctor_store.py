@@ -10,7 +10,7 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from sinks.redis_health import RedisHealth, examine
-from sinks.redis_store import OLDEST
+from sinks.redis_servers import OLDEST
 from sinks.store import SCHEMA, StoreLostError, StoreRefusedError
 from stream.doctor import Finding, State, clock_finding
 from stream.settings import Settings

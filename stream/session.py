@@ -13,8 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from resolvers.cache import Cache
-from sinks.kafka_producer import KafkaPublisher
-from sinks.publisher import PublishFailedError
+from sinks.publisher import OpenPublisher, PublishFailedError
 from sinks.redis_store import RedisStore
 from sinks.store import StoreError, StoreFullError, StoreLostError, StoreRefusedError
 from stream.bugs import end_process
@@ -33,7 +32,7 @@ class Parts(NamedTuple):
     """What a session is made of. The cache is of this store, and is gone with it."""
 
     store: RedisStore
-    publisher: KafkaPublisher
+    publisher: OpenPublisher
     cache: Cache
 
 

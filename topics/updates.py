@@ -277,10 +277,14 @@ class MergedAway(TypedDict):
 
 
 class Identity(IdentifierRef):
-    """`identities`: the profile that an identifier belongs to now. `version` is the identifier's own."""
+    """`identities`: the profile that an identifier belongs to now. `version` is the identifier's own.
+
+    `minted`: the version at which the profile's id was first published; of two ids, the older has the smaller.
+    """
 
     profile_id: str
     version: int
+    minted: int
 
 
 class MovedIdentifier(IdentifierRef):

@@ -32,21 +32,24 @@ def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path
 
 
 class Line:
-    """The command line of an operator's machine: it knows the brokers, and neither the store nor the keys."""
+    """The command line of an operator's machine: it knows the brokers, and neither the store nor the keys.
+
+    `more`: variables that it knows beside them.
+    """
 
     def __init__(self, brokers: str, prefix: str, more: dict[str, str] | None = None) -> None:
+        self.more = dict(more or {})
         self._environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
             "PYTHONPATH": str(ROOT),
             "IDWEAVE_BROKERS": brokers,
             "IDWEAVE_TOPIC_PREFIX": prefix,
-            **(more or {}),
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`idweave ...` in a process of its own."""
         return subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "stream.cli", *arguments],
-            env=self._environment,
+            env=self._environment | self.more,
             capture_output=True,
             text=True,
             check=False,

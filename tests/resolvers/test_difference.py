@@ -85,8 +85,8 @@ def test_the_first_record_of_a_person() -> None:
         "merged_from": [],
     }
     assert values_of(change, "identities") == [
-        {"namespace": "card", "token": "A", "profile_id": "id-cardA-0", "version": 1_001},
-        {"namespace": "phone", "token": "p", "profile_id": "id-cardA-0", "version": 1_001},
+        {"namespace": "card", "token": "A", "profile_id": "id-cardA-0", "version": 1_001, "minted": 1_001},
+        {"namespace": "phone", "token": "p", "profile_id": "id-cardA-0", "version": 1_001, "minted": 1_001},
     ]
     assert change.named == [("id-cardA-0", "card:A")]
     assert all(one.headers == TRACE for one in change.records)

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.steps import Notice
-from sinks.dead_letters import BYTES_MAX, dead_letter
+from sinks.dead_letters import BYTES_MAX, CUT, dead_letter, read_letter
 from sinks.murmur2 import partition_of
-from sinks.publisher import NOTICES_BYTES_MAX, packed, unpacked
+from sinks.publisher import NOTICES_BYTES_MAX, RawRecord, packed, unpacked
 from topics.records import Record
 from topics.refusals import Refusal, RefusalCode
 
@@ -68,3 +68,29 @@ def test_a_dead_letter_is_as_received() -> None:
         ("__connect.errors.offset", b"42"),
         ("__connect.errors.exception.message", b"not JSON at byte 0"),
     )
+
+
+@given(
+    st.none() | st.binary(max_size=9),
+    st.none() | st.binary(max_size=9),
+    st.lists(st.tuples(st.sampled_from(["a", "idweave.error.code", CUT]), st.none() | st.binary(max_size=3))),
+)
+def test_a_dead_letter_gives_back_what_was_received(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+) -> None:
+    """Whatever headers a publisher sends, also ours: what was added is taken off, and nothing else."""
+    record = Record("idweave.touchpoints", 3, 42, 1, key, value, tuple(headers))
+    sent = dead_letter(record, Refusal(RefusalCode.INVALID_JSON, "why"))
+    letter = read_letter(Record("idweave.touchpoints.dlq", 0, 7, 9, *sent[1:]))
+    assert letter is not None
+    assert letter.received == RawRecord("touchpoints", key, value, tuple(headers))
+    assert (letter.code, letter.message, letter.source) == ("invalid_json", "why", ("idweave.touchpoints", 3, 42))
+
+
+def test_what_is_no_dead_letter_of_ours_is_told() -> None:
+    """Records of others on the topic, and letters that were cut, are never sent again."""
+    assert read_letter(Record("t", 0, 1, 1, None, b"x", (("idweave.error.code", b"mine"),))) is None
+    long = dead_letter(Record("t", 0, 1, 1, b"key", b"0" * 9_000_000, ()), Refusal(RefusalCode.TOO_LARGE, "too large"))
+    letter = read_letter(Record("t.dlq", 0, 1, 1, *long[1:]))
+    assert letter is not None
+    assert letter.received is None

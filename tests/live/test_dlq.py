@@ -1,0 +1,95 @@
+"""`idweave dlq` on real servers: refused records are counted, shown without what they hold, and sent again whole."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Broker
+from tests.live.engine import Engine, Published
+from tests.live.redis_server import RedisServer
+from tests.live.test_commands import Line, event
+from tests.live.test_replay import said
+
+PHONE = "13800138777"
+STRANGE = json.dumps(
+    {
+        "id": "w",
+        "source": "/gate",
+        "type": "store.visited",
+        "time": "2026-01-01T10:00:00Z",
+        "data": {"identifiers": {"wristband": "7", "phone": PHONE}},
+    }
+).encode()
+REFUSED = [
+    Published(b"k", b"not json: " + PHONE.encode(), (("x-till", b"7"), ("x-till", b""), ("x-none", None))),  # type: ignore[arg-type] # Kafka has such headers
+    Published(None, None),
+    Published(b"\xff\x00", STRANGE, (("idweave.error.code", b"mine"),)),
+    Published(b"k2", STRANGE),
+]
+
+
+@pytest.fixture
+def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """Topics and keys of the test's own on the session's servers; no worker yet."""
+    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
+        yield engine
+
+
+def as_published(some: list[Published]) -> Counter[tuple[object, ...]]:
+    """Key, value and headers of records, and how often each."""
+    return Counter((one.key, one.value, one.headers) for one in some)
+
+
+def received(engine: Engine) -> Counter[tuple[object, ...]]:
+    """The touchpoints on the topic, by what was sent."""
+    return Counter((one.key, one.value, one.headers) for one in engine.input_log())
+
+
+def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Broker) -> None:
+    """By code, without personal data unless asked for, and byte for byte; who is refused again is a new letter."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    assert said(line, "dlq", "list")["letters"] == 0
+    engine.start_worker()
+    engine.publish([*REFUSED, event(1, 1, phone="13800138001")])
+    engine.settle()
+    before = received(engine)
+
+    told = said(line, "dlq", "list")
+    counts = {row["code"]: row["letters"] for row in told["rows"]}
+    assert counts == {"invalid_json": 2, "unknown_namespace": 2}
+    assert {row["topic"] for row in told["rows"]} == {f"{engine.prefix}.touchpoints"}
+    assert "unknown_namespace" in line.run("dlq", "list", "--code", "unknown_namespace").stdout
+
+    codes = {}
+    for at in range(4):
+        shown = line.run("dlq", "show", f"0:{at}", "--json")
+        assert PHONE not in shown.stdout
+        letter = json.loads(shown.stdout)
+        codes[letter["code"]] = letter["place"]
+        whole = said(line, "dlq", "show", letter["place"], "--value")
+        assert (whole["code"], whole["reason"]) == (letter["code"], letter["reason"])
+        if letter["code"] == "unknown_namespace":
+            assert whole["value"].encode() == STRANGE
+    assert line.run("dlq", "show", "0:4").returncode == 1
+    assert line.run("dlq", "show", "0").returncode == 2
+    assert line.run("dlq", "retry").returncode == 2
+    assert line.run("dlq", "retry", "--code", "no_such_code").returncode == 2
+
+    dry = said(line, "dlq", "retry", "--code", "unknown_namespace", "--dry-run")
+    assert (dry["letters"], dry["sent"]) == (2, 0)
+    assert received(engine) == before
+    assert said(line, "dlq", "retry", "--code", "unknown_namespace")["sent"] == 2
+    assert said(line, "dlq", "retry", codes["invalid_json"])["sent"] == 1
+    again = received(engine) - before
+    broken, strange = as_published(REFUSED[:2]), as_published(REFUSED[2:])
+    assert again & strange == strange
+    assert sum((again - strange).values()) == sum((again & broken).values()) == 1
+
+    engine.until(lambda: len(engine.outputs()["touchpoints.dlq"]) == 7, "what is refused again is a new letter")
+    assert said(line, "dlq", "retry", "0:0-3", "--dry-run")["letters"] == 4
+    people = line.run("dlq", "retry", "0:4-6")
+    assert "Sent 3 records again." in people.stdout
+    assert PHONE not in people.stdout
