@@ -9,7 +9,8 @@
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
                                           fingerprint of the identity configuration; `topics`: the prefix of those
-                                          that it is filled from; `rebuilding` while nobody else may work on it
+                                          that it is filled from; `rebuilding` while nobody else may work on it;
+                                          `let_pass_until_ms`: refused records up to then may be many
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
 between the first `{` and the first `}` after it, and ignores an empty one; so a `}` in a component's name is escaped.

@@ -19,6 +19,8 @@ from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, 
 
 OLDEST = (6, 2)
 TIMEOUT_SECONDS = 10.0
+TOLERATED_UNTIL = "let_pass_until_ms"
+"""The field of the meta hash with what an operator said of floods of dead letters."""
 REBUILDING = "rebuilding"
 """The field of the meta hash that is there while the store is rebuilt."""
 SCAN_COUNT = 1_000
@@ -163,6 +165,15 @@ class RedisStore:
     async def finish_rebuild(self) -> None:
         """The store is whole: workers may work on it from now on."""
         await call(self._link, [["HDEL", self._keys.meta, REBUILDING]])
+
+    async def let_pass_until_ms(self) -> int:
+        """Refused records appended up to then may pass, however many they are; 0: nobody has said so."""
+        [found] = await call(self._link, [["HGET", self._keys.meta, TOLERATED_UNTIL]])
+        return int(found or 0)
+
+    async def let_pass(self, until_ms: int) -> None:
+        """Say that refused records appended up to then may pass."""
+        await call(self._link, [["HSET", self._keys.meta, TOLERATED_UNTIL, until_ms]])
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""

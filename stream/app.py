@@ -25,13 +25,14 @@ from stream.batches import Batches
 from stream.chunks import Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
+from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
-from stream.serving import lag, web_server
+from stream.serving import lag, not_ready, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
@@ -59,7 +60,8 @@ class Worker:
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics)
+        flood = Flood(self.metrics, settings.configuration.dead_letters)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
         projecting = Projecting(self.rulebook, self.metrics)
         resolves = Batches(self.session, self.progress, resolving, records_max=RESOLVE_RECORDS)
         projects = Batches(
@@ -77,7 +79,9 @@ class Worker:
         self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
         self.app.task(self.session.watch)
         reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
-        self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
+        self.web = web_server(
+            settings, self.session, self.admission, self.metrics, lambda: not_ready(self.session, reading, flood)
+        )
         self.app.task(self.web.run)
         self.app.task(lag(settings, self.session, self.metrics).watch)
         spare_the_collector()

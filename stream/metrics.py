@@ -59,6 +59,11 @@ class Metrics:
             "Offsets that were deleted by retention before they were resolved: events are lost.",
             registry=registry,
         )
+        self.paused = Gauge(
+            "idweave_paused",
+            "1 while touchpoints are not read because most of them are refused; see `idweave dlq resume`.",
+            registry=registry,
+        )
         self.commands = Counter(
             "idweave_commands",
             "Commands answered, by type and status; each delivery counts.",

@@ -33,6 +33,8 @@ from sinks.publisher import OpenPublisher, Sendable
 from sinks.redis_store import RedisStore
 from sinks.store import Advance
 from stream.chunks import Chunk
+from stream.configuration import DeadLetterLimit
+from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
@@ -126,7 +128,9 @@ class Replaying:
         self._journal = journal
         self._shown = shown
         metrics = Metrics()
-        self._resolving = Resolving(admission, settings.configuration.limits, metrics)
+        self._resolving = Resolving(
+            admission, settings.configuration.limits, metrics, Flood(metrics, DeadLetterLimit())
+        )
         self._projecting = Projecting(rulebook, metrics)
         self._cache = Cache()
         self._commands = self._touchpoints = self._refused = 0

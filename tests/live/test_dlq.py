@@ -4,11 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Broker
-from tests.live.engine import Engine, Published
+from tests.live.engine import HASH_KEY, ID_KEY, Engine, Published
 from tests.live.redis_server import RedisServer
 from tests.live.test_commands import Line, event
 from tests.live.test_replay import said
@@ -24,7 +25,7 @@ STRANGE = json.dumps(
     }
 ).encode()
 REFUSED = [
-    Published(b"k", b"not json: " + PHONE.encode(), (("x-till", b"7"), ("x-till", b""), ("x-none", None))),
+    Published(b"k", b"not json: " + PHONE.encode(), (("x-till", b"7"), ("x-till", b""))),
     Published(None, None),
     Published(b"\xff\x00", STRANGE, (("idweave.error.code", b"mine"),)),
     Published(b"k2", STRANGE),
@@ -38,9 +39,21 @@ def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path
         yield engine
 
 
-def received(engine: Engine) -> Counter[tuple[object, ...]]:
+@pytest.fixture
+def keeper(kafka: Broker, redis_server: RedisServer, topic_prefix: str) -> Line:
+    """The command line of an operator who knows the store and the keys too."""
+    more = {"IDWEAVE_REDIS_URL": redis_server.url, "IDWEAVE_REDIS_PREFIX": topic_prefix}
+    return Line(kafka.bootstrap, topic_prefix, {**more, "IDWEAVE_HASH_KEY": HASH_KEY, "IDWEAVE_ID_KEY": ID_KEY})
+
+
+def received(engine: Engine) -> Counter[Any]:
     """The touchpoints on the topic, by what was sent."""
     return Counter((one.key, one.value, one.headers) for one in engine.input_log())
+
+
+def sent(records: list[Published]) -> Counter[Any]:
+    """The same of what a publisher sends."""
+    return Counter((one.key, one.value, one.headers) for one in records)
 
 
 def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Broker) -> None:
@@ -79,9 +92,7 @@ def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Br
     assert said(line, "dlq", "retry", "--code", "unknown_namespace")["sent"] == 2
     assert said(line, "dlq", "retry", codes["invalid_json"])["sent"] == 1
     again = received(engine) - before
-    broken, strange = (
-        Counter((one.key, one.value, one.headers) for one in some) for some in (REFUSED[:2], REFUSED[2:])
-    )
+    broken, strange = sent(REFUSED[:2]), sent(REFUSED[2:])
     assert again & strange == strange
     assert sum((again - strange).values()) == sum((again & broken).values()) == 1
 
@@ -90,3 +101,26 @@ def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Br
     people = line.run("dlq", "retry", "0:4-6")
     assert "Sent 3 records again." in people.stdout
     assert PHONE not in people.stdout
+
+
+def test_a_flood_of_refusals_stops_the_reading(engine: Engine, keeper: Line, tmp_path: Path) -> None:
+    """Positions stay and the worker says why, until an operator lets it pass; what comes later is judged anew."""
+    config = tmp_path / "careful.yaml"
+    config.write_text("dead_letters: {window: 100, most_percent: 50}\n")
+    engine.publish(Published(None, b"from a bad release") for _ in range(1_000))
+    worker = engine.start_worker(IDWEAVE_CONFIG=str(config))
+    engine.until(lambda: engine.reasons(worker) == ["most_are_refused"], "the worker says that it has stopped")
+    assert "idweave_paused 1.0" in (engine._asked(worker, "metrics") or "")
+    assert len(engine.outputs()["touchpoints.dlq"]) < 100
+    assert engine.resolved() < 100
+
+    resumed = keeper.run("dlq", "resume")
+    assert (resumed.returncode, "may go to the dead letters" in resumed.stdout) == (0, True), resumed
+    engine.settle()
+    assert len(engine.outputs()["touchpoints.dlq"]) == 1_000
+    assert engine.reasons(worker) == []
+
+    engine.publish(event(number, 1, phone="13800138001") for number in range(300))
+    engine.settle()
+    engine.publish(Published(None, b"from another bad release") for _ in range(300))
+    engine.until(lambda: engine.reasons(worker) == ["most_are_refused"], "it stops again")
