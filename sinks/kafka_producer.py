@@ -75,6 +75,11 @@ class KafkaPublisher:
             raise PublishFailedError(f"{topic}: {there.error.str()}. `idweave topics create` creates all topics.")
         return cls(producer, prefix, len(there.partitions))
 
+    @property
+    def queued(self) -> int:
+        """Records that were sent and are not acknowledged yet."""
+        return len(self._producer)
+
     async def send(self, records: Sequence[Sendable]) -> list[int]:
         """Send records in this order and wait until the broker has them -> their offsets.
 

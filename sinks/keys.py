@@ -10,13 +10,18 @@
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
                                           fingerprint of the identity configuration; `topics`: the prefix of those
                                           that it is filled from; `rebuilding` while nobody else may work on it;
-                                          `let_pass_until_ms`: refused records up to then may be many
+                                          `let_pass_until_ms`: refused records up to then may be many; on a
+                                          cluster also `sealed` and `nodes`, see `redis_seals`
+    P:g:{<tag of a slot>}       hash     on a cluster, one in each of its slots: `generation`, as in the meta hash
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
 between the first `{` and the first `}` after it, and ignores an empty one; so a `}` in a component's name is escaped.
 """
 
+import copy
 import re
+
+from sinks.redis_slots import tags
 
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a prefix may be: no braces, which would make a tag of their own, and nothing that shells or patterns know."""
@@ -25,10 +30,25 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class Keys:
     """The keys under one prefix."""
 
-    __slots__ = ("_command", "_component", "_home", "_position", "_profile", "_publication", "generation", "meta")
+    __slots__ = (
+        "_command",
+        "_component",
+        "_home",
+        "_position",
+        "_profile",
+        "_publication",
+        "_seal",
+        "_slots",
+        "generation",
+        "guard",
+        "meta",
+    )
 
-    def __init__(self, prefix: str, generation: str = "") -> None:
-        """`generation`: of what is in the store, as the session found it; every write is refused in another one."""
+    def __init__(self, prefix: str, generation: str = "", *, cluster: bool = False) -> None:
+        """`generation`: of what is in the store, as the session found it; every write is refused in another one.
+
+        `cluster`: a command reaches the keys of one slot only. `guard` is where a script finds the generation.
+        """
         assert PREFIX.fullmatch(prefix), "the settings let no other prefix through"
         self._home = f"{prefix}:i:"
         self._component = f"{prefix}:c:{{"
@@ -36,8 +56,28 @@ class Keys:
         self._profile = f"{prefix}:p:"
         self._command = f"{prefix}:cmd:"
         self._position = f"{prefix}:pos:"
-        self.meta = f"{prefix}:meta"
+        self._seal = f"{prefix}:g:{{"
+        self.meta = self.guard = f"{prefix}:meta"
         self.generation = generation
+        self._slots: dict[int, Keys] | None = {} if cluster else None
+
+    @property
+    def cluster(self) -> bool:
+        """Whether a command reaches the keys of one slot only."""
+        return self._slots is not None
+
+    def seal(self, slot: int) -> str:
+        """Where a slot of a cluster says which store it is part of."""
+        return f"{self._seal}{tags()[slot]}}}"
+
+    def within(self, slot: int) -> "Keys":
+        """The same keys for scripts on one slot of a cluster, which find the generation there."""
+        assert self._slots is not None, "a single server has no slots"
+        there = self._slots.get(slot)
+        if there is None:
+            there = self._slots[slot] = copy.copy(self)
+            there.guard = self.seal(slot)
+        return there
 
     def home(self, key: str) -> str:
         """Where an identifier's component is named."""

@@ -47,6 +47,11 @@ class Publisher(Protocol):
 class OpenPublisher(Publisher, Protocol):
     """A publisher that is somebody's to close."""
 
+    @property
+    def queued(self) -> int:
+        """Records that were sent and are not acknowledged yet."""
+        ...
+
     async def close(self) -> None:
         """Wait for what is on its way, and take nothing more."""
         ...

@@ -1,8 +1,8 @@
 """Steps of one kind as few commands, and what the replies mean: the table between `resolvers.steps` and Redis.
 
 Rule: many steps go in one invocation of a script, because the round trip and the call cost more than the work (a step
-costs a quarter of what it costs alone); but not too many, because nobody else is served meanwhile.
-Must not know: connections.
+costs a quarter of what it costs alone); but not too many, because nobody else is served meanwhile. On a cluster those
+of one slot go together (ADR 0007). Must not know: connections.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,24 +41,52 @@ from sinks.redis_scripts import (
     SHORTEN,
     invoke,
 )
+from sinks.redis_slots import slot_of
 
 STEPS_AT_ONCE = 500
 """Steps of one invocation: some 3 ms of the server's time."""
 
 
 class Batch(NamedTuple):
-    """How steps of one kind are carried out: the command for several, and the replies in its reply."""
+    """How steps of one kind are carried out: their keys, the command for several, and the replies in its reply."""
 
-    command: Callable[[Keys, Sequence[Any]], Command]
+    names: Callable[[Keys, Sequence[Any]], list[str]]
+    command: Callable[[Keys, Sequence[str], Sequence[Any]], Command]
     replies: Callable[[Sequence[Any], Any], Sequence[Reply]]
 
 
-def batches(keys: Keys, steps: Sequence[Any]) -> Iterator[tuple[Command, Batch, Sequence[Any]]]:
-    """The commands for steps of one kind, each with the steps that it is for."""
+class Part(NamedTuple):
+    """One command: how it is read, the steps that it is for, and the places that they have in the call."""
+
+    command: Command
+    batch: Batch
+    steps: Sequence[Any]
+    places: Sequence[int]
+
+
+def batches(keys: Keys, steps: Sequence[Any], places: Sequence[int]) -> Iterator[Part]:
+    """The commands for steps of one kind, which have these places in the call."""
     batch = BATCHES[type(steps[0])]
-    for start in range(0, len(steps), STEPS_AT_ONCE):
-        some = steps[start : start + STEPS_AT_ONCE]
-        yield batch.command(keys, some), batch, some
+    names = batch.names(keys, steps)
+    if not keys.cluster:
+        for start in range(0, len(steps), STEPS_AT_ONCE):
+            some = slice(start, start + STEPS_AT_ONCE)
+            yield Part(batch.command(keys, names[some], steps[some]), batch, steps[some], places[some])
+        return
+    for slot, found in _by_slot(names).items():
+        for start in range(0, len(found), STEPS_AT_ONCE):
+            together = found[start : start + STEPS_AT_ONCE]
+            some_names, some_steps = [names[at] for at in together], [steps[at] for at in together]
+            command = batch.command(keys.within(slot), some_names, some_steps)
+            yield Part(command, batch, some_steps, [places[at] for at in together])
+
+
+def _by_slot(names: Sequence[str]) -> dict[int, list[int]]:
+    """The places of the names that are in one slot, for each slot."""
+    found: dict[int, list[int]] = {}
+    for at, name in enumerate(names):
+        found.setdefault(slot_of(name), []).append(at)
+    return found
 
 
 def _none(steps: Sequence[Any], _reply: object) -> Sequence[None]:
@@ -88,88 +116,100 @@ def _publications(_steps: Sequence[Any], reply: list[list[bytes | None]]) -> Seq
     return [parse(*fields) for fields in reply]
 
 
-def _read_homes(keys: Keys, steps: Sequence[ReadHome]) -> Command:
-    return ["MGET", *[keys.home(step.key) for step in steps]]
+def _homes(keys: Keys, steps: Sequence[ReadHome | ClaimHome | ShortenHome]) -> list[str]:
+    return [keys.home(step.key) for step in steps]
 
 
-def _claim(keys: Keys, steps: Sequence[ClaimHome]) -> Command:
-    return invoke(CLAIM, keys, [keys.home(step.key) for step in steps], [step.component for step in steps])
+def _component_keys(keys: Keys, steps: Sequence[ReadComponent | Commit | Freeze | Settle]) -> list[str]:
+    return [keys.component(step.component) for step in steps]
 
 
-def _shorten(keys: Keys, steps: Sequence[ShortenHome]) -> Command:
-    seen_and_new = [name for step in steps for name in (step.seen, step.component)]
-    return invoke(SHORTEN, keys, [keys.home(step.key) for step in steps], seen_and_new)
+def _publication_keys(keys: Keys, steps: Sequence[ReadPublication | Intend | Complete | DropPublication]) -> list[str]:
+    return [keys.publication(step.component) for step in steps]
 
 
-def _read_components(keys: Keys, steps: Sequence[ReadComponent]) -> Command:
-    return invoke(READ_COMPONENTS, keys, [keys.component(step.component) for step in steps])
+def _profiles(keys: Keys, steps: Sequence[NameProfile]) -> list[str]:
+    return [keys.profile(step.profile_id) for step in steps]
 
 
-def _commit(keys: Keys, steps: Sequence[Commit]) -> Command:
+def _decisions(keys: Keys, steps: Sequence[ReadDecision | Decide]) -> list[str]:
+    return [keys.command(step.command) for step in steps]
+
+
+def _get(_keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return ["MGET", *names]
+
+
+def _delete(_keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return ["DEL", *names]
+
+
+def _claim(keys: Keys, names: Sequence[str], steps: Sequence[ClaimHome]) -> Command:
+    return invoke(CLAIM, keys, names, [step.component for step in steps])
+
+
+def _shorten(keys: Keys, names: Sequence[str], steps: Sequence[ShortenHome]) -> Command:
+    return invoke(SHORTEN, keys, names, [name for step in steps for name in (step.seen, step.component)])
+
+
+def _read_components(keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return invoke(READ_COMPONENTS, keys, names)
+
+
+def _commit(keys: Keys, names: Sequence[str], steps: Sequence[Commit]) -> Command:
     arguments: list[str | bytes | int] = []
     for step in steps:
         arguments += (step.version, len(step.fields), len(step.removed))
         for item in step.fields.items():
             arguments += item
         arguments += step.removed
-    return invoke(COMMIT, keys, [keys.component(step.component) for step in steps], arguments)
+    return invoke(COMMIT, keys, names, arguments)
 
 
-def _freeze(keys: Keys, steps: Sequence[Freeze]) -> Command:
-    return invoke(FREEZE, keys, [keys.component(step.component) for step in steps], [step.to for step in steps])
+def _freeze(keys: Keys, names: Sequence[str], steps: Sequence[Freeze]) -> Command:
+    return invoke(FREEZE, keys, names, [step.to for step in steps])
 
 
-def _settle(keys: Keys, steps: Sequence[Settle]) -> Command:
-    return invoke(SETTLE, keys, [keys.component(step.component) for step in steps])
+def _settle(keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return invoke(SETTLE, keys, names)
 
 
-def _read_publications(keys: Keys, steps: Sequence[ReadPublication]) -> Command:
-    return invoke(READ_PUBLICATIONS, keys, [keys.publication(step.component) for step in steps])
+def _read_publications(keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return invoke(READ_PUBLICATIONS, keys, names)
 
 
-def _intend(keys: Keys, steps: Sequence[Intend]) -> Command:
-    both = [key for step in steps for key in (keys.publication(step.component), keys.component(step.component))]
+def _intend(keys: Keys, names: Sequence[str], steps: Sequence[Intend]) -> Command:
+    both = [key for name, step in zip(names, steps, strict=True) for key in (name, keys.component(step.component))]
     return invoke(INTEND, keys, both, [value for step in steps for value in (step.revision, step.state, step.sending)])
 
 
-def _complete(keys: Keys, steps: Sequence[Complete]) -> Command:
+def _complete(keys: Keys, names: Sequence[str], steps: Sequence[Complete]) -> Command:
     return invoke(
-        COMPLETE,
-        keys,
-        [keys.publication(step.component) for step in steps],
-        [value for step in steps for value in (step.revision, step.offsets, step.instead or b"")],
+        COMPLETE, keys, names, [value for step in steps for value in (step.revision, step.offsets, step.instead or b"")]
     )
 
 
-def _drop(keys: Keys, steps: Sequence[DropPublication]) -> Command:
-    return ["DEL", *[keys.publication(step.component) for step in steps]]
+def _name(keys: Keys, names: Sequence[str], steps: Sequence[NameProfile]) -> Command:
+    return invoke(CLAIM, keys, names, [step.key for step in steps])
 
 
-def _name(keys: Keys, steps: Sequence[NameProfile]) -> Command:
-    return invoke(CLAIM, keys, [keys.profile(step.profile_id) for step in steps], [step.key for step in steps])
-
-
-def _read_decisions(keys: Keys, steps: Sequence[ReadDecision]) -> Command:
-    return ["MGET", *[keys.command(step.command) for step in steps]]
-
-
-def _decide(keys: Keys, steps: Sequence[Decide]) -> Command:
-    return invoke(CLAIM, keys, [keys.command(step.command) for step in steps], [step.decision for step in steps])
+def _decide(keys: Keys, names: Sequence[str], steps: Sequence[Decide]) -> Command:
+    return invoke(CLAIM, keys, names, [step.decision for step in steps])
 
 
 BATCHES: dict[type, Batch] = {
-    ReadHome: Batch(_read_homes, _names),
-    ClaimHome: Batch(_claim, _names),
-    ShortenHome: Batch(_shorten, _none),
-    ReadComponent: Batch(_read_components, _components),
-    Commit: Batch(_commit, _as_they_are),
-    Freeze: Batch(_freeze, _names),
-    Settle: Batch(_settle, _none),
-    ReadPublication: Batch(_read_publications, _publications),
-    Intend: Batch(_intend, _as_they_are),
-    Complete: Batch(_complete, _truths),
-    DropPublication: Batch(_drop, _none),
-    NameProfile: Batch(_name, _none),
-    ReadDecision: Batch(_read_decisions, _as_they_are),
-    Decide: Batch(_decide, _as_they_are),
+    ReadHome: Batch(_homes, _get, _names),
+    ClaimHome: Batch(_homes, _claim, _names),
+    ShortenHome: Batch(_homes, _shorten, _none),
+    ReadComponent: Batch(_component_keys, _read_components, _components),
+    Commit: Batch(_component_keys, _commit, _as_they_are),
+    Freeze: Batch(_component_keys, _freeze, _names),
+    Settle: Batch(_component_keys, _settle, _none),
+    ReadPublication: Batch(_publication_keys, _read_publications, _publications),
+    Intend: Batch(_publication_keys, _intend, _as_they_are),
+    Complete: Batch(_publication_keys, _complete, _truths),
+    DropPublication: Batch(_publication_keys, _delete, _none),
+    NameProfile: Batch(_profiles, _name, _none),
+    ReadDecision: Batch(_decisions, _get, _as_they_are),
+    Decide: Batch(_decisions, _decide, _as_they_are),
 }

@@ -51,10 +51,6 @@ class RedisLink:
             StoreRefusedError: the address or the credentials are no good.
             StoreLostError: nobody answers there.
         """
-        if url.startswith("redis+cluster://"):
-            raise StoreRefusedError(
-                "redis+cluster:// is not supported yet: name a single Redis by redis:// or rediss://."
-            )
         ours: dict[str, Any] = {
             "protocol": 2,
             "socket_timeout": None,
@@ -77,6 +73,11 @@ class RedisLink:
             await connection.disconnect(nowait=True)
             raise StoreLostError(f"Redis does not answer: {error}") from error
         return cls(connection, timeout_seconds)
+
+    @property
+    def lost(self) -> str | None:
+        """Why this connection is of no use any more; None: it is open, as far as anybody knows."""
+        return self._lost
 
     async def call(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands together -> a reply for each; an error reply is a `ResponseError` in its place.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import ClusterDownError, NoScriptError, OutOfMemoryError, ResponseError
 
 from sinks.keys import Keys
 from sinks.redis_link import Command, RedisLink
@@ -51,7 +51,7 @@ SOURCES = {
 
 def invoke(script: Script, keys: Keys, names: Sequence[str], arguments: Sequence[str | bytes | int] = ()) -> Command:
     """The command that runs a script on the named keys, in the store that `keys` was opened for."""
-    return ["EVALSHA", script.sha1, len(names) + 1, keys.meta, *names, keys.generation, *arguments]
+    return ["EVALSHA", script.sha1, len(names) + 1, keys.guard, *names, keys.generation, *arguments]
 
 
 async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
@@ -64,22 +64,34 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
     replies = await link.call(commands)
     unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
-        answers = await _run_in_full(link, [commands[at] for at in unknown])
+        answers = await link.call([in_full(commands[at]) for at in unknown])
         for at, answer in zip(unknown, answers, strict=True):
             replies[at] = answer
+    return accepted(replies)
+
+
+def in_full(command: Command) -> Command:
+    """A script by its text: a load and a call in one, so that nothing can flush it in between."""
+    _, sha1, *rest = command
+    return ["EVAL", SOURCES[str(sha1)], *rest]
+
+
+def accepted(replies: list[Any]) -> list[Any]:
+    """The replies, if the server has refused none of the commands.
+
+    Raises:
+        StoreLostError, StoreFullError, StoreError: as `call`.
+    """
     for reply in replies:
         if isinstance(reply, ResponseError):
             if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
             if str(reply).startswith("LOST"):
                 raise StoreLostError("The store was emptied under this worker, or is another one")
+            if isinstance(reply, ClusterDownError):
+                raise StoreLostError(f"The Redis Cluster is down: {reply}")
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
             # An unknown command is answered with its arguments, which may hold identifiers.
             raise StoreError(f"Redis refused a command: {str(reply).partition(', with args')[0]}") from None
     return replies
-
-
-async def _run_in_full(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
-    """Run scripts by their text: a load and a call in one, so that nothing can flush them in between."""
-    return await link.call([["EVAL", SOURCES[str(sha1)], *rest] for _, sha1, *rest in commands])

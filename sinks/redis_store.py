@@ -1,47 +1,53 @@
 """The store in Redis: components, publications and positions, by compare-and-set on one component at a time.
 
-A `RedisStore` is one connection to one server. When that is lost, the store is: every call raises `StoreLostError`, and
-the worker drops its caches and what is in flight, opens another store and starts again from its positions (design,
-section 3). So nothing is retried here, and nothing is written to a server other than the one that was read.
-Must not know: what the steps are for.
+A `RedisStore` is one connection to one server, or one to each node of a cluster. When one is lost, the store is: every
+call raises `StoreLostError`, and the worker drops its caches and what is in flight, opens another store and starts
+again from its positions (design, section 3). So nothing that may have happened is retried here, and nothing is written
+to a server other than the one that was read. Must not know: what the steps are for.
 """
 
+import re
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
+from typing import TypeVar
 
 from resolvers.steps import Reply, Step
 from sinks.keys import PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
-from sinks.redis_link import RedisLink
-from sinks.redis_scripts import ADVANCE, call, invoke
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, StoreRefusedError
+from sinks.redis_cluster import Cluster
+from sinks.redis_scripts import ADVANCE, invoke
+from sinks.redis_seals import changed_nodes, require_seals
+from sinks.redis_servers import OneServer, Server, Servers
+from sinks.redis_slots import is_cluster, slot_of
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreRefusedError
 
-OLDEST = (6, 2)
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 10.0
 TOLERATED_UNTIL = "let_pass_until_ms"
 """The field of the meta hash with what an operator said of floods of dead letters."""
+CHANGED = Advance.CHANGED.value.encode()
 REBUILDING = "rebuilding"
 """The field of the meta hash that is there while the store is rebuilt."""
-SCAN_COUNT = 1_000
-"""Keys that the server looks at for one page: some 200 us of its time."""
 
+STEP_OPS: dict[type, str] = {kind: re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in BATCHES}
+OPS = (*STEP_OPS.values(), "several", "advance", "positions", "clock", "ping", "lookup", "scan")
+"""What calls are for, as `Observe` hears it; `several`: steps of more than one kind in one round trip."""
 
-class Server(NamedTuple):
-    """What the server says of itself. `appends`: it keeps a log of writes (AOF); without it a restart loses all."""
-
-    run_id: str
-    version: str
-    appends: bool
+Observe = Callable[[str, float], None]
+"""Told of every call that was answered: what it was for, and how many seconds it took."""
 
 
 class RedisStore:
-    """The store behind one connection; made by `open`."""
+    """The store behind one connection, or one to each node of a cluster; made by `open`."""
 
-    def __init__(self, link: RedisLink, keys: Keys, server: Server) -> None:
-        self.server = server
-        self._link = link
+    def __init__(self, servers: Servers, keys: Keys, observe: Observe, nodes_changed: int = 0) -> None:
+        """`nodes_changed`: of a cluster, since the last worker opened it; they may have lost what they acknowledged."""
+        self.nodes_changed = nodes_changed
+        self._servers = servers
         self._keys = keys
+        self._observe = observe
 
     @classmethod
     async def open(
@@ -53,11 +59,12 @@ class RedisStore:
         topics: str | None = None,
         rebuild: bool = False,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        observe: Observe = lambda _op, _seconds: None,
     ) -> "RedisStore":
         """Connect, and see that this server and what is in it can be used.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`.
+            url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
             prefix: of all keys.
             identity: fingerprint of the identity configuration; the first one to open a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
@@ -65,6 +72,7 @@ class RedisStore:
             rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
                 until `finish_rebuild` nobody else may work on it.
             timeout_seconds: bounds every call from now on.
+            observe: is told of every call.
 
         Raises:
             StoreRefusedError: it must not be used; the message says why and what to do.
@@ -72,21 +80,30 @@ class RedisStore:
         """
         if not PREFIX.fullmatch(prefix):
             raise StoreRefusedError("The Redis prefix may hold letters, digits and . _ : - only, at most 64 of them.")
-        link = await RedisLink.open(url, timeout_seconds)
+        servers = await (_open_cluster if is_cluster(url) else _open_server)(url, timeout_seconds)
         try:
-            server = _checked(_facts(*await call(link, [["INFO"]])))
             if rebuild:
-                await _reserve(link, Keys(prefix))
-            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics, rebuild=rebuild))
+                await _reserve(servers, Keys(prefix))
+            generation = await _agree(servers, Keys(prefix), identity, topics, rebuild=rebuild)
+            keys = Keys(prefix, generation, cluster=is_cluster(url))
+            changed = 0
+            if keys.cluster:
+                await require_seals(servers, keys, all_of_them=topics is not None)
+                changed = 0 if topics is None else await changed_nodes(servers, keys)
         except BaseException:
-            await link.close()
+            await servers.close()
             raise
-        return cls(link, keys, server)
+        return cls(servers, keys, observe, changed)
+
+    @property
+    def server(self) -> Server:
+        """What the server says of itself, or the nodes of the cluster."""
+        return self._servers.server
 
     @property
     def run_id(self) -> str:
-        """The server's, as it was when this connection was made."""
-        return self.server.run_id
+        """The server's, as it was when this connection was made; of a cluster, those of all nodes."""
+        return self._servers.server.run_id
 
     async def execute_many(self, steps: Sequence[Step]) -> list[Reply]:
         """Carry out leaf steps of the store, in any order -> a reply for each, as `resolvers.steps` says.
@@ -99,22 +116,18 @@ class RedisStore:
         for at, step in enumerate(steps):
             places.setdefault(type(step), []).append(at)
         assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
-        wanted = [one for kind in places.values() for one in batches(self._keys, [steps[at] for at in kind])]
-        answers = await call(self._link, [command for command, _, _ in wanted])
-        found = (
-            reply
-            for (_, batch, some), answer in zip(wanted, answers, strict=True)
-            for reply in batch.replies(some, answer)
-        )
+        wanted = [part for kind in places.values() for part in batches(self._keys, [steps[at] for at in kind], kind)]
+        op = STEP_OPS[next(iter(places))] if len(places) == 1 else "several"
+        answers = await self._timed(op, self._servers.call([part.command for part in wanted]))
         replies: list[Reply] = [None] * len(steps)
-        for kind in places.values():
-            for at in kind:
-                replies[at] = next(found)
+        for part, answer in zip(wanted, answers, strict=True):
+            for at, reply in zip(part.places, part.batch.replies(part.steps, answer), strict=True):
+                replies[at] = reply
         return replies
 
     async def profile_key(self, profile_id: str) -> str | None:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
-        [key] = await call(self._link, [["GET", self._keys.profile(profile_id)]])
+        [key] = await self._timed("lookup", self._servers.call([["GET", self._keys.profile(profile_id)]]))
         return None if key is None else key.decode()
 
     async def scan_homes(self, cursor: int = 0) -> Page:
@@ -128,15 +141,16 @@ class RedisStore:
         return Page([self._keys.name_of_component(key) for key in found], cursor)
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
-        [(after, found)] = await call(self._link, [["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT]])
-        return [key.decode() for key in found], int(after)
+        found, after = await self._timed("scan", self._servers.scan(pattern, cursor))
+        return [key.decode() for key in found], after
 
     async def start_offsets(self, partitions: Iterable[AnyTP]) -> dict[AnyTP, int | None]:
         """The position of each partition: the next offset to read; None: there is none."""
         tps = list(partitions)
         if not tps:
             return {}
-        [positions] = await call(self._link, [["MGET", *[self._keys.position(*tp) for tp in tps]]])
+        asked = [["GET", self._keys.position(*tp)] for tp in tps]
+        positions = await self._timed("positions", self._servers.call(asked))
         return {tp: None if at is None else int(at) for tp, at in zip(tps, positions, strict=True)}
 
     async def advance(
@@ -148,84 +162,84 @@ class RedisStore:
             tp: topic and partition.
             start: the position that the batch continues; None: there was none.
             end: the next offset after the batch.
-            run_id: the server's, as it was when the batch began.
+            run_id: the store's, as it was when the batch began.
             allow_gap: the broker has confirmed that nothing is left between the position and `start`.
         """
-        arguments = [run_id, "" if start is None else start, end, int(allow_gap)]
-        [(outcome, position)] = await call(
-            self._link, [invoke(ADVANCE, self._keys, [self._keys.position(*tp)], arguments)]
-        )
-        return Advanced(Advance(outcome.decode()), None if position is None else int(position))
+        key = self._keys.position(*tp)
+        keys = self._keys.within(slot_of(key)) if self._keys.cluster else self._keys
+        vouched = await self._servers.vouched(run_id, self._keys)
+        while True:
+            arguments = [vouched, "" if start is None else start, end, int(allow_gap)]
+            moving = self._servers.call([invoke(ADVANCE, keys, [key], arguments)])
+            [(outcome, position)] = await self._timed("advance", moving)
+            known = vouched
+            if outcome == CHANGED:  # unless its slot has just moved to a node that joined on the way
+                vouched = await self._servers.vouched(run_id, self._keys)
+            if vouched == known:
+                return Advanced(Advance(outcome.decode()), None if position is None else int(position))
 
     async def clock_us(self) -> int:
-        """The server's clock: microseconds since 1970."""
-        [(seconds, microseconds)] = await call(self._link, [["TIME"]])
-        return int(seconds) * 1_000_000 + int(microseconds)
+        """The server's clock, of a cluster that of one node: microseconds since 1970."""
+        seconds, microseconds = await self._timed("clock", self._servers.time(self._keys))
+        return seconds * 1_000_000 + microseconds
 
     async def finish_rebuild(self) -> None:
         """The store is whole: workers may work on it from now on."""
-        await call(self._link, [["HDEL", self._keys.meta, REBUILDING]])
+        await self._servers.call([["HDEL", self._keys.meta, REBUILDING]])
 
     async def let_pass_until_ms(self) -> int:
         """Refused records appended up to then may pass, however many they are; 0: nobody has said so."""
-        [found] = await call(self._link, [["HGET", self._keys.meta, TOLERATED_UNTIL]])
+        [found] = await self._servers.call([["HGET", self._keys.meta, TOLERATED_UNTIL]])
         return int(found or 0)
 
     async def let_pass(self, until_ms: int) -> None:
         """Say that refused records appended up to then may pass."""
-        await call(self._link, [["HSET", self._keys.meta, TOLERATED_UNTIL, until_ms]])
+        await self._servers.call([["HSET", self._keys.meta, TOLERATED_UNTIL, until_ms]])
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
-        [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
-        if generation is None or generation.decode() != self._keys.generation:
-            raise StoreLostError("The store was emptied under this worker, or is another one")
+        await self._timed("ping", self._servers.ping(self._keys))
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
+        """Close the connections."""
+        await self._servers.close()
+
+    async def _timed(self, op: str, answering: Awaitable[T]) -> T:
+        began = perf_counter()
+        reply = await answering
+        self._observe(op, perf_counter() - began)
+        return reply
 
 
-def _facts(info: bytes) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in info.decode(errors="replace").splitlines() if ":" in line)
+async def _open_server(url: str, timeout_seconds: float) -> Servers:
+    return await OneServer.open(url, timeout_seconds)
 
 
-def _checked(facts: dict[str, str]) -> Server:
-    """The server, if it can be used."""
-    version = facts.get("valkey_version", facts.get("redis_version", "0"))
-    if tuple(int(part) for part in facts.get("redis_version", "0.0").split(".")[:2]) < OLDEST:
-        raise StoreRefusedError(f"Redis {version} is too old: 6.2 or newer is needed.")
-    if facts.get("cluster_enabled") == "1":
-        raise StoreRefusedError("This is a node of a Redis Cluster, which is not supported yet: name a single Redis.")
-    if facts.get("role") != "master":
-        raise StoreRefusedError("This Redis is a replica: name the primary.")
-    policy = facts.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise StoreRefusedError(
-            f"Redis has maxmemory-policy {policy}: it would drop people without a word. Set it to noeviction."
-        )
-    return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
+async def _open_cluster(url: str, timeout_seconds: float) -> Servers:
+    return await Cluster.open(url, timeout_seconds)
 
 
-async def _reserve(link: RedisLink, keys: Keys) -> None:
+async def _reserve(servers: Servers, keys: Keys) -> None:
     """Mark an empty store as one that is being rebuilt; one that is marked so is taken over."""
-    [(generation, rebuilding)] = await call(link, [["HMGET", keys.meta, "generation", REBUILDING]])
+    [(generation, rebuilding)] = await servers.call([["HMGET", keys.meta, "generation", REBUILDING]])
     if rebuilding is not None:
         return
     if generation is None:
-        [_, generation] = await call(link, [["HSETNX", keys.meta, REBUILDING, "1"], ["HGET", keys.meta, "generation"]])
+        [_, generation] = await servers.call(
+            [["HSETNX", keys.meta, REBUILDING, "1"], ["HGET", keys.meta, "generation"]]
+        )
         if generation is None:
             return
-        await call(link, [["HDEL", keys.meta, REBUILDING]])  # a worker was faster
+        await servers.call([["HDEL", keys.meta, REBUILDING]])  # a worker was faster
     raise StoreRefusedError(
         "The store is not empty: a rebuild needs a fresh one. Name another prefix (--into), or empty this one."
     )
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
+async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
     """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
     if topics is not None and not rebuild:
-        [rebuilding] = await call(link, [["HGET", keys.meta, REBUILDING]])
+        [rebuilding] = await servers.call([["HGET", keys.meta, REBUILDING]])
         if rebuilding is not None:
             raise StoreRefusedError(
                 "The store is being rebuilt from the log: wait until `idweave replay` is done. If it was stopped, run"
@@ -235,10 +249,8 @@ async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None,
     if topics is not None:
         fields.append(("topics", topics))
     names = ["schema", "identity", "generation", "topics"]
-    *_, there = await call(
-        link,
-        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, *names]],
-    )
+    await servers.call([["HSETNX", keys.meta, name, value] for name, value in fields])
+    [there] = await servers.call([["HMGET", keys.meta, *names]])
     schema, identity_there, generation, topics_there = ((value or b"").decode() for value in there)
     if schema != SCHEMA:
         raise StoreRefusedError(

@@ -33,7 +33,8 @@ class Advanced(NamedTuple):
 class Page(NamedTuple):
     """Some of the names in the store, and the cursor to go on with; 0 at the end.
 
-    What is there all the while comes at least once; what comes or goes meanwhile may come or not.
+    What is there all the while comes at least once; what comes or goes meanwhile may come or not, and neither what a
+    cluster moves from node to node meanwhile.
     """
 
     names: list[str]
@@ -52,7 +53,7 @@ class StoreLostError(StoreError):
 
 
 class StoreFullError(StoreError):
-    """The server has no memory left for writes, or is busy with a script; later it may go on."""
+    """The server has no memory left for writes, is busy, or hands slots over to another node; later it may go on."""
 
 
 class StoreRefusedError(StoreError):

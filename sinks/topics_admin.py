@@ -1,4 +1,4 @@
-"""Create all topics of the catalogue, or say how those that are there differ from it.
+"""Create all topics of the catalogue, or say how those that are there differ from it, and how well they are kept.
 
 Rule: what is there is never changed. Must not know: what is on the topics.
 """
@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     CREATED = "created"
     EXISTS = "exists"
     DIFFERS = "differs"
+    MISSING = "missing"
 
 
 class TopicReport(NamedTuple):
@@ -64,6 +65,61 @@ def create_topics(brokers: str, prefix: str, settings: Settings, replication: in
         outcome = Outcome.CREATED if name in created else Outcome.DIFFERS if differences else Outcome.EXISTS
         reports.append(TopicReport(name, outcome, differences))
     return reports
+
+
+class TopicsHealth(NamedTuple):
+    """How the topics of the catalogue are on a cluster.
+
+    `copies`: of the partition that has the fewest, by topic. `leaderless` and `behind`: partitions without a leader,
+    and with fewer copies in sync than there are, as `topic-partition`.
+    """
+
+    brokers: int
+    reports: tuple[TopicReport, ...]
+    partitions: dict[str, int]
+    copies: dict[str, int]
+    leaderless: tuple[str, ...]
+    behind: tuple[str, ...]
+
+
+def examine_topics(brokers: str, prefix: str, settings: Settings, timeout_seconds: float) -> TopicsHealth:
+    """Look at all topics; nothing is created or changed.
+
+    Raises:
+        KafkaException: no broker answers.
+        TopicsFailedError: a topic's settings can't be read.
+    """
+    admin = AdminClient(client_settings(brokers, settings, {}))
+    cluster = admin.list_topics(timeout=timeout_seconds)
+    ours = {name: cluster.topics.get(name) for name in (topic.full_name(prefix) for topic in ALL)}
+    there = {name: topic for name, topic in ours.items() if topic is not None and topic.error is None}
+    reports = []
+    for topic in ALL:
+        name = topic.full_name(prefix)
+        differences = tuple(_differences(admin, topic, name)) if name in there else ()
+        outcome = Outcome.MISSING if name not in there else Outcome.DIFFERS if differences else Outcome.EXISTS
+        reports.append(TopicReport(name, outcome, differences))
+    every = [(f"{name}-{at}", one) for name, topic in there.items() for at, one in topic.partitions.items()]
+    return TopicsHealth(
+        len(cluster.brokers),
+        tuple(reports),
+        {name: len(topic.partitions) for name, topic in there.items()},
+        {name: min(len(one.replicas) for one in topic.partitions.values()) for name, topic in there.items()},
+        tuple(at for at, one in every if one.leader < 0),
+        tuple(at for at, one in every if len(one.isrs) < len(one.replicas)),
+    )
+
+
+def latest_append_s(brokers: str, settings: Settings, topic: str, partitions: int, timeout_seconds: float) -> float:
+    """When the latest record of a topic was stamped, in seconds since 1970; 0: there is none.
+
+    Raises:
+        KafkaException, TimeoutError: the broker does not say.
+    """
+    admin = AdminClient(client_settings(brokers, settings, {}))
+    asked = {TopicPartition(topic, at): OffsetSpec.max_timestamp() for at in range(partitions)}
+    answers = admin.list_offsets(asked, request_timeout=timeout_seconds)
+    return max((answer.result(timeout_seconds).timestamp for answer in answers.values()), default=0) / 1000
 
 
 def _was_created(name: str, outcome: Future[None]) -> bool:

@@ -51,6 +51,7 @@ class Worker:
         self.settings = settings
         self.metrics = metrics or Metrics()
         self.session = Session(self._open, self.metrics)
+        self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
         rules = settings.configuration.rules
         id_key = settings.id_key.reveal().encode()
@@ -63,17 +64,23 @@ class Worker:
         flood = Flood(self.metrics, settings.configuration.dead_letters)
         resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
         projecting = Projecting(self.rulebook, self.metrics)
-        resolves = Batches(self.session, self.progress, resolving, records_max=RESOLVE_RECORDS)
+        resolves = Batches(
+            self.session, self.progress, resolving, self.metrics, agent="resolve", records_max=RESOLVE_RECORDS
+        )
         projects = Batches(
             self.session,
             self.progress,
             projecting,
+            self.metrics,
+            agent="project",
             records_max=PROJECT_RECORDS,
             # While touchpoints pile up, changes gather: a component that changes again is published once.
             patience_seconds=lambda: GATHER_SECONDS if resolves.is_behind else 0.0,
         )
         commanding = Commanding(self.admission, self.rulebook, self.metrics)
-        commands = Batches(self.session, self.progress, commanding, records_max=COMMAND_RECORDS)
+        commands = Batches(
+            self.session, self.progress, commanding, self.metrics, agent="command", records_max=COMMAND_RECORDS
+        )
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
         self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
@@ -90,7 +97,11 @@ class Worker:
         settings = self.settings
         url = settings.redis_url.reveal()
         store = await RedisStore.open(
-            url, settings.redis_prefix, settings.identity_fingerprint, topics=settings.topic_prefix
+            url,
+            settings.redis_prefix,
+            settings.identity_fingerprint,
+            topics=settings.topic_prefix,
+            observe=lambda op, seconds: self.metrics.store_seconds.labels(op).observe(seconds),
         )
         try:
             brokers = ",".join(settings.brokers)
@@ -100,6 +111,12 @@ class Worker:
             raise
         if not store.server.appends:
             log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
+        if store.nodes_changed:
+            log.warning(
+                "nodes of the Redis Cluster have restarted, left, or were replaced by replicas: unless each keeps every"
+                " write (appendfsync always), some may be lost; `idweave audit` looks for holes",
+                nodes=store.nodes_changed,
+            )
         return Parts(store, publisher, Cache())
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:

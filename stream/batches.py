@@ -7,11 +7,13 @@ Must not know: what a batch is for.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
+from stream.metrics import Metrics
 from stream.progress import Progress, StartAgainError
 from stream.session import Parts, Session, WorldError
 
@@ -40,6 +42,16 @@ class _Batch(NamedTuple, Generic[Prepared]):
     prepared: Prepared
 
 
+class _Begun(NamedTuple):
+    """A batch whose rest is left: in session `number`, since `began_seconds` on the monotonic clock."""
+
+    finish: Finish
+    chunks: list[Chunk]
+    parts: Parts
+    number: int
+    began_seconds: float
+
+
 class Batches(Generic[Prepared]):
     """A queue of chunks, and the tasks that work on them, batch by batch."""
 
@@ -48,16 +60,23 @@ class Batches(Generic[Prepared]):
         session: Session,
         progress: Progress,
         stage: Stage[Prepared],
+        metrics: Metrics,
         *,
+        agent: str,
         records_max: int,
         patience_seconds: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """A batch has about `records_max` records; to fill it, it waits for as long as `patience_seconds` says."""
+        """A batch has about `records_max` records; to fill it, it waits for as long as `patience_seconds` says.
+
+        `agent` is whose batches they are, for metrics.
+        """
         self._session = session
         self._progress = progress
         self._stage = stage
         self._records_max = records_max
         self._patience_seconds = patience_seconds
+        self._batch_records = metrics.batch_records.labels(agent)
+        self._batch_seconds = metrics.batch_seconds.labels(agent)
         self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
         self._waiting = 0  # records of the last batch prepared
@@ -83,6 +102,7 @@ class Batches(Generic[Prepared]):
                     end_process(error)
                 await self._ahead.put(_Batch(chunks, prepared))
                 self._waiting = sum(len(chunk.records) for chunk in chunks)
+                self._batch_records.observe(self._waiting)
 
     async def run(self, intake: Intake) -> NoReturn:
         """Work until cancelled."""
@@ -117,9 +137,11 @@ class Batches(Generic[Prepared]):
 
     async def _work(self, batch: _Batch[Prepared], number: int, intake: Intake) -> None:
         parts = await self._session.parts()
+        began = time.monotonic()
         finish = await self._stage.begin(batch.prepared, parts)
         await self._finished()
-        self._finishing = asyncio.create_task(self._finish(finish, batch.chunks, parts, number, intake))
+        begun = _Begun(finish, batch.chunks, parts, number, began)
+        self._finishing = asyncio.create_task(self._finish(begun, intake))
 
     async def _finished(self) -> None:
         """Wait for the batch before."""
@@ -134,15 +156,16 @@ class Batches(Generic[Prepared]):
             await asyncio.gather(self._finishing, return_exceptions=True)
             self._finishing = None
 
-    async def _finish(self, finish: Finish, chunks: list[Chunk], parts: Parts, number: int, intake: Intake) -> None:
+    async def _finish(self, begun: _Begun, intake: Intake) -> None:
         """The rest of a batch; its errors are those of the session that it began in."""
         try:
-            await finish()
-            for chunk in chunks:
+            await begun.finish()
+            for chunk in begun.chunks:
                 if not intake.is_stale(chunk):
-                    await self._progress.advance(chunk, parts.store, intake)
-            self._session.progressed(number)
+                    await self._progress.advance(chunk, begun.parts.store, intake)
+            self._session.progressed(begun.number)
+            self._batch_seconds.observe(time.monotonic() - begun.began_seconds)
         except WorldErrors as error:
-            self._session.lost(number, error)
+            self._session.lost(begun.number, error)
         except Exception as error:  # noqa: BLE001 - a bug
             end_process(error)

@@ -18,6 +18,7 @@ from stream import (
     cli_audit,
     cli_command,
     cli_dlq,
+    cli_doctor,
     cli_engine,
     cli_explain,
     cli_import,
@@ -72,6 +73,7 @@ app.add_typer(cli_command.commands)
 app.add_typer(cli_dlq.commands, name="dlq")
 app.add_typer(cli_replay.commands)
 app.add_typer(cli_republish.commands)
+app.add_typer(cli_doctor.commands)
 app.add_typer(config, name="config")
 
 

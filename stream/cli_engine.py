@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Final
 
-import redis as redis_client
 import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from redis.exceptions import RedisError
 
 from sinks.kafka_settings import client_settings
 from sinks.topics_admin import TopicsFailedError, create_topics
@@ -34,6 +34,7 @@ from stream.cli_console import (
 from stream.cli_publish import yesterday
 from stream.demo import Demo, stopped_by_signals, without_kafka_settings
 from stream.embedded import EmbeddedServers, embedded_servers
+from stream.redis_client import stock_client
 from stream.retail_world import PEOPLE_DEFAULT, generate
 from stream.settings import Settings
 from topics.catalogue import ALL
@@ -163,9 +164,9 @@ def remove_run(settings: Settings) -> None:
     try:
         for waiting in admin.delete_topics(names, operation_timeout=BROKER_SECONDS).values():
             waiting.result(BROKER_SECONDS)
-        with redis_client.Redis.from_url(settings.redis_url.reveal()) as store:
+        with stock_client(settings.redis_url.reveal(), BROKER_SECONDS) as store:
             keys = list(store.scan_iter(f"{settings.redis_prefix}:*", count=1000))
             for at in range(0, len(keys), 1000):
                 store.unlink(*keys[at : at + 1000])
-    except (KafkaException, TimeoutError, redis_client.RedisError) as error:
+    except (KafkaException, TimeoutError, RedisError) as error:
         complain(f"{settings.topic_prefix}.* could not be removed ({type(error).__name__}): please do.", "yellow")

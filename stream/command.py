@@ -46,8 +46,7 @@ class Commanding:
         """Carry the commands out."""
         for asked in commands:
             protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked)
-            with self._metrics.store_seconds.labels("command").time():
-                answer = await carry(protocol, parts.store, parts.publisher)
+            answer = await carry(protocol, parts.store, parts.publisher)
             self._metrics.commands.labels(answer.type or "unknown", answer.status).inc()
             log.info("command", id=answer.id, type=answer.type, status=answer.status, dry_run=answer.dry_run)
         return _nothing_left

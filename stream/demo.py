@@ -154,7 +154,7 @@ def worker_process(settings: Settings) -> Iterator[ChildProcess]:
     with tempfile.TemporaryDirectory(prefix="idweave-demo-") as folder:
         port = free_port()
         command = [sys.executable, "-m", "stream.cli", "worker"]
-        worker = ChildProcess("worker", command, Path(folder), port, _environment(settings, port))
+        worker = ChildProcess("worker", command, Path(folder), port, environment_of(settings, port))
         worker.start(lambda: True, ready_seconds=0)  # it is ready when it has joined its group, which is watched
         try:
             yield worker
@@ -162,7 +162,7 @@ def worker_process(settings: Settings) -> Iterator[ChildProcess]:
             worker.stop()
 
 
-def _environment(settings: Settings, http_port: int) -> dict[str, str]:
+def environment_of(settings: Settings, http_port: int) -> dict[str, str]:
     """The variables that make another process read the same settings, wherever it runs."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")}
     packages = str(Path(__file__).resolve().parents[1])

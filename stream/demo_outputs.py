@@ -6,7 +6,7 @@ Must not know: the store, the engine's types.
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -93,10 +93,13 @@ def _take(
             links.add((record["rule"], record["reason"], orjson.dumps(record["identifiers"])))
 
 
-def read_all(settings: Settings, topics: Sequence[str]) -> Iterator[Message]:
+def read_all(
+    settings: Settings, topics: Sequence[str], read: Mapping[tuple[str, int], int] | None = None
+) -> Iterator[Message]:
     """Every record of some topics, from the first to the last one that is there now; of one partition in order.
 
     The end is where the broker says so as it hands records out: asked for ends, the embedded one names too small ones.
+    `read`: by topic and partition, the offset from which on records are new; where it says nothing all are.
 
     Raises:
         ReadingError: the broker stopped answering.
@@ -104,7 +107,7 @@ def read_all(settings: Settings, topics: Sequence[str]) -> Iterator[Message]:
     consumer = Consumer(client_settings(",".join(settings.brokers), settings.kafka_settings(), OURS))
     try:
         left = {(name, at) for name in topics for at in consumer.list_topics(name, SECONDS).topics[name].partitions}
-        consumer.assign([TopicPartition(*tp, OFFSET_BEGINNING) for tp in left])
+        consumer.assign([TopicPartition(*tp, (read or {}).get(tp, OFFSET_BEGINNING)) for tp in left])
         heard_at = time.monotonic()
         while left:
             messages = consumer.consume(BATCH, BATCH_SECONDS)

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from sinks.kafka_settings import client_settings
 from sinks.keys import Keys
+from stream.redis_client import stock_client
 from stream.settings import Settings
 from topics.catalogue import CHANGES, PROFILES, TOUCHPOINTS, Topic
 
@@ -56,9 +55,7 @@ class Watch:
         self._prefix = settings.topic_prefix
         self._keys = Keys(settings.redis_prefix)
         self._consumer = Consumer(client_settings(brokers, settings.kafka_settings(), OURS))
-        self._store = redis.Redis.from_url(
-            settings.redis_url.reveal(), socket_timeout=SECONDS, retry=Retry(NoBackoff(), 0)
-        )
+        self._store = stock_client(settings.redis_url.reveal(), SECONDS)
         self._partitions: dict[str, int] = {}
         self._last = Seen()
         self.moved_at = time.monotonic()
@@ -115,8 +112,10 @@ class Watch:
     def _positions(self, topic: Topic) -> list[int]:
         """The store's position in each partition; 0 where it has none yet."""
         name = topic.full_name(self._prefix)
-        found = self._store.mget([self._keys.position(name, at) for at in range(self._count(topic))])
-        return [int(one or 0) for one in found]
+        asking = self._store.pipeline(transaction=False)
+        for at in range(self._count(topic)):
+            asking.get(self._keys.position(name, at))
+        return [int(one or 0) for one in asking.execute()]
 
     def _ends(self, topic: Topic) -> list[int]:
         name = topic.full_name(self._prefix)

@@ -1,4 +1,4 @@
-"""Lag: how many records of each touchpoints partition are not resolved yet (`idweave_lag_records`).
+"""Lag: how many records of each partition that workers read are not done yet, and since when none of them is.
 
 The log's end, asked of the brokers in a thread, minus the store's position, which is what counts; Kafka's committed
 offsets are not. Every worker says it of every partition, so that one that nobody reads is seen too: dashboards take the
@@ -9,7 +9,7 @@ Must not know: which worker reads what.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NoReturn
 
@@ -21,6 +21,7 @@ from sinks.kafka_settings import client_settings
 from stream.chunks import TP
 from stream.metrics import Metrics
 from stream.session import Session, WorldError
+from topics.catalogue import TOUCHPOINTS
 
 EVERY_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
@@ -36,29 +37,23 @@ class LagUnknownError(Exception):
 
 
 class LogEnds:
-    """Where each partition of a topic begins and ends, asked of the brokers. Blocks: for a thread, one at a time."""
+    """Where each partition of some topics begins and ends, asked of the brokers. Blocks: for a thread."""
 
-    def __init__(self, settings: Mapping[str, str], brokers: str, topic: str) -> None:
+    def __init__(self, settings: Mapping[str, str], brokers: str, topics: Sequence[str]) -> None:
         self._settings = client_settings(brokers, settings, {})
-        self._topic = topic
+        self._topics = topics
         self._partitions: list[TP] = []
         self._known_until = 0.0
 
     def partitions(self) -> list[TP]:
-        """The topic's partitions.
+        """The topics' partitions.
 
         Raises:
-            LagUnknownError: no answer in time, or the topic is not there.
+            LagUnknownError: no answer in time, or a topic is not there.
         """
         now = time.monotonic()
         if now >= self._known_until:
-            try:
-                topic = self._admin.list_topics(self._topic, timeout=BROKER_SECONDS).topics[self._topic]
-            except KafkaException as error:
-                raise LagUnknownError(type(error).__name__) from error
-            if topic.error is not None:
-                raise LagUnknownError(topic.error.str())
-            self._partitions = [TP(self._topic, one) for one in sorted(topic.partitions)]
+            self._partitions = [tp for topic in self._topics for tp in self._partitions_of(topic)]
             self._known_until = now + METADATA_SECONDS
         return self._partitions
 
@@ -66,7 +61,7 @@ class LogEnds:
         """The first offset and the next one to be written, of each partition.
 
         Raises:
-            LagUnknownError: no answer in time, or the topic is not there.
+            LagUnknownError: no answer in time, or a topic is not there.
         """
         asked = [TopicPartition(*tp) for tp in self.partitions()]
         try:
@@ -76,6 +71,15 @@ class LogEnds:
             self._known_until = 0.0
             raise LagUnknownError(type(error).__name__) from error
         return {tp: (first[tp], end[tp]) for tp in first}
+
+    def _partitions_of(self, name: str) -> list[TP]:
+        try:
+            topic = self._admin.list_topics(name, timeout=BROKER_SECONDS).topics[name]
+        except KafkaException as error:
+            raise LagUnknownError(type(error).__name__) from error
+        if topic.error is not None:
+            raise LagUnknownError(topic.error.str())
+        return [TP(name, one) for one in sorted(topic.partitions)]
 
     @cached_property
     def _admin(self) -> AdminClient:
@@ -90,16 +94,33 @@ class LogEnds:
         return {tp: answer.offset for tp, answer in answers.items()}
 
 
-class Lag:
-    """Keeps the metric; `watch` is a task of the worker."""
+class Ages:
+    """For how long positions have not moved although there were records after them, in seconds of one clock."""
 
-    def __init__(self, ends: LogEnds, session: Session, metrics: Metrics) -> None:
+    def __init__(self) -> None:
+        self._since: dict[TP, tuple[int | None, float]] = {}
+
+    def age(self, tp: TP, position: int | None, behind: int, now: float) -> float:
+        """The age of a position that has `behind` records after it; 0 where there are none."""
+        before, since = self._since.get(tp, (position, now))
+        if behind == 0 or position != before:
+            since = now
+        self._since[tp] = position, since
+        return now - since
+
+
+class Lag:
+    """Keeps the metrics; `watch` is a task of the worker. `prefix` is the topics'."""
+
+    def __init__(self, ends: LogEnds, session: Session, metrics: Metrics, prefix: str) -> None:
         self._ends = ends
         self._session = session
-        self._gauge = metrics.lag_records
+        self._metrics = metrics
+        self._prefix = prefix
+        self._ages = Ages()
 
     async def watch(self) -> NoReturn:
-        """Set the metric every few seconds, until cancelled."""
+        """Set the metrics every few seconds, until cancelled."""
         was_known = False
         while True:
             known = await self.measure()
@@ -109,9 +130,9 @@ class Lag:
             await asyncio.sleep(EVERY_SECONDS if known else AGAIN_SECONDS)
 
     async def measure(self) -> bool:
-        """Set the metric of every partition; whether that could be done."""
+        """Set the metrics of every partition; whether that could be done."""
         if not self._session.ready.is_set():
-            self._gauge.clear()
+            self._forget()
             return False
         store = (await self._session.parts()).store
         try:
@@ -119,11 +140,24 @@ class Lag:
             positions = await store.start_offsets(await asyncio.to_thread(self._ends.partitions))
             ends = await asyncio.to_thread(self._ends.ask)
         except (LagUnknownError, *WorldError):
-            self._gauge.clear()
+            self._forget()
             return False
+        now = time.monotonic()
         for tp, (first, end) in ends.items():
-            self._gauge.labels(str(tp.partition)).set(behind(positions.get(tp), first, end))
+            self._show(tp, positions.get(tp), behind(positions.get(tp), first, end), now)
         return True
+
+    def _show(self, tp: TP, position: int | None, records: int, now: float) -> None:
+        topic, partition = tp.topic.removeprefix(f"{self._prefix}."), str(tp.partition)
+        if topic == TOUCHPOINTS.name:
+            self._metrics.lag_records.labels(partition).set(records)
+        self._metrics.topic_lag_records.labels(topic, partition).set(records)
+        self._metrics.position_age_seconds.labels(topic, partition).set(self._ages.age(tp, position, records, now))
+
+    def _forget(self) -> None:
+        """Show nothing: an old value would look as if all were well."""
+        for gauge in (self._metrics.lag_records, self._metrics.topic_lag_records, self._metrics.position_age_seconds):
+            gauge.clear()
 
 
 def behind(position: int | None, first: int, end: int) -> int:

@@ -1,77 +1,61 @@
-"""Every metric, in one place: what an SRE watches (contract, section 8).
+"""The metrics of one worker, registered as the catalogue says.
 
-Rules: names, help and labels are said here and nowhere else; units are base units; no identifier, key or value of an
-event is ever a label.
+Rule: what is in the catalogue is here, and nothing else.
 Must not know: where they are counted, how they are served.
 """
 
+from importlib.metadata import PackageNotFoundError, version
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from stream import metric_catalogue as catalogue
+from stream.metric_catalogue import Metric
 
 
 class Metrics:
-    """The engine's metrics, registered in a registry of their own."""
+    """The engine's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        registry = self.registry = CollectorRegistry()
-        self.events = Counter(
-            "idweave_events",
-            "Touchpoints by what became of them: accepted, or refused (to the dead letters).",
-            ["result"],
-            registry=registry,
-        )
-        self.lag_records = Gauge(
-            "idweave_lag_records",
-            "Records of a touchpoints partition that are not resolved yet: log end minus the store's position.",
-            ["partition"],
-            registry=registry,
-        )
-        self.event_to_profile_seconds = Histogram(
-            "idweave_event_to_profile_seconds",
-            "From an event's append time to its profile's acknowledgement.",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.store_seconds = Histogram(
-            "idweave_store_seconds", "Time of a call to the store.", ["op"], buckets=SECONDS, registry=registry
-        )
-        self.merges = Counter(
-            "idweave_merges",
-            "Changes to who is who, by type: merged, split, moved, erased.",
-            ["type"],
-            registry=registry,
-        )
-        self.refused_links = Counter(
-            "idweave_refused_links", "Evidence refused, by the rule that refused it.", ["rule"], registry=registry
-        )
-        self.dead_letters = Counter("idweave_dead_letters", "Records refused, by code.", ["code"], registry=registry)
-        self.component_identifiers_max = Gauge(
-            "idweave_component_identifiers_max",
-            "Identifiers of the largest component that this worker has touched.",
-            registry=registry,
-        )
-        self.projection_backlog = Gauge(
-            "idweave_projection_backlog", "Changed components that wait to be published.", registry=registry
-        )
-        self.position_gap = Counter(
-            "idweave_position_gap",
-            "Offsets that were deleted by retention before they were resolved: events are lost.",
-            registry=registry,
-        )
-        self.paused = Gauge(
-            "idweave_paused",
-            "1 while touchpoints are not read because most of them are refused; see `idweave dlq resume`.",
-            registry=registry,
-        )
-        self.commands = Counter(
-            "idweave_commands",
-            "Commands answered, by type and status; each delivery counts.",
-            ["type", "status"],
-            registry=registry,
-        )
-        self.store_lost = Counter(
-            "idweave_store_lost",
-            "Times that the store was lost or had changed, so that work in flight began again.",
-            registry=registry,
-        )
+        self.registry = CollectorRegistry()
+        self.events = self._counter(catalogue.EVENTS)
+        self.lag_records = self._gauge(catalogue.LAG_RECORDS)
+        self.topic_lag_records = self._gauge(catalogue.TOPIC_LAG_RECORDS)
+        self.position_age_seconds = self._gauge(catalogue.POSITION_AGE_SECONDS)
+        self.event_to_profile_seconds = self._histogram(catalogue.EVENT_TO_PROFILE_SECONDS)
+        self.batch_records = self._histogram(catalogue.BATCH_RECORDS)
+        self.batch_seconds = self._histogram(catalogue.BATCH_SECONDS)
+        self.store_seconds = self._histogram(catalogue.STORE_SECONDS)
+        self.publisher_queue_records = self._gauge(catalogue.PUBLISHER_QUEUE_RECORDS)
+        self.projection_backlog = self._gauge(catalogue.PROJECTION_BACKLOG)
+        self.merges = self._counter(catalogue.MERGES)
+        self.refused_links = self._counter(catalogue.REFUSED_LINKS)
+        self.dead_letters = self._counter(catalogue.DEAD_LETTERS)
+        self.component_identifiers_max = self._gauge(catalogue.COMPONENT_IDENTIFIERS_MAX)
+        self.position_gap = self._counter(catalogue.POSITION_GAP)
+        self.session_losses = self._counter(catalogue.SESSION_LOSSES)
+        self.ready = self._gauge(catalogue.READY)
+        self.paused = self._gauge(catalogue.PAUSED)
+        self.commands = self._counter(catalogue.COMMANDS)
+        self._gauge(catalogue.BUILD).labels(_version()).set(1)
+
+    def _counter(self, metric: Metric) -> Counter:
+        assert metric.kind == "counter", metric.name
+        counter = Counter(metric.name, metric.says, metric.labels, registry=self.registry)
+        for value in metric.known:
+            counter.labels(value)
+        return counter
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        assert metric.kind == "gauge", metric.name
+        return Gauge(metric.name, metric.says, metric.labels, registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        assert metric.kind == "histogram", metric.name
+        return Histogram(metric.name, metric.says, metric.labels, buckets=metric.buckets, registry=self.registry)
+
+
+def _version() -> str:
+    try:
+        return version("idweave")
+    except PackageNotFoundError:  # it runs out of a folder that was never installed
+        return "unknown"

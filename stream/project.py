@@ -59,15 +59,14 @@ class Projecting:
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
         slices = [notices[at : at + SLICE_COMPONENTS] for at in range(0, len(notices), SLICE_COMPONENTS)]
-        with self._metrics.store_seconds.labels("project").time():
-            # All are waited for even when one fails: what is still on its way must not meet what is done next.
-            outcomes = await asyncio.gather(
-                *(
-                    carry(project(some, parts.cache, self._rulebook, now_us), parts.store, parts.publisher)
-                    for some in slices
-                ),
-                return_exceptions=True,
-            )
+        # All are waited for even when one fails: what is still on its way must not meet what is done next.
+        outcomes = await asyncio.gather(
+            *(
+                carry(project(some, parts.cache, self._rulebook, now_us), parts.store, parts.publisher)
+                for some in slices
+            ),
+            return_exceptions=True,
+        )
         published: list[Difference] = []
         for outcome in outcomes:
             if isinstance(outcome, BaseException):

@@ -96,6 +96,8 @@ class Quiet:
         self.notices: list[Notice] = []
         self._relay = relay
 
+    queued = 0
+
     async def send(self, records: Sequence[Sendable]) -> list[int]:
         """As every publisher; -1 stands for the offset of what is not sent."""
         self.sent.update(record.topic for record in records)

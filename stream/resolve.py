@@ -89,8 +89,7 @@ class Resolving:
         if taken_in.flood_ms:
             await self._flood.pause(taken_in.flood_ms, parts.store)
         protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
-        with self._metrics.store_seconds.labels("resolve").time():
-            resolved = await carry(protocol, parts.store, parts.publisher)
+        resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [
             conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))
             for seen in resolved.observations

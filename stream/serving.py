@@ -24,7 +24,10 @@ from stream.settings import Settings
 from stream.web import Reasons, create_web
 from stream.web_guard import Guard
 from stream.web_server import WebServer
-from topics.catalogue import TOUCHPOINTS
+from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
+
+READ = (TOUCHPOINTS, CHANGES, COMMANDS)
+"""What the agents read."""
 
 Reading = Callable[[], Collection[object]]
 """The partitions that this worker reads now."""
@@ -51,22 +54,24 @@ def web_server(
     async def histories(keys: Keys) -> History:
         return await asyncio.to_thread(read, keys)
 
+    metrics.ready.set_function(lambda: not reasons())
     source = ProfileSource(reader)
     web = create_web(
         Lookup(store, source),
         Explaining(store, admission.rules),
         admission,
         reasons,
-        [metrics.registry, _process_metrics()],
+        [metrics.registry, process_metrics()],
         recalling=Recalling(store, histories, settings.configuration.retention_days),
     )
     return WebServer(Guard(web, settings.http, settings.api_tokens), settings.http, source)
 
 
 def lag(settings: Settings, session: Session, metrics: Metrics) -> Lag:
-    """The lag metric; its `watch` is a task of the worker."""
-    topic = TOUCHPOINTS.full_name(settings.topic_prefix)
-    return Lag(LogEnds(settings.kafka_settings(), ",".join(settings.brokers), topic), session, metrics)
+    """The metrics of lag; its `watch` is a task of the worker."""
+    topics = [topic.full_name(settings.topic_prefix) for topic in READ]
+    ends = LogEnds(settings.kafka_settings(), ",".join(settings.brokers), topics)
+    return Lag(ends, session, metrics, settings.topic_prefix)
 
 
 def not_ready(session: Session, reading: Reading, flood: Flood) -> list[str]:
@@ -86,7 +91,7 @@ def not_ready(session: Session, reading: Reading, flood: Flood) -> list[str]:
     return reasons
 
 
-def _process_metrics() -> CollectorRegistry:
+def process_metrics() -> CollectorRegistry:
     """CPU, memory, open files, garbage collection of this process."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

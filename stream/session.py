@@ -15,7 +15,7 @@ import structlog
 from resolvers.cache import Cache
 from sinks.publisher import OpenPublisher, PublishFailedError
 from sinks.redis_store import RedisStore
-from sinks.store import StoreError
+from sinks.store import StoreError, StoreFullError, StoreLostError, StoreRefusedError
 from stream.bugs import end_process
 from stream.chunks import TP, Intake
 from stream.metrics import Metrics
@@ -71,15 +71,20 @@ class Session:
             except WorldError as error:
                 self.lost(number, error)
 
-    def lost(self, number: int, error: BaseException | str) -> None:
+    @property
+    def queued(self) -> int:
+        """Records that were sent and are not acknowledged yet."""
+        return 0 if self._parts is None else self._parts.publisher.queued
+
+    def lost(self, number: int, error: Exception) -> None:
         """The parts of session `number` are of no use any more; said once, the next ones are opened."""
         if number != self.number:
             return
         self.number += 1
         self._losses += 1
-        self.reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+        self.reason = f"{type(error).__name__}: {error}"
         log.warning("session lost, starting again from the store's positions", reason=self.reason)
-        self._metrics.store_lost.inc()
+        self._metrics.session_losses.labels(loss_reason(error)).inc()
         self.ready.clear()
         if self._intake is not None:
             self._intake.restart()
@@ -137,6 +142,21 @@ class Session:
                 self.reason = ""
                 self.ready.set()
                 return
+
+
+LOSS_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (StoreFullError, "store_full"),
+    (StoreRefusedError, "store_refused"),
+    (StoreLostError, "store_lost"),
+    (StoreError, "store_error"),
+    (PublishFailedError, "publish_failed"),
+    (OSError, "network"),
+)
+
+
+def loss_reason(error: Exception) -> str:
+    """Why a session was lost, as the metric's label; `position`: the store is not where this worker left it."""
+    return next((reason for kind, reason in LOSS_REASONS if isinstance(error, kind)), "position")
 
 
 def _backoff_seconds(attempt: int) -> float:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from resolvers.namespaces import identity_fingerprint
 from resolvers.pseudonyms import key_id
+from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
 from stream.configuration import PACKAGED_FILE, Configuration, read_configuration
 from stream.environment import PREFIX, Variables, WrongTextError
 from stream.mistakes import ConfigError, Mistake, closest
@@ -47,7 +48,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "IDWEAVE_REDIS_PREFIX": "idweave",
     "IDWEAVE_HTTP": "127.0.0.1:6066",
 }
-REDIS_SCHEMES: Final = ("redis", "rediss", "redis+cluster")
+REDIS_SCHEMES: Final = ("redis", "rediss", *CLUSTER_SCHEMES)
 # What the engine's guarantees stand on is not for the environment to change.
 OWN_KAFKA_SETTINGS: Final[Mapping[str, str]] = {
     "bootstrap.servers": "set IDWEAVE_BROKERS",
@@ -253,6 +254,11 @@ def _brokers(text: str) -> tuple[str, ...]:
 
 
 def _redis_url(text: str) -> Secret:
+    if is_cluster(text):
+        if cluster_address(text) is None:
+            hint = "for example redis+cluster://host:6379,host:6379; special characters of a password percent-encoded"
+            raise WrongTextError("must name nodes of a Redis Cluster, and no database", hint)
+        return Secret(text)
     try:
         url = urlsplit(text)
         usable = bool(url.hostname) and url.port != 0

@@ -48,7 +48,7 @@ class WebServer:
             AddressError: another program has it, or it is none of this machine's.
         """
         if self._socket is None:
-            self._socket = _listening(self._address)
+            self._socket = listening(self._address)
         host, port = self._socket.getsockname()[:2]
         return Address(host, port)
 
@@ -99,21 +99,26 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _listening(address: Address) -> socket.socket:
+def listening(address: Address) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        AddressError: another program has it, or it is none of this machine's.
+    """
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
+        taken = socket.socket(family, kind, protocol)
     except OSError as error:
         raise AddressError(_sentence(address, error)) from error
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
-        listening.listen(BACKLOG)
-        listening.setblocking(False)  # noqa: FBT003 - the socket module is so
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(place)
+        taken.listen(BACKLOG)
+        taken.setblocking(False)  # noqa: FBT003 - the socket module is so
     except OSError as error:
-        listening.close()
+        taken.close()
         raise AddressError(_sentence(address, error)) from error
-    return listening
+    return taken
 
 
 def _sentence(address: Address, error: OSError) -> str:

@@ -17,6 +17,7 @@ from stream.child_process import ServerError
 from stream.embedded import embedded_servers
 from tests.live.kafka import KafkaServer
 from tests.live.kafka_jars import KafkaUnavailableError
+from tests.live.redis_cluster import RedisCluster
 from tests.live.redis_server import RedisServer
 
 REPORT = pytest.StashKey[list[str]]()
@@ -90,6 +91,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         pytestconfig.stash[REPORT].append(f"redis: {server.description}")
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[RedisCluster]:
+    """The session's cluster of three; who moves its slots moves them back."""
+    with RedisCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        pytestconfig.stash[REPORT].append(f"cluster: {cluster.description}")
+        yield cluster
 
 
 @pytest.fixture

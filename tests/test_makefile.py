@@ -80,5 +80,16 @@ def test_nothing_is_installed_while_the_lock_is_the_same(venv: Path) -> None:
 def test_help_names_every_target() -> None:
     """`make` alone lists what there is, each in a line."""
     said = make("help", Path("unused"))[1]
-    for target in ("run", "test", "check", "bench", "real", "setup", "setup-dev", "lock"):
+    for target in (
+        "run",
+        "test",
+        "check",
+        "bench",
+        "real",
+        "example-chando",
+        "example-alcon",
+        "setup",
+        "setup-dev",
+        "lock",
+    ):
         assert f"\n  make {target} " in f"\n{said}"

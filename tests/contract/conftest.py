@@ -1,4 +1,4 @@
-"""The stores that the contract suite runs over: the one in memory, Redis and Valkey, behind one face."""
+"""The stores that the contract suite runs over: in memory, Redis, Valkey and a Redis Cluster, behind one face."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from sinks.redis_store import RedisStore
 from sinks.store import Advanced, AnyTP, Page
 from stream.child_process import ChildProcess
 from stream.embedded import store_program
+from tests.live.redis_cluster import RedisCluster
 from tests.live.redis_server import RedisServer
 
 HERE = Path(__file__).parent
@@ -111,7 +112,13 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSer
         yield server
 
 
-@pytest.fixture(params=["memory", "redis", "valkey"])
+@pytest.fixture(scope="session")
+def cluster_server(redis_cluster: RedisCluster) -> RedisCluster:
+    """The session's cluster."""
+    return redis_cluster
+
+
+@pytest.fixture(params=["memory", "redis", "valkey", "cluster"])
 async def open_store(request: pytest.FixtureRequest, topic_prefix: str) -> AsyncIterator[OpenStore]:
     """Opens the same store again and again, as several workers would."""
     if request.param == "memory":
@@ -122,7 +129,7 @@ async def open_store(request: pytest.FixtureRequest, topic_prefix: str) -> Async
 
         yield the_same
         return
-    server: RedisServer = request.getfixturevalue(f"{request.param}_server")
+    server: RedisServer | RedisCluster = request.getfixturevalue(f"{request.param}_server")
     opened: list[RedisStore] = []
 
     async def another() -> AnyStore:

@@ -260,7 +260,9 @@ async def test_another_layout_is_refused(open_one: Open, operator: redis.Redis, 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("redis+cluster://127.0.0.1:1", "not supported yet"),
+        ("redis+cluster://{address}", "not in cluster mode"),
+        ("redis+cluster://:wrong@{address}/1", "can't be read"),
+        ("rediss+cluster://:wrong@host:port,other:7000", "can't be read"),
         ("http://127.0.0.1", "can't be read"),
         ("redis://user:wrong@{address}/0", "does not accept"),
         ("redis://:#wrong@host:6379/0", "can't be read"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -325,17 +326,17 @@ async def test_of_a_hundred_claims_one_wins(open_store: OpenStore) -> None:
     assert len(set(await asyncio.gather(*claims))) == 1
 
 
-def random_step(chance: random.Random) -> Step:
+def random_step(chance: random.Random, names: Sequence[str] = "abc") -> Step:
     """A step on one of a few components, at a version that may be right."""
-    name, other = chance.choice("abc"), chance.choice("abc")
+    name, other = chance.choice(names), chance.choice(names)
     state = State(chance.randrange(9))
     number = chance.randrange(6)
     steps: list[Step] = [
         ReadHome(name),
         ClaimHome(name, other),
-        ShortenHome(name, other, chance.choice("abc")),
+        ShortenHome(name, other, chance.choice(names)),
         ReadComponent(name),
-        Commit(name, number, {f"a:{other}": b""}, (f"a:{chance.choice('abc')}x",)),
+        Commit(name, number, {f"a:{other}": b""}, (f"a:{chance.choice(names)}x",)),
         Commit(name, number, {f"f:{other}": FACET}, (f"a:{other}",)),
         ReadPublication(name),
         begin(name, number, state),

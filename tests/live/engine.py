@@ -27,11 +27,10 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from sinks.topics_admin import create_topics
 from stream.child_process import LOOPBACK, ChildProcess, free_port
+from stream.redis_client import stock_client
 from tests.naive.decoding import Record
 from topics.catalogue import ALL
 
@@ -82,7 +81,7 @@ class Engine:
         self._started: list[ChildProcess] = []
         self._ends: dict[int, int] = {}
         self._consumer = self._reader()
-        self.store = redis.Redis.from_url(redis_url, socket_timeout=BROKER_SECONDS, retry=Retry(NoBackoff(), 0))
+        self.store = stock_client(redis_url, BROKER_SECONDS)
         create_topics(brokers, prefix, {}, 1)
 
     def __enter__(self) -> Self:
@@ -234,8 +233,10 @@ class Engine:
 
     def _positions(self, topic: str) -> dict[int, int]:
         partitions = self._partitions(topic)
-        found = self.store.mget([self._position_key(topic, one) for one in partitions])
-        return {one: int(position or 0) for one, position in zip(partitions, found, strict=True)}
+        asking = self.store.pipeline(transaction=False)
+        for one in partitions:
+            asking.get(self._position_key(topic, one))
+        return {one: int(position or 0) for one, position in zip(partitions, asking.execute(), strict=True)}
 
     def _ends_asked(self, topic: str) -> dict[int, int]:
         name = f"{self.prefix}.{topic}"

@@ -20,11 +20,18 @@ class RedisServer:
     `options` are added to, or replace, those of the configuration file: `{"maxmemory": "64mb"}`.
     """
 
-    def __init__(self, folder: Path, options: dict[str, str] | None = None) -> None:
-        program = shutil.which("redis-server") or str(store_program())
+    def __init__(
+        self,
+        folder: Path,
+        options: dict[str, str] | None = None,
+        *,
+        port: int | None = None,
+        program: str | None = None,
+    ) -> None:
+        program = program or shutil.which("redis-server") or str(store_program())
         self.description = _version(program)
         self.folder = folder
-        port = free_port()
+        port = port or free_port()
         self.url = redis_url(port)
         settings = {
             "bind": LOOPBACK,

@@ -145,10 +145,10 @@ async def test_a_profile_over_http_is_the_record_on_the_topic(running: Running) 
 
 
 async def test_metrics_say_how_far_the_worker_is(running: Running) -> None:
-    """The lag of every touchpoints partition is there and comes to 0; events and the process are counted."""
+    """Lags come to 0, everything of the catalogue is counted, and nothing of an event is in it."""
     for number in range(20):
-        await running.publish(str(number), {"card": f"88{number:02}"})
-    await running.until("/v1/identifiers/card/8819", lambda answer: answer.status == 200)
+        await running.publish(str(number), {"card": f"canary{number:02}"})
+    await running.until("/v1/identifiers/card/canary19", lambda answer: answer.status == 200)
 
     def caught_up(answer: Answer) -> bool:
         lags = [line for line in answer.body.decode().splitlines() if line.startswith("idweave_lag_records{")]
@@ -160,3 +160,11 @@ async def test_metrics_say_how_far_the_worker_is(running: Running) -> None:
     )
     assert float(values['idweave_events_total{result="accepted"}']) == 20
     assert "process_resident_memory_bytes" in values
+    assert float(values["idweave_ready"]) == 1
+    assert float(values['idweave_topic_lag_records{partition="0",topic="commands"}']) == 0
+    assert float(values['idweave_position_age_seconds{partition="0",topic="touchpoints"}']) == 0
+    assert float(values['idweave_batch_records_sum{agent="resolve"}']) == 20
+    assert float(values['idweave_batch_seconds_count{agent="project"}']) > 0
+    assert float(values['idweave_store_seconds_count{op="commit"}']) > 0
+    assert float(values["idweave_publisher_queue_records"]) >= 0
+    assert b"canary" not in metrics.body

@@ -139,8 +139,10 @@ def test_a_rebuilt_store_is_the_live_one(engine: Engine, line: Line) -> None:
     home = engine.store.get(f"{second}:i:{name}")
     assert isinstance(home, bytes)
     [component] = [key for key in engine.store.scan_iter(f"{second}:c:*") if b"{" + home + b"}" in key]
-    edges = [field for field in engine.store.hkeys(component) if isinstance(field, bytes) and field.startswith(b"e:")]
-    engine.store.hdel(component, *edges)
+    engine.store.hdel(
+        component,
+        *(field for field in engine.store.hkeys(component) if isinstance(field, bytes) and field.startswith(b"e:")),
+    )
     told = said(line, "replay", "--into", second, "--compare", code=1)
     assert told["compared"]["differing"].get("people", 0) >= 1
     assert outputs(engine) == before.topics

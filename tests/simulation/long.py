@@ -32,7 +32,7 @@ def run_many(count: int, first_seed: int) -> dict[str, Any]:
         try:
             outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run()
             totals.update(turns=outcome.turns, crashes=outcome.crashes, zombies=outcome.zombies, records=len(log))
-            check(outcome, log, naive(log, world.rules))
+            check(outcome, log, naive(log, world.rules, outcome.sent))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is a finding
             said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             failures.append({"world": world.name, "seed": seed, "weather": weather, "error": said})

@@ -91,7 +91,8 @@ class Simulation:
         # Operators speak of people that they see, so mostly some events go before the first command.
         self._events_first = 0
         if self._commands and not decided:
-            self._events_first = self._rng.choice([0, len(log) // 2, len(log) - len(self._commands)])
+            events = len(log) - len(self._commands)
+            self._events_first = self._rng.choice([0, events // 2, events])
         self._store.content.decisions.update(decided or {})
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]

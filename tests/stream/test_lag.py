@@ -8,7 +8,8 @@ from prometheus_client import generate_latest
 
 from stream import lag as module
 from stream.child_process import free_port
-from stream.lag import Lag, LagUnknownError, LogEnds, behind
+from stream.chunks import TP
+from stream.lag import Ages, Lag, LagUnknownError, LogEnds, behind
 from stream.metrics import Metrics
 from stream.session import Parts, Session
 
@@ -33,7 +34,7 @@ def test_what_is_behind(position: int | None, first: int, end: int, records: int
 def test_a_broker_that_is_away_is_unknown_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The question is bounded, and its failure a typed error."""
     monkeypatch.setattr(module, "BROKER_SECONDS", 0.2)
-    ends = LogEnds({}, f"127.0.0.1:{free_port()}", "idweave.touchpoints")
+    ends = LogEnds({}, f"127.0.0.1:{free_port()}", ["idweave.touchpoints"])
     began = time.monotonic()
     with pytest.raises(LagUnknownError):
         ends.ask()
@@ -49,5 +50,18 @@ async def test_a_lag_that_is_not_known_is_not_shown() -> None:
 
     metrics = Metrics()
     metrics.lag_records.labels("0").set(7)
-    assert not await Lag(LogEnds({}, "", "t"), Session(never, metrics), metrics).measure()
+    assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave").measure()
     assert b"lag_records{" not in generate_latest(metrics.registry)
+
+
+def test_a_position_ages_only_while_there_is_something_after_it() -> None:
+    """Its age counts from when it last moved, or from when the first record came after it."""
+    ages, tp = Ages(), TP("idweave.touchpoints", 0)
+    assert [ages.age(tp, *seen) for seen in [(None, 3, 10.0), (None, 3, 25.0), (2, 1, 30.0), (2, 1, 41.0)]] == [
+        0,
+        15,
+        0,
+        11,
+    ]
+    assert [ages.age(tp, *seen) for seen in [(3, 0, 50.0), (3, 0, 99.0), (3, 5, 104.0)]] == [0, 0, 5]
+    assert ages.age(TP("idweave.touchpoints", 1), 7, 5, 104.0) == 0

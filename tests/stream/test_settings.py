@@ -278,6 +278,10 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("IDWEAVE_REDIS_URL", "http://cache", "must be a Redis address"),
         ("IDWEAVE_REDIS_URL", "redis://", "must be a Redis address"),
         ("IDWEAVE_REDIS_URL", "redis://cache:x", "must be a Redis address"),
+        ("IDWEAVE_REDIS_URL", "redis+cluster://", "must name nodes of a Redis Cluster"),
+        ("IDWEAVE_REDIS_URL", "redis+cluster://n1:7000/1", "and no database"),
+        ("IDWEAVE_REDIS_URL", "redis+cluster://n1:7000,", "for example redis+cluster://"),
+        ("IDWEAVE_REDIS_URL", "rediss+cluster://u:p#w@n1:7000", "percent-encoded"),
         ("IDWEAVE_TOPIC_PREFIX", "a b", "may have letters"),
         ("IDWEAVE_REDIS_PREFIX", "{a}", "may have letters"),
         ("IDWEAVE_HTTP", "6066", "must be host:port"),
@@ -303,11 +307,12 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
     settings = _load(
         tmp_path,
         IDWEAVE_BROKERS="a:9092, [::1]:9093",
-        IDWEAVE_REDIS_URL="redis+cluster://n1:7000",
+        IDWEAVE_REDIS_URL="redis+cluster://user:pw@n1:7000,n2:7000",
         IDWEAVE_HTTP="[::]:80",
         IDWEAVE_API_TOKENS="reader:x, reader:y ,operator:z",
     )
     assert settings.brokers == ("a:9092", "[::1]:9093")
+    assert settings.redis_shown == "redis+cluster://n1:7000,n2:7000"
     assert settings.http == Address("::", 80)
     assert [token.role for token in settings.api_tokens] == ["reader", "reader", "operator"]
     assert _load(tmp_path, IDWEAVE_HTTP="[::1]:0").http == Address("::1", 0)

@@ -1,0 +1,108 @@
+"""`idweave doctor` on real servers: good ones, ones that are set up wrong, and ones that are not there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from sinks.topics_admin import create_topics
+from stream.child_process import LOOPBACK, free_port
+from stream.cli import run
+from tests.conftest import Broker
+from tests.live.redis_server import RedisServer
+
+SECRETS = {"IDWEAVE_HASH_KEY": "hushed-hash-key-" * 3, "IDWEAVE_ID_KEY": "hushed-id-key-" * 3}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, topic_prefix: str) -> pytest.MonkeyPatch:
+    """A worker's environment, but for its servers."""
+    monkeypatch.chdir(tmp_path)
+    more = {"IDWEAVE_HTTP": f"{LOOPBACK}:{free_port()}", "IDWEAVE_API_TOKENS": "reader:hushed-token"}
+    for name, text in {**SECRETS, **more}.items():
+        monkeypatch.setenv(name, text)
+    for name in ("IDWEAVE_TOPIC_PREFIX", "IDWEAVE_REDIS_PREFIX"):
+        monkeypatch.setenv(name, topic_prefix)
+    return monkeypatch
+
+
+def doctor(brokers: str, store: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict[str, Any]]]:
+    """Run it -> its exit code, and what is not good."""
+    code = run(["doctor", "--json", "--brokers", brokers, "--redis", store])
+    said = capsys.readouterr()
+    assert "hushed" not in said.out + said.err
+    told = json.loads(said.out)
+    assert told["ok"] == (code == 0)
+    return code, [one for one in told["findings"] if one["state"] != "ok"]
+
+
+def test_good_servers_are_good(
+    kafka: Broker,
+    redis_server: RedisServer,
+    topic_prefix: str,
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing is wrong with the servers that the tests run on, once their topics are created; text says the same."""
+    code, found = doctor(kafka.bootstrap, redis_server.url, capsys)
+    assert (code, [one["about"] for one in found]) == (1, ["topics"])
+    assert "idweave topics create" in found[0]["do"]
+    create_topics(kafka.bootstrap, topic_prefix, {}, 1)
+    assert doctor(kafka.bootstrap, redis_server.url, capsys) == (0, [])
+    environment.setenv("IDWEAVE_BROKERS", kafka.bootstrap)
+    environment.setenv("IDWEAVE_REDIS_URL", redis_server.url)
+    assert run(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "Everything is as it should be." in said
+    for about in ("python", "settings", "keys", "kafka", "topics", "clock", "redis", "store", "http"):
+        assert f"ok       {about}" in said
+
+
+def test_a_topic_and_a_store_that_are_set_up_wrong(
+    kafka: Broker,
+    tmp_path: Path,
+    topic_prefix: str,
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A profiles topic that is not compacted, a Redis that evicts and logs nothing, a password: each is said."""
+    assert environment
+    create_topics(kafka.bootstrap, topic_prefix, {}, 1)
+    change = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
+    profiles = ConfigResource(ResourceType.TOPIC, f"{topic_prefix}.profiles", incremental_configs=[change])
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    for going in admin.incremental_alter_configs([profiles]).values():
+        going.result(20)
+    options = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "appendonly": "no"}
+    with RedisServer(tmp_path / "redis", options) as server:
+        store = redis.Redis.from_url(server.url)
+        store.config_set("requirepass", "hushed")
+        store.close()
+        code, found = doctor(kafka.bootstrap, server.url.replace("//", "//:hushed@"), capsys)
+        refused = doctor(kafka.bootstrap, server.url, capsys)[1]
+    assert code == 1
+    assert [(one["about"], one["state"]) for one in found] == [
+        ("topics", "wrong"),
+        ("redis", "wrong"),
+        ("redis", "warning"),
+    ]
+    assert "cleanup.policy is delete, not compact" in found[0]["says"]
+    assert "noeviction" in found[1]["do"]
+    assert "appendonly" in found[2]["do"]
+    assert ("redis", "wrong") in [(one["about"], one["state"]) for one in refused]
+
+
+def test_servers_that_are_not_there(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both are said in one run, beside a key that is not set, in the time that a person waits."""
+    environment.delenv("IDWEAVE_ID_KEY")
+    code, found = doctor(f"{LOOPBACK}:{free_port()}", f"redis://:hushed@{LOOPBACK}:{free_port()}/0", capsys)
+    assert code == 1
+    assert [(one["about"], one["state"]) for one in found] == [
+        ("keys", "wrong"),
+        ("kafka", "wrong"),
+        ("redis", "wrong"),
+    ]
+    assert all(one["do"] for one in found)
