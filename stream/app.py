@@ -15,10 +15,7 @@ from typing import Any
 
 import structlog
 
-from resolvers.admission import Admission
 from resolvers.cache import Cache
-from resolvers.projecting import Rulebook
-from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
@@ -32,6 +29,7 @@ from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
+from stream.rulebook import admission_of, rulebook_of
 from stream.serving import lag, not_ready, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
@@ -53,10 +51,8 @@ class Worker:
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
-        rules = settings.configuration.rules
-        id_key = settings.id_key.reveal().encode()
-        self.admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
-        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth))
+        self.admission = admission_of(settings)
+        self.rulebook = rulebook_of(settings)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
