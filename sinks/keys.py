@@ -11,8 +11,8 @@
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
                                           fingerprint of the identity configuration; `topics`: the prefix of those
                                           that it is filled from; `rebuilding` while nobody else may work on it;
-                                          `note:<name>`: see `notes`; on a cluster also `sealed` and `nodes`, see
-                                          `redis_seals`
+                                          `let_pass_until_ms`: refused records up to then may be many; `note:<name>`:
+                                          see `notes`; on a cluster also `sealed` and `nodes`, see `redis_seals`
     P:g:{<tag of a slot>}       hash     on a cluster, one in each of its slots: `generation`, as in the meta hash
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is

@@ -25,6 +25,8 @@ from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Due, Page, StoreRefuse
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10.0
+TOLERATED_UNTIL = "let_pass_until_ms"
+"""The field of the meta hash with what an operator said of floods of dead letters."""
 CHANGED = Advance.CHANGED.value.encode()
 NOTE = "note:"
 REBUILDING = "rebuilding"
@@ -208,6 +210,15 @@ class RedisStore:
     async def finish_rebuild(self) -> None:
         """The store is whole: workers may work on it from now on."""
         await self._servers.call([["HDEL", self._keys.meta, REBUILDING]])
+
+    async def let_pass_until_ms(self) -> int:
+        """Refused records appended up to then may pass, however many they are; 0: nobody has said so."""
+        [found] = await self._servers.call([["HGET", self._keys.meta, TOLERATED_UNTIL]])
+        return int(found or 0)
+
+    async def let_pass(self, until_ms: int) -> None:
+        """Say that refused records appended up to then may pass."""
+        await self._servers.call([["HSET", self._keys.meta, TOLERATED_UNTIL, until_ms]])
 
     async def ping(self) -> None:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""

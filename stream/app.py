@@ -13,28 +13,25 @@ import os
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
-from resolvers.admission import Admission
 from resolvers.cache import Cache
-from resolvers.judging import Rulebook as MemberRules
-from resolvers.projecting import Rulebook
-from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
+from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
-from stream.serving import lag, web_server
+from stream.rulebook import admission_of, rulebook_of
+from stream.serving import lag, not_ready, web_server
 from stream.session import Parts, Session
 from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
@@ -56,16 +53,14 @@ class Worker:
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
-        rules = settings.configuration.rules
-        id_key = settings.id_key.reveal().encode()
-        self.admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
-        member = MemberRules(settings.member_rules.rules, ZoneInfo(rules.timezone))
-        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth), member)
+        self.admission = admission_of(settings)
+        self.rulebook = rulebook_of(settings)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics)
+        flood = Flood(self.metrics, settings.configuration.dead_letters)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -99,7 +94,9 @@ class Worker:
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
-        self.web = web_server(settings, self.session, self.admission, self.metrics, self._reading)
+        self.web = web_server(
+            settings, self.session, self.admission, self.metrics, lambda: not_ready(self.session, self._reading, flood)
+        )
         self.app.task(self.web.run)
         self.app.task(lag(settings, self.session, self.metrics).watch)
         spare_the_collector()

@@ -17,6 +17,7 @@ from sinks.dead_letters import Letter
 from sinks.kafka_producer import KafkaPublisher
 from sinks.log_reader import LogReader, LogReadError
 from sinks.publisher import PublishFailedError
+from sinks.store import StoreError
 from stream.cli_console import (
     ERR,
     UNUSED_KEYS,
@@ -24,6 +25,7 @@ from stream.cli_console import (
     AsJson,
     Brokers,
     CommandFailedError,
+    Redis,
     broker_list,
     no_broker,
     plural,
@@ -31,6 +33,7 @@ from stream.cli_console import (
     servers,
     settings_for,
 )
+from stream.cli_store import open_store
 from stream.letters import Choice, Counted, Letters, Shown, Span, send, span_of
 from stream.settings import Settings
 from topics.codec import encode
@@ -46,7 +49,9 @@ Code = Annotated[
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Refused from then on: 2026-11-21, or with T10:00Z.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Refused before then.")]
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Refused records: list, show, send again.")
+commands = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Refused records: list, show, send again, go on."
+)
 
 
 @commands.command(name="list", epilog="Example:  idweave dlq list --since 2026-11-21")
@@ -149,6 +154,29 @@ def retry(
         say(line)
     sendable = counted.letters - counted.cut
     say(f"{plural(sendable, 'record')} would be sent again." if dry_run else f"Sent {plural(sent, 'record')} again.")
+
+
+@commands.command(epilog="Example:  idweave dlq resume")
+def resume(context: typer.Context, redis: Redis = None) -> None:
+    """Let workers go on that have stopped because most touchpoints are refused.
+
+    What was appended until now may go to the dead letters, however much that is; what comes later is judged anew.
+    """
+    settings = settings_for(servers(context, None, redis))
+    until_ms = asyncio.run(_let_pass(settings))
+    say(f"What was appended until {to_text(until_ms * 1000)} may go to the dead letters. Workers go on in a second.")
+
+
+async def _let_pass(settings: Settings) -> int:
+    store = await open_store(settings)
+    try:
+        until_ms = await store.clock_us() // 1000
+        await store.let_pass(until_ms)
+    except StoreError as error:
+        raise CommandFailedError(f"The store stopped answering: {error} Run it again.") from error
+    finally:
+        await store.close()
+    return until_ms
 
 
 async def _send(settings: Settings, letters: Iterator[Letter]) -> int:

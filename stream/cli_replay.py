@@ -17,9 +17,6 @@ import typer
 from msgspec.structs import replace
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from resolvers.admission import Admission
-from resolvers.projecting import Rulebook
-from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.journal import Journal
 from sinks.kafka_producer import KafkaPublisher
 from sinks.log_reader import LogReader, LogReadError
@@ -46,6 +43,7 @@ from stream.cli_store import open_store
 from stream.cli_worker import require_topics
 from stream.comparing import Comparing, Comparison, Unlike
 from stream.replaying import ReplayFailedError, Replaying, Servers, Shown, Totals
+from stream.rulebook import admission_of, rulebook_of
 from stream.settings import Settings
 from topics.catalogue import TOUCHPOINTS
 from topics.codec import encode
@@ -121,10 +119,7 @@ def replay(
 
 
 async def _replay(settings: Settings, target: Settings, *, dry_run: bool, compare: bool, shown: Shown) -> Outcome:
-    rules = settings.configuration.rules
-    id_key = settings.id_key.reveal().encode()
-    rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth))
-    admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
+    rulebook, admission = rulebook_of(settings), admission_of(settings)
     kafka = settings.kafka_settings()
     async with AsyncExitStack() as stack:
         live = None

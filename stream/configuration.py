@@ -67,11 +67,22 @@ DEFAULT_RETENTION_DAYS: Final[Mapping[str, int]] = MappingProxyType(
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
+class DeadLetterLimit(Struct, frozen=True):
+    """When a worker stops to read touchpoints, because most of them are refused.
+
+    Of `window` records or more that it read one after the other, more than `most_percent` were refused; 100 is never.
+    """
+
+    window: int = 1_000
+    most_percent: int = 100
+
+
 class Configuration(Struct, frozen=True, kw_only=True):
     """All that `idweave.yaml` says. `retention_days` is by topic name without its prefix."""
 
     rules: IdentityRules = DEFAULT_RULES
     limits: Limits = Limits()
+    dead_letters: DeadLetterLimit = DeadLetterLimit()
     retention_days: Mapping[str, int] = DEFAULT_RETENTION_DAYS
     warnings: tuple[Mistake, ...] = ()
 
@@ -84,12 +95,14 @@ def read_configuration(file: Path) -> tuple[Configuration, tuple[Mistake, ...]]:
         return Configuration(), tuple(reading.mistakes)
     rules = _rules(top)
     limits = top.section("limits")
+    dead_letters = top.section("dead_letters")
     retention = top.section("retention_days")
     top.refuse_others()
     return (
         Configuration(
             rules=rules,
             limits=_limits(limits) if limits is not None else Limits(),
+            dead_letters=_dead_letters(dead_letters) if dead_letters is not None else DeadLetterLimit(),
             retention_days=_retention_days(retention) if retention is not None else DEFAULT_RETENTION_DAYS,
             warnings=tuple(reading.warnings),
         ),
@@ -284,6 +297,16 @@ def _limits(section: Section) -> Limits:
     )
     section.refuse_others()
     return limits
+
+
+def _dead_letters(section: Section) -> DeadLetterLimit:
+    default = DeadLetterLimit()
+    limit = DeadLetterLimit(
+        window=section.integer("window", default.window, COUNT_MAX),
+        most_percent=section.integer("most_percent", default.most_percent, 100),
+    )
+    section.refuse_others()
+    return limit
 
 
 def _retention_days(section: Section) -> Mapping[str, int]:

@@ -217,6 +217,15 @@ READY: Final = Metric(
     says="Whether this worker reads partitions and has its servers: what `/readyz` answers.",
     bad="0 for minutes: `/readyz` says why. Workers beyond the number of partitions are never ready.",
 )
+PAUSED: Final = Metric(
+    name="idweave_paused",
+    kind="gauge",
+    unit="yes (1) or no (0)",
+    says="Whether this worker has stopped reading touchpoints because most of them are refused (`dead_letters` in"
+    " idweave.yaml).",
+    bad="1: a publisher's bad release, or a setting of ours. Correct it and restart, or let them go to the dead letters"
+    " with `idweave dlq resume`.",
+)
 COMMANDS: Final = Metric(
     name="idweave_commands_total",
     kind="counter",
@@ -267,6 +276,7 @@ ALL: Final = (
     POSITION_GAP,
     SESSION_LOSSES,
     READY,
+    PAUSED,
     COMMANDS,
     DUE,
     RULE_ERRORS,

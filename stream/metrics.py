@@ -34,6 +34,7 @@ class Metrics:
         self.position_gap = self._counter(catalogue.POSITION_GAP)
         self.session_losses = self._counter(catalogue.SESSION_LOSSES)
         self.ready = self._gauge(catalogue.READY)
+        self.paused = self._gauge(catalogue.PAUSED)
         self.commands = self._counter(catalogue.COMMANDS)
         self.due = self._counter(catalogue.DUE)
         self.rule_errors = self._counter(catalogue.RULE_ERRORS)

@@ -33,6 +33,8 @@ from sinks.publisher import OpenPublisher, Sendable
 from sinks.redis_store import RedisStore
 from sinks.store import Advance
 from stream.chunks import Chunk
+from stream.configuration import DeadLetterLimit
+from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
@@ -130,7 +132,8 @@ class Replaying:
         self._journal = journal
         self._shown = shown
         metrics = Metrics()
-        self._resolving = Resolving(admission, settings.configuration.limits, metrics)
+        flood = Flood(metrics, DeadLetterLimit())
+        self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood)
         self._projecting = Projecting(rulebook, metrics, Pages())
         self._cache = Cache()
         self._commands = self._touchpoints = self._refused = 0

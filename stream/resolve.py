@@ -26,6 +26,7 @@ from sinks.dead_letters import dead_letter
 from sinks.publisher import Sendable
 from stream.batches import Finish
 from stream.chunks import Chunk
+from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.session import Parts
 from topics.envelope import Limits
@@ -40,19 +41,22 @@ log = structlog.get_logger("idweave.resolve")
 class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
-    `refused`: records by code. `gap`: offsets that were deleted before they were read.
+    `refused`: records by code. `gap`: offsets that were deleted before they were read. `flood_ms`: when too many are
+    refused, the append time of the last of them; 0: not so.
     """
 
     arrivals: list[Arrival]
     reports: list[Sendable]
     refused: Counter[str]
     gap: list[int]
+    flood_ms: int = 0
 
 
 class Resolving:
     """What `Batches` does with chunks of touchpoints."""
 
-    def __init__(self, admission: Admission, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, admission: Admission, limits: Limits, metrics: Metrics, flood: Flood) -> None:
+        self._flood = flood
         self._admission = admission
         self._rules: IdentityRules = admission.rules
         self._limits = limits
@@ -62,8 +66,10 @@ class Resolving:
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
         taken_in = TakenIn([], [], Counter(), [])
+        flood_ms = 0
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
+            before = len(taken_in.arrivals)
             for record in chunk.records:
                 taken = take_in(record, self._limits, self._admission)
                 if isinstance(taken, Refusal):
@@ -73,10 +79,15 @@ class Resolving:
                 taken_in.arrivals.append(taken.arrival)
                 if taken.dropped:
                     taken_in.reports.extend(_dropped(one, taken.arrival) for one in taken.dropped)
-        return taken_in
+            if chunk.records:
+                refused = len(chunk.records) - (len(taken_in.arrivals) - before)
+                flood_ms = max(flood_ms, self._flood.add(chunk.records[-1].append_ms, len(chunk.records), refused))
+        return taken_in._replace(flood_ms=flood_ms)
 
     async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:
         """Resolve the events; what is left is to tell."""
+        if taken_in.flood_ms:
+            await self._flood.pause(taken_in.flood_ms, parts.store)
         protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
         resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [

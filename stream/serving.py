@@ -13,6 +13,7 @@ from sinks.history_reader import History, read_history
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
 from stream.explaining import Explaining
+from stream.flood import Flood
 from stream.lag import Lag, LogEnds
 from stream.lookup import Lookup, UnavailableError
 from stream.metrics import Metrics
@@ -20,7 +21,7 @@ from stream.profile_source import ProfileSource
 from stream.recalling import READ_SECONDS, Keys, Recalling
 from stream.session import Session
 from stream.settings import Settings
-from stream.web import create_web
+from stream.web import Reasons, create_web
 from stream.web_guard import Guard
 from stream.web_server import WebServer
 from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
@@ -33,9 +34,9 @@ Reading = Callable[[], Collection[object]]
 
 
 def web_server(
-    settings: Settings, session: Session, admission: Admission, metrics: Metrics, reading: Reading
+    settings: Settings, session: Session, admission: Admission, metrics: Metrics, reasons: Reasons
 ) -> WebServer:
-    """The HTTP interface; its `run` is a task of the worker."""
+    """The HTTP interface; its `run` is a task of the worker. `reasons`: why the worker is not ready, as codes."""
     brokers = ",".join(settings.brokers)
 
     async def store() -> RedisStore:
@@ -53,13 +54,13 @@ def web_server(
     async def histories(keys: Keys) -> History:
         return await asyncio.to_thread(read, keys)
 
-    metrics.ready.set_function(lambda: not not_ready(session, reading))
+    metrics.ready.set_function(lambda: not reasons())
     source = ProfileSource(reader)
     web = create_web(
         Lookup(store, source),
         Explaining(store, admission.rules),
         admission,
-        lambda: not_ready(session, reading),
+        reasons,
         [metrics.registry, process_metrics()],
         recalling=Recalling(store, histories, settings.configuration.retention_days),
     )
@@ -73,17 +74,20 @@ def lag(settings: Settings, session: Session, metrics: Metrics) -> Lag:
     return Lag(ends, session, metrics, settings.topic_prefix)
 
 
-def not_ready(session: Session, reading: Reading) -> list[str]:
+def not_ready(session: Session, reading: Reading, flood: Flood) -> list[str]:
     """Why a worker is not ready, as codes.
 
     `servers_unavailable`: it waits for Redis or Kafka. `no_partitions`: it reads nothing (yet): it is joining the
-    group, or there are more workers than partitions.
+    group, or there are more workers than partitions. `most_are_refused`: it reads no touchpoints until an operator says
+    so.
     """
     reasons = []
     if not session.ready.is_set():
         reasons.append("servers_unavailable")
     if not reading():
         reasons.append("no_partitions")
+    if flood.is_paused:
+        reasons.append("most_are_refused")
     return reasons
 
 

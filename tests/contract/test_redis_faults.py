@@ -248,6 +248,29 @@ async def test_other_topics_are_refused(server: RedisServer, topic_prefix: str) 
         await RedisStore.open(server.url, topic_prefix, "identity", topics="two")
 
 
+async def test_a_store_that_is_rebuilt_is_nobody_elses(open_one: Open, server: RedisServer, topic_prefix: str) -> None:
+    """Only an empty store is rebuilt; until that is done workers are refused, readers and another try are not."""
+
+    async def opened(prefix: str, *, topics: str | None = "t", rebuild: bool = False) -> None:
+        store = await RedisStore.open(server.url, prefix, "identity", topics=topics, rebuild=rebuild)
+        await store.close()
+
+    await open_one()
+    with pytest.raises(StoreRefusedError, match="not empty"):
+        await opened(topic_prefix, rebuild=True)
+    fresh = f"{topic_prefix}-2"
+    await opened(fresh, rebuild=True)
+    with pytest.raises(StoreRefusedError, match="being rebuilt"):
+        await opened(fresh)
+    await opened(fresh, topics=None)
+    store = await RedisStore.open(server.url, fresh, "identity", topics="t", rebuild=True)
+    await store.finish_rebuild()
+    await store.close()
+    await opened(fresh)
+    with pytest.raises(StoreRefusedError, match="not empty"):
+        await opened(fresh, rebuild=True)
+
+
 async def test_another_layout_is_refused(open_one: Open, operator: redis.Redis, server: RedisServer) -> None:
     """A store that an older or newer program filled is not touched."""
     operator.hset("old:meta", mapping={"schema": "0"})

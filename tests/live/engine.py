@@ -5,6 +5,7 @@ never for time to pass; what a worker says of a bug fails the test.
 Must not know: what is in a record.
 """
 
+import json
 import os
 import re
 import sys
@@ -102,8 +103,8 @@ class Engine:
 
     # --- workers
 
-    def start_worker(self) -> ChildProcess:
-        """One more worker, as `idweave worker`; it is still joining its group."""
+    def start_worker(self, **more: str) -> ChildProcess:
+        """One more worker, as `idweave worker`, with more variables; it is still joining its group."""
         number, port = len(self._started), free_port()
         environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
             "PYTHONPATH": str(ROOT),
@@ -114,6 +115,7 @@ class Engine:
             "IDWEAVE_HASH_KEY": HASH_KEY,
             "IDWEAVE_ID_KEY": ID_KEY,
             "IDWEAVE_HTTP": f"{LOOPBACK}:{port}",
+            **more,
         }
         command = [sys.executable, "-m", "stream.cli", "worker"]
         worker = ChildProcess("worker", command, self._folder / f"worker-{number}", port, environment)
@@ -131,6 +133,18 @@ class Engine:
     def is_ready(self, worker: ChildProcess) -> bool:
         """Whether the worker says that it reads partitions."""
         return self._asked(worker, "readyz") is not None
+
+    def reasons(self, worker: ChildProcess) -> list[str]:
+        """Why the worker says that it is not ready, as codes."""
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{worker.port}/readyz", timeout=BROKER_SECONDS):
+                return []
+        except urllib.error.HTTPError as error:
+            with error:
+                found: list[str] = json.loads(error.read())["reasons"]
+                return found
+        except (urllib.error.URLError, OSError):
+            return ["no_answer"]
 
     def accepted(self, worker: ChildProcess) -> float:
         """How many events the worker says that it has accepted."""

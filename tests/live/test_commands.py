@@ -55,6 +55,12 @@ class Line:
             check=False,
         )
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The same, while it runs."""
+        command = [sys.executable, "-m", "stream.cli", *arguments]
+        environment = self._environment | self.more
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+
     def answered(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """The answer to a command, as JSON."""
         ended = self.run(*arguments, "--json")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker
-from tests.live.engine import Engine, Published
+from tests.live.engine import HASH_KEY, ID_KEY, Engine, Published
 from tests.live.redis_server import RedisServer
 from tests.live.test_commands import Line, event
 from tests.live.test_replay import said
@@ -36,6 +36,13 @@ def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path
     """Topics and keys of the test's own on the session's servers; no worker yet."""
     with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
         yield engine
+
+
+@pytest.fixture
+def keeper(kafka: Broker, redis_server: RedisServer, topic_prefix: str) -> Line:
+    """The command line of an operator who knows the store and the keys too."""
+    more = {"IDWEAVE_REDIS_URL": redis_server.url, "IDWEAVE_REDIS_PREFIX": topic_prefix}
+    return Line(kafka.bootstrap, topic_prefix, {**more, "IDWEAVE_HASH_KEY": HASH_KEY, "IDWEAVE_ID_KEY": ID_KEY})
 
 
 def as_published(some: list[Published]) -> Counter[tuple[object, ...]]:
@@ -93,3 +100,26 @@ def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Br
     people = line.run("dlq", "retry", "0:4-6")
     assert "Sent 3 records again." in people.stdout
     assert PHONE not in people.stdout
+
+
+def test_a_flood_of_refusals_stops_the_reading(engine: Engine, keeper: Line, tmp_path: Path) -> None:
+    """Positions stay and the worker says why, until an operator lets it pass; what comes later is judged anew."""
+    config = tmp_path / "careful.yaml"
+    config.write_text("dead_letters: {window: 100, most_percent: 50}\n")
+    engine.publish(Published(None, b"from a bad release") for _ in range(1_000))
+    worker = engine.start_worker(IDWEAVE_CONFIG=str(config))
+    engine.until(lambda: engine.reasons(worker) == ["most_are_refused"], "the worker says that it has stopped")
+    assert "idweave_paused 1.0" in (engine._asked(worker, "metrics") or "")
+    assert len(engine.outputs()["touchpoints.dlq"]) < 100
+    assert engine.resolved() < 100
+
+    resumed = keeper.run("dlq", "resume")
+    assert (resumed.returncode, "may go to the dead letters" in resumed.stdout) == (0, True), resumed
+    engine.settle()
+    assert len(engine.outputs()["touchpoints.dlq"]) == 1_000
+    assert engine.reasons(worker) == []
+
+    engine.publish(event(number, 1, phone="13800138001") for number in range(300))
+    engine.settle()
+    engine.publish(Published(None, b"from another bad release") for _ in range(300))
+    engine.until(lambda: engine.reasons(worker) == ["most_are_refused"], "it stops again")

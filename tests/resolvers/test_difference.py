@@ -308,3 +308,26 @@ def test_a_stronger_holder_is_published() -> None:
     change = topic.publish(Person("card:A", ("card:A", "phone:p"), b'{"a":1}', {}))
     assert topic.state.profiles["id-phonep-0"].holder == "card:A"
     assert keys_of(change, "identities") == ["card:A"]
+
+
+def test_what_is_said_again_holds_the_ids_that_ended() -> None:
+    """A topic that was lost gets `merged_into` again, at a newer version; no merge is told a second time."""
+    topic = Topic()
+    topic.publish(person("card:A"), person("phone:p"))
+    first = topic.publish(person("card:A", "phone:p"))
+    again = difference(
+        topic.component,
+        People([person("card:A", "phone:p")], ()),
+        blanked(topic.state, topic.state.profiles, topic.state),
+        NOTICE._replace(again=True),
+        now_us=topic.now_us + 1,
+        mint=mint,
+    )
+    assert again is not None
+    [_, before] = values_of(first, "profiles")
+    [_, after] = values_of(again, "profiles")
+    assert {**after, "version": before["version"]} == before
+    assert after["version"] > before["version"]
+    assert len(values_of(again, "identities")) == 2
+    assert not values_of(again, "merges")
+    assert again.state.ended == topic.state.ended

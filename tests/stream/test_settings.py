@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from resolvers.namespaces import DEFAULT_RULES, Caps, Dedupe, Limit, Namespace, ranked
 from resolvers.pseudonyms import key_id
-from stream.configuration import DEFAULT_RETENTION_DAYS, PACKAGED_FILE, Configuration, read_configuration
+from stream.configuration import (
+    DEFAULT_RETENTION_DAYS,
+    PACKAGED_FILE,
+    Configuration,
+    DeadLetterLimit,
+    read_configuration,
+)
 from stream.mistakes import ConfigError
 from stream.settings import Address, Secret, Settings, load_settings
 from topics.envelope import Limits
@@ -82,6 +88,7 @@ dedupe: {days: 7}
 sources: {"/wifi/*": refused}
 timezone: Asia/Hong_Kong
 limits: {record_bytes: 1024}
+dead_letters: {most_percent: 50}
 retention_days: {merges: 14, touchpoints.dlq: 60}
 """,
     )
@@ -110,6 +117,7 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
     assert (rules.policy, rules.caps, rules.dedupe) == ("first", Caps(10, 200, 500), Dedupe(7, 1024))
     assert (rules.sources, rules.timezone) == ({"/wifi/*": "refused"}, "Asia/Hong_Kong")
     assert configuration.limits == Limits(record_bytes=1024)
+    assert configuration.dead_letters == DeadLetterLimit(1_000, 50)
     assert configuration.retention_days == {**DEFAULT_RETENTION_DAYS, "merges": 14, "touchpoints.dlq": 60}
 
 
@@ -147,6 +155,10 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("sources: {'/wifi/*': trusted}", "1:22: sources./wifi/*: unknown value; known are: allowed, refused"),
         ("timezone: Asia/Shangai", "1:11: timezone: unknown time zone; did you mean 'Asia/Shanghai'?"),
         ("limits: {depth: 1000}", "1:17: limits.depth: must be a whole number from 3 to 100"),
+        (
+            "dead_letters: {most_percent: 101}",
+            "1:30: dead_letters.most_percent: must be a whole number from 1 to 100",
+        ),
         ("retention_days: {profiles: 3}", "1:18: retention_days.profiles: unknown setting"),
         ("policy: latest\npolicy: first", "2:1: this is not YAML: found duplicate key"),
         ("policy: [", "this is not YAML"),
@@ -183,7 +195,7 @@ _NODE = st.recursive(
     ),
     max_leaves=6,
 )
-_TOP = st.sampled_from([*Configuration().rules.__struct_fields__, "limits", "retention_days", "x"])
+_TOP = st.sampled_from([*Configuration().rules.__struct_fields__, "limits", "dead_letters", "retention_days", "x"])
 
 
 @settings_of_hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture])
