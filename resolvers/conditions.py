@@ -150,8 +150,14 @@ def _any_timed(plain: Plain | None, timeds: list[Timed]) -> Timed:
 
 def _began(parts: list[Node], zone: tzinfo | None, *, wanted: bool) -> Began:
     timed = [part for part in parts if part.timed is not None]
+    # Where one of these fails, nothing is known of since when the whole does: most often that is all there is to ask.
+    silent = [part.plain for part in parts if wanted and part.plain is not None and _fails_silently(part.condition)]
 
     def began(v: Values, yes: bool, floor_us: int) -> int:  # noqa: FBT001 - a `Began`
+        if not yes:
+            for plain in silent:
+                if not plain(v):
+                    return ALWAYS_US
         if yes is wanted:  # every part says so: the last of them settled it
             for part in parts:
                 floor_us = max(floor_us, part.began(v, yes, floor_us))
@@ -165,6 +171,17 @@ def _began(parts: list[Node], zone: tzinfo | None, *, wanted: bool) -> Began:
         return _relieved(timed, v, zone, first_us, floor_us, yes=yes) if timed and len(parts) > 1 else first_us
 
     return began
+
+
+def _fails_silently(condition: Condition | None) -> bool:
+    """Whether no instant belongs to a no."""
+    match condition:
+        case Check():
+            return True
+        case All() | AnyOf():
+            return all(map(_fails_silently, condition.parts))
+        case _:
+            return False
 
 
 def _relieved(parts: list[Node], v: Values, zone: tzinfo | None, first_us: int, floor_us: int, *, yes: bool) -> int:

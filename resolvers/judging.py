@@ -206,9 +206,11 @@ class Rulebook:
         for rule, node in self._stages:
             until = node.until(values)
             if until > 0:
-                since_us = max(since_us, node.began(values, True, since_us))  # noqa: FBT003 - a `Began`
+                began_us = node.began(values, True, since_us)  # noqa: FBT003 - a `Began`
+                since_us = max(since_us, began_us)
                 for one in later:
-                    since_us = max(since_us, one.began(values, False, since_us))  # noqa: FBT003 - the same
+                    began_us = one.began(values, False, since_us)  # noqa: FBT003 - the same
+                    since_us = max(since_us, began_us)
                 return {"stage": rule.name, "since": to_text(since_us)}, min(due_us, until)
             due_us = min(due_us, -until)
             later.append(node)

@@ -1,7 +1,7 @@
 """Points, coupons, appointments, follows, touches, windows: right in any order, late, split, and at any instant."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -88,7 +88,7 @@ def test_any_order_gives_the_same_people(events: list[Arrival], rng: random.Rand
             assert facet_of(at_rest(facet)) == facet
 
 
-def sums(profiles: list[Mapping[str, Any]]) -> dict[str, Any]:
+def sums(profiles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What must add up."""
     return {
         "events": sum(one["activity"]["d365"].get("events", 0) for one in profiles),

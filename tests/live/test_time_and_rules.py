@@ -1,0 +1,96 @@
+"""What time and other rules change, on real servers: published without an event, once, by whoever is there."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.rules_file import PACKAGED_FILE
+from tests.conftest import Broker
+from tests.live.engine import Engine, Published
+from tests.live.redis_server import RedisServer
+
+SOON_SECONDS = 6
+RULE = """
+  everybody_known:
+    labels: {en: Known, zh: 已知}
+    when: {field: known, equals: true}
+"""
+
+
+@pytest.fixture
+def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """Topics and keys of the test's own on the session's servers; no worker yet."""
+    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
+        yield engine
+
+
+def event(number: int, kind: str, card: str, **data: object) -> Published:
+    """An event of a card, now."""
+    body = {
+        "id": f"e{number}",
+        "source": "/test",
+        "type": kind,
+        "time": datetime.now(UTC).isoformat(),
+        "data": {"identifiers": {"card": card}, **data},
+    }
+    return Published(None, json.dumps(body).encode())
+
+
+def said(engine: Engine, topic: str) -> list[dict[str, Any]]:
+    """A topic's records."""
+    return [json.loads(one.value or b"{}") for one in engine.outputs()[topic]]
+
+
+def test_what_is_due_is_published_without_an_event(engine: Engine) -> None:
+    """An appointment that comes and goes: into the segment by its event, out of it by its instant, which is the cause.
+
+    The worker that knew of it is killed meanwhile; the one that follows finds what is due in the store.
+    """
+    worker = engine.start_worker()
+    engine.publish([event(0, "wifi.login", "C0")])
+    engine.settle()  # it has started
+    at = datetime.now(UTC) + timedelta(seconds=SOON_SECONDS)
+    booked = event(1, "appointment.booked", "C1", appointment_id="A1", at=at.isoformat())
+    engine.publish([booked])
+    engine.settle()
+    engine.kill(worker)
+    engine.start_worker()
+    engine.until(lambda: len(said(engine, "segments")) > 1, "the appointment is over")
+    entered, exited = said(engine, "segments")
+    assert [one["action"] for one in (entered, exited)] == ["entered", "exited"]
+    assert {entered["segment"], exited["segment"]} == {"appointment_soon"}
+    assert entered["cause"] == {"id": "e1", "source": "/test"}
+    assert exited["cause"]["source"] == "idweave"
+    assert abs(datetime.fromisoformat(exited["cause"]["id"]) - at) < timedelta(milliseconds=1)
+    profile = said(engine, "profiles")[-1]
+    assert (profile["appointments"]["upcoming"], profile["segments"]) == ([], [])
+
+
+def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
+    """A tag that comes with a new file is given to people of whom no event comes, and told once."""
+    worker = engine.start_worker()
+    people = 500  # more than a page
+    engine.publish([event(n, "member.update", f"C{n}") for n in range(people)])
+    engine.settle()
+    assert not any("everybody_known" in one["tags"] for one in said(engine, "profiles"))
+    engine.kill(worker)
+    folder = tmp_path / "worker-1"
+    folder.mkdir(exist_ok=True)
+    text = PACKAGED_FILE.read_text()
+    (folder / "rules.yaml").write_text(text.replace("\ntags:\n", f"\ntags:{RULE}", 1))
+    engine.start_worker()
+    engine.until(lambda: len(_tagged(engine)) == people, "everybody has the tag")
+    engine.settle()
+    told = _tagged(engine)
+    assert len({one["profile_id"] for one in told}) == len(told) == people
+    last = {one["profile_id"]: one for one in said(engine, "profiles")}
+    assert all("everybody_known" in one["tags"] for one in last.values())
+
+
+def _tagged(engine: Engine) -> list[dict[str, Any]]:
+    """Who was given the tag."""
+    return [one for one in said(engine, "tags") if "everybody_known" in one["added"]]
