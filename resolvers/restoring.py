@@ -19,9 +19,10 @@ from resolvers.component import Component
 from resolvers.difference import digests_of
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import strength
-from resolvers.people import VALUES_OF, People
+from resolvers.people import VALUES_OF, People, Person
 from resolvers.profile_ids import Mint
-from resolvers.publication import BLANK, Published, Sending, State, encode, encode_offsets
+from resolvers.publication import BLANK, NOTHING_DECIDED, Decisions, Published, Sending, State, encode, encode_offsets
+from resolvers.publication import Remembered as Occasion
 from resolvers.steps import Complete, Intend, NameProfile, Protocol, Together
 from topics.codec import encode as encode_json
 
@@ -37,6 +38,7 @@ class Said(msgspec.Struct, array_like=True, frozen=True):
         members: keys of its identifiers, strongest first.
         value: lifetime value per currency.
         merged_from: ids that ended in it.
+        stage, tags, segments: what rules had decided, as a state keeps it.
     """
 
     version: int
@@ -44,6 +46,9 @@ class Said(msgspec.Struct, array_like=True, frozen=True):
     members: tuple[str, ...]
     value: dict[str, str]
     merged_from: tuple[str, ...]
+    stage: str = ""
+    tags: str = ""
+    segments: str = ""
 
 
 class Merged(NamedTuple):
@@ -88,12 +93,19 @@ class _Identifier(msgspec.Struct):
     token: str
 
 
+class _Lifecycle(msgspec.Struct):
+    stage: str | None = None
+
+
 class _Record(msgspec.Struct):
     version: int
     merged_into: str | None = None
     identifiers: tuple[_Identifier, ...] = ()
     lifetime_value: dict[str, str] = {}
     merged_from: tuple[str, ...] = ()
+    lifecycle: _Lifecycle | None = None
+    tags: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
 
 
 class Belongs(msgspec.Struct, frozen=True):
@@ -119,7 +131,11 @@ def read_profile(value: bytes) -> Said | Merged:
     if record.merged_into is not None:
         return Merged(record.version, record.merged_into)
     members = tuple(f"{one.namespace}:{one.token}" for one in record.identifiers)
-    return Said(record.version, _digest(value), members, record.lifetime_value, record.merged_from)
+    stage = "" if record.lifecycle is None else record.lifecycle.stage or ""
+    tags, segments = " ".join(record.tags), " ".join(record.segments)
+    return Said(
+        record.version, _digest(value), members, record.lifetime_value, record.merged_from, stage, tags, segments
+    )
 
 
 def read_identity(value: bytes) -> Belongs:
@@ -196,15 +212,32 @@ def write_down(one: Restored) -> Protocol[bool]:
 
 def _published(holder: str, one: Remembered, now: People) -> Published:
     said, versions = one.said, list(one.members.values())
+    person = next((person for person in now.persons if holder in (person.holder, *person.members)), None)
     if said is None:
-        # Nobody can say what was told of it; that its value is what it was is likelier than that it was nothing.
-        value: dict[str, str] = next((person.value for person in now.persons if holder in person.members), {})
-        return Published(holder, one.minted, max(versions), BLANK, _members(one, holder), value)
-    whole = set(said.members) == one.members.keys()
+        # Nobody can say what was told of it; that it is what it was is likelier than that it was nothing.
+        value: dict[str, str] = {} if person is None else person.value
+        members = _members(one, holder)
+        return Published(holder, one.minted, max(versions), BLANK, members, value, (), _decided(None, person))
     version = max([said.version, *versions])
+    whole = set(said.members) == one.members.keys()
     members = said.members if whole else _members(one, holder)
     digest = said.digest if whole else BLANK
-    return Published(holder, one.minted, version, digest, members, said.value, said.merged_from)
+    decided = _decided(said, person)
+    return Published(holder, one.minted, version, digest, members, said.value, said.merged_from, decided)
+
+
+def _decided(said: Said | None, person: Person | None) -> Decisions:
+    """What was told of the rules' decisions; of reminders, that all that hold were: a rebuild reminds nobody."""
+    judged = None if person is None else person.judged
+    occasions: tuple[Occasion, ...] = ()
+    if judged is not None and person is not None and person.members:
+        occasions = tuple(Occasion(one.reminder, one.occasion, one.rank) for one in judged.occasions)
+    if said is not None:
+        return Decisions(said.stage, said.tags, said.segments, occasions)
+    if judged is None:
+        return NOTHING_DECIDED
+    told = judged.additions
+    return Decisions(told["lifecycle"]["stage"], " ".join(told["tags"]), " ".join(told["segments"]), occasions)
 
 
 def _members(one: Remembered, holder: str) -> tuple[str, ...]:

@@ -140,9 +140,10 @@ class LivePeople:
     async def _individuals(self, components: Sequence[Component], now_us: int) -> dict[str, Individual]:
         read: list[Publication] = await self._store.execute_many([ReadPublication(one.name) for one in components])
         found: dict[str, Individual] = {}
+        book = self._rulebook
         for component, publication in zip(components, read, strict=True):
             ids = {one.holder: profile_id for profile_id, one in publication.state.profiles.items()}
-            for person in people(component, self._rulebook.rules, now_us, self._rulebook.blocked).persons:
+            for person in people(component, book.rules, now_us, book.blocked, book.member).persons:
                 found[person.holder] = Individual(person, ids.get(person.holder))
         return found
 

@@ -248,7 +248,8 @@ class Replaying:
         read: list[Component] = await self._store.execute_many([ReadComponent(name) for name in names])
         found = [one for one in read if one.moved_to is None and one.facets]
         publications: list[Publication] = await self._store.execute_many([ReadPublication(one.name) for one in found])
-        divided = [people(one, self._rulebook.rules, now_us, self._rulebook.blocked) for one in found]
+        book = self._rulebook
+        divided = [people(one, book.rules, now_us, book.blocked, book.member) for one in found]
         new = [
             (component, now)
             for component, now, publication in zip(found, divided, publications, strict=True)
@@ -283,7 +284,8 @@ class Replaying:
     def different(self, one: Rebuilt, now_us: int) -> Difference | None:
         """What `publish` would publish of a component."""
         notice = self._notice(one.component, now_us)
-        return difference(one.component, one.people, one.state, notice, now_us=now_us, mint=self._rulebook.mint)
+        mint, member = self._rulebook.mint, self._rulebook.member
+        return difference(one.component, one.people, one.state, notice, now_us=now_us, mint=mint, member=member)
 
     async def finish(self) -> None:
         """Nothing is left to do: workers may work on the store, and need not read what was said before."""
