@@ -175,22 +175,7 @@ MUTANTS = (
         "self.content.decisions.update({step.command: step.decision}) or step.decision",
         world="commanded",
     ),
-    Mutant(
-        "another body has the last word",
-        commanding.obey,
-        "_answer(refused, asked), _answer(recorded, asked)",
-        "_answer(recorded, asked), _answer(refused, asked)",
-        world="commanded",
-    ),
     Mutant("an undo forgets", commanding._take_back, "undone=True", "undone=False", world="commanded"),
-    Mutant(
-        "a ruling is told by who wrote it only",
-        commanding._rule,
-        "if decision.id in root.constraints:",
-        'if decision.id in root.constraints and (root := Component("nobody")):',
-        world="commanded",
-        weather="stormy",
-    ),
     Mutant("the split are left behind too", deciding._split, "if key not in keys]", "]", world="commanded"),
     Mutant(
         "new ids are not named",
