@@ -175,7 +175,23 @@ MUTANTS = (
         "self.content.decisions.update({step.command: step.decision}) or step.decision",
         world="commanded",
     ),
+    Mutant(
+        "another body has the last word",
+        commanding.obey,
+        "_answer(refused, asked), _answer(recorded, asked)",
+        "_answer(recorded, asked), _answer(refused, asked)",
+        world="commanded",
+    ),
     Mutant("an undo forgets", commanding._take_back, "undone=True", "undone=False", world="commanded"),
+    Mutant(
+        "a ruling is told by who wrote it only",
+        commanding._rule,
+        "if decision.id in root.constraints:",
+        'if decision.id in root.constraints and (root := Component("nobody")):',
+        world="commanded",
+        weather="stormy",
+        first=768,
+    ),
     Mutant("the split are left behind too", deciding._split, "if key not in keys]", "]", world="commanded"),
     Mutant(
         "new ids are not named",
@@ -234,5 +250,8 @@ def put_in(mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(at, name, property(mutated) if isinstance(vars(at)[name], property) else mutated)
         return
     for user in list(sys.modules.values()):
-        if getattr(user, "__name__", "").startswith("resolvers.") and vars(user).get(name) is function:
+        if (
+            getattr(user, "__name__", "").startswith(("resolvers.", "tests.simulation."))
+            and vars(user).get(name) is function
+        ):
             patch.setattr(user, name, mutated)
