@@ -25,9 +25,9 @@ from benchmarks.following import Follower
 from benchmarks.line_chart import Line, line_chart
 from benchmarks.running import Run, Servers, fresh_engine, server_options, with_servers
 from resolvers.judging import Rulebook
-from stream.cli_console import CommandFailedError, complain, say
-from stream.demo import environment_of
-from stream.settings import Settings
+from stream.cli.console import CommandFailedError, complain, say
+from stream.config.settings import Settings
+from stream.demo.day import environment_of
 from topics.instants import to_us
 
 SEGMENT: Final = "legacy_not_on_wechat"

@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.chando_month import CURRENCY, DAYS, FANS_DEFAULT, START, Month, SceneCount, counted, generate, published
 from benchmarks.line_chart import Line, line_chart
 from benchmarks.running import Servers, fresh_engine, server_options, with_servers
-from stream.cli_console import complain, say
-from stream.demo_outputs import read_outputs
+from stream.cli.console import complain, say
+from stream.demo.outputs import read_outputs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

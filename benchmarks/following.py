@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from stream.demo_outputs import read_all
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.demo.outputs import read_all
 from topics.catalogue import PROFILES
 
 Kept = TypeVar("Kept")

@@ -19,8 +19,8 @@ from typing import Any, Final, NamedTuple
 from benchmarks import cdnow, completejourney
 from benchmarks.cdnow import BadFileError, Profile, contents
 from benchmarks.running import Servers, fresh_engine, server_options, with_servers
-from stream.cli_console import complain, say
-from stream.demo_outputs import Outputs, read_outputs
+from stream.cli.console import complain, say
+from stream.demo.outputs import Outputs, read_outputs
 
 FETCHED: Final = Path(__file__).parents[1] / ".cache/real"
 PURCHASES: Final = FETCHED / "lifetimes/datasets/CDNOW_master.txt"

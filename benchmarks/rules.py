@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from resolvers.judging import Rulebook
-from stream.rules_file import PACKAGED_FILE, read_rules
+from stream.config.rules_file import PACKAGED_FILE, read_rules
 from topics.codec import decode
 from topics.instants import DAY_US
 

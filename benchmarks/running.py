@@ -16,18 +16,18 @@ import redis
 from confluent_kafka import KafkaException
 
 from sinks.topics_admin import TopicsFailedError, create_topics
-from stream.child_process import ChildProcess, ServerError
-from stream.cli_console import OUT, CommandFailedError, broker_list, complain, say, settings_for
-from stream.cli_engine import DEMO_KEYS, remove_run
-from stream.configuration import PACKAGED_FILE
-from stream.demo import stopped_by_signals, without_kafka_settings, worker_process
-from stream.demo_display import Display
-from stream.demo_outputs import ReadingError
-from stream.demo_watch import Watch, WatchError
-from stream.embedded import embedded_servers
-from stream.mistakes import ConfigError
-from stream.publishing import PublishingError, TouchpointPublisher
-from stream.settings import Settings
+from stream.cli.console import OUT, CommandFailedError, broker_list, complain, say, settings_for
+from stream.cli.engine import DEMO_KEYS, remove_run
+from stream.config.configuration import PACKAGED_FILE
+from stream.config.mistakes import ConfigError
+from stream.config.settings import Settings
+from stream.demo.day import stopped_by_signals, without_kafka_settings, worker_process
+from stream.demo.display import Display
+from stream.demo.outputs import ReadingError
+from stream.demo.watch import Watch, WatchError
+from stream.importing.publishing import PublishingError, TouchpointPublisher
+from stream.servers.child_process import ChildProcess, ServerError
+from stream.servers.embedded import embedded_servers
 
 STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.3  # a look asks both servers for a dozen numbers

@@ -28,8 +28,8 @@ from resolvers.pseudonyms import Pseudonyms
 from resolvers.resolving import resolve
 from sinks.carrying import carry_in_memory
 from sinks.memory_store import MemoryStore
-from stream.retail_truth import Quality, link_everything, quality, same_phone_only
-from stream.retail_world import PEOPLE_DEFAULT, World, generate
+from stream.demo.truth import Quality, link_everything, quality, same_phone_only
+from stream.demo.world import PEOPLE_DEFAULT, World, generate
 from topics.envelope import Limits
 from topics.records import Record
 

@@ -23,6 +23,7 @@ from stream.batches import Batches
 from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
+from stream.config.settings import Settings, load_settings
 from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.progress import Progress
@@ -33,7 +34,6 @@ from stream.resolve import Resolving
 from stream.rulebook import admission_of, rulebook_of
 from stream.serving import lag, not_ready, web_server
 from stream.session import Parts, Session
-from stream.settings import Settings, load_settings
 from stream.transport import ChunkApp, create_app
 from stream.waking import Pages, Waking
 from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS

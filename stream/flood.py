@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from stream.configuration import DeadLetterLimit
+from stream.config.configuration import DeadLetterLimit
 from stream.metrics import Metrics
 
 LOOK_SECONDS: Final = 1.0

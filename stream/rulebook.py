@@ -9,7 +9,7 @@ from resolvers.admission import Admission
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
-from stream.settings import Settings
+from stream.config.settings import Settings
 
 
 def admission_of(settings: Settings) -> Admission:

@@ -12,18 +12,18 @@ from resolvers.admission import Admission
 from sinks.history_reader import History, read_history
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
-from stream.explaining import Explaining
+from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.lag import Lag, LogEnds
-from stream.lookup import Lookup, UnavailableError
 from stream.metrics import Metrics
-from stream.profile_source import ProfileSource
-from stream.recalling import READ_SECONDS, Keys, Recalling
+from stream.reading.explaining import Explaining
+from stream.reading.lookup import Lookup, UnavailableError
+from stream.reading.profile_source import ProfileSource
+from stream.reading.recalling import READ_SECONDS, Keys, Recalling
 from stream.session import Session
-from stream.settings import Settings
-from stream.web import Reasons, create_web
-from stream.web_guard import Guard
-from stream.web_server import WebServer
+from stream.web.guard import Guard
+from stream.web.routes import Reasons, create_web
+from stream.web.server import WebServer
 from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 READ = (TOUCHPOINTS, CHANGES, COMMANDS)

@@ -13,8 +13,8 @@ from typing import Protocol
 import hypothesis
 import pytest
 
-from stream.child_process import ServerError
-from stream.embedded import embedded_servers
+from stream.servers.child_process import ServerError
+from stream.servers.embedded import embedded_servers
 from tests.live.kafka import KafkaServer
 from tests.live.kafka_jars import KafkaUnavailableError
 from tests.live.redis_cluster import RedisCluster

@@ -11,9 +11,9 @@ from resolvers.admission import Admission
 from resolvers.asking import ask
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
-from stream import cli_command
-from stream.cli import run
-from stream.settings import Settings
+from stream.cli import command as cli_command
+from stream.cli.main import run
+from stream.config.settings import Settings
 from topics.commands import Command, Merge, Split, Undo
 from topics.records import Record
 

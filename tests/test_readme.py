@@ -11,7 +11,7 @@ from resolvers.admission import Admission
 from resolvers.intake import Accepted, take_in
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
-from stream.cli import app
+from stream.cli.main import app
 from topics.envelope import Limits
 from topics.records import Record
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.truth import measured, resolved
 from resolvers.namespaces import Policy
-from stream.retail_truth import Quality
-from stream.retail_world import World, generate
+from stream.demo.truth import Quality
+from stream.demo.world import World, generate
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from resolvers.steps import Reply, Step
 from sinks.memory_store import MemoryStore
 from sinks.redis_store import RedisStore
 from sinks.store import Advanced, AnyTP, Due, Page
-from stream.child_process import ChildProcess
-from stream.embedded import store_program
+from stream.servers.child_process import ChildProcess
+from stream.servers.embedded import store_program
 from tests.live.redis_cluster import RedisCluster
 from tests.live.redis_server import RedisServer
 

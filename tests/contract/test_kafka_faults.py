@@ -14,7 +14,7 @@ from sinks.kafka_producer import KafkaPublisher
 from sinks.profile_reader import ProfileReader, ProfileReadError
 from sinks.publisher import PublishFailedError
 from sinks.topics_admin import Outcome, TopicsFailedError, create_topics
-from stream.child_process import free_port
+from stream.servers.child_process import free_port
 from tests.conftest import Broker
 from tests.contract.test_publishers import consumed
 from tests.live.kafka import KafkaServer

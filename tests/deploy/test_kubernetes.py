@@ -7,8 +7,8 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
+from stream.config.settings import VARIABLES, load_settings
 from stream.metric_catalogue import LAG_RECORDS
-from stream.settings import VARIABLES, load_settings
 from topics.catalogue import TOUCHPOINTS
 
 ROOT = Path(__file__).parents[2]

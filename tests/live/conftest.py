@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.child_process import ServerError
+from stream.servers.child_process import ServerError
 from tests.live.kafka import KafkaServer
 from tests.live.kafka_jars import KafkaUnavailableError
 from tests.live.redis_server import RedisServer

@@ -29,8 +29,8 @@ from confluent_kafka import (
 )
 
 from sinks.topics_admin import create_topics
-from stream.child_process import LOOPBACK, ChildProcess, free_port
-from stream.redis_client import stock_client
+from stream.servers.child_process import LOOPBACK, ChildProcess, free_port
+from stream.servers.redis_client import stock_client
 from tests.naive.decoding import Record
 from topics.catalogue import ALL
 

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from stream.child_process import LOOPBACK, ChildProcess, free_port
-from stream.embedded import broker_answers
+from stream.servers.child_process import LOOPBACK, ChildProcess, free_port
+from stream.servers.embedded import broker_answers
 from tests.live.kafka_jars import KAFKA_VERSION, KafkaUnavailableError, jars, java
 
 READY_SECONDS = 60.0

@@ -16,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from stream.child_process import LOOPBACK, PORT_MAX, PortTakenError, free_port, require_free_port
+from stream.servers.child_process import LOOPBACK, PORT_MAX, PortTakenError, free_port, require_free_port
 from tests.live.redis_server import RedisServer
 
 NODES = 3

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from stream.child_process import LOOPBACK, ChildProcess, free_port
-from stream.embedded import READY_SECONDS, redis_answers, redis_url, store_program
+from stream.servers.child_process import LOOPBACK, ChildProcess, free_port
+from stream.servers.embedded import READY_SECONDS, redis_answers, redis_url, store_program
 
 
 class RedisServer:

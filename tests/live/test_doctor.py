@@ -10,8 +10,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from sinks.topics_admin import create_topics
-from stream.child_process import LOOPBACK, free_port
-from stream.cli import run
+from stream.cli.main import run
+from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
 from tests.live.redis_server import RedisServer
 

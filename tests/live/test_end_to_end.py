@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stream.retail_world import generate
+from stream.demo.world import generate
 from tests.conftest import Broker
 from tests.live.against_model import Check, Topics, hidden, personal
 from tests.live.engine import Engine, Published

@@ -15,7 +15,7 @@ import pytest
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.steps import ReadComponent, ReadHome
 from sinks.redis_store import RedisStore
-from stream.explaining import Explaining
+from stream.reading.explaining import Explaining
 from tests.conftest import Broker
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
 from tests.live.redis_server import RedisServer

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from sinks.topics_admin import create_topics
 from stream.app import Worker
-from stream.settings import load_settings
+from stream.config.settings import load_settings
 from tests.conftest import Broker
 from tests.live.redis_server import RedisServer
 

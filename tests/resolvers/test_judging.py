@@ -16,7 +16,7 @@ from resolvers.profile_fields import DECIDED, ENTRIES, FIELDS, FRAME, OPEN, fiel
 from resolvers.reminding import Key, Occasion
 from resolvers.rule_why import why
 from resolvers.rules import All, AnyOf, Check, Condition, Labels, Not, Reminder, Rule, Rules
-from stream.rules_file import PACKAGED_FILE, read_rules
+from stream.config.rules_file import PACKAGED_FILE, read_rules
 from topics.instants import DAY_US, to_text, to_us
 from topics.updates import Profile
 

@@ -27,7 +27,7 @@ from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
 from sinks.store import Due
-from stream.rules_file import PACKAGED_FILE, read_rules
+from stream.config.rules_file import PACKAGED_FILE, read_rules
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from topics.envelope import Limits
 from topics.instants import DAY_US, to_us

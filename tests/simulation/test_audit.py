@@ -7,7 +7,7 @@ import pytest
 
 from resolvers.audit import Finding
 from sinks.memory_store import MemoryStore
-from stream.auditing import Auditing
+from stream.operating.auditing import Auditing
 from tests.contract.conftest import AwaitedMemory
 from tests.simulation.scheduler import WEATHERS, Simulation
 from tests.simulation.worlds import WORLDS, World

@@ -14,10 +14,10 @@ from resolvers.facets import sighted
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.publication import Sending, decode, encode
 from resolvers.steps import ReadHome
-from stream import auditing as module
-from stream import cli_audit
-from stream.auditing import Auditing, Report
-from stream.cli import run
+from stream.cli import audit as cli_audit
+from stream.cli.main import run
+from stream.operating import auditing as module
+from stream.operating.auditing import Auditing, Report
 from tests.resolvers.building import edge
 from tests.stream.small_worker import SmallWorker
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from stream.cli import run
-from stream.cli_console import complain, say
+from stream.cli.console import complain, say
+from stream.cli.main import run
 from stream.logging_setup import set_up_logging
 
 KEYS = {

@@ -8,13 +8,13 @@ import pytest
 from sinks.redis_health import RedisHealth
 from sinks.store import SCHEMA
 from sinks.topics_admin import Outcome, TopicReport, TopicsHealth
-from stream import doctor
-from stream.child_process import LOOPBACK, free_port
-from stream.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
-from stream.doctor_broker import append_finding, topic_findings
-from stream.doctor_store import store_findings
-from stream.settings import Address, Settings
-from stream.web_server import listening
+from stream.config.settings import Address, Settings
+from stream.operating import doctor
+from stream.operating.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
+from stream.operating.doctor_broker import append_finding, topic_findings
+from stream.operating.doctor_store import store_findings
+from stream.servers.child_process import LOOPBACK, free_port
+from stream.web.server import listening
 from topics.catalogue import ALL
 
 KEYS = {"IDWEAVE_HASH_KEY": "hash-key-secret-" * 3, "IDWEAVE_ID_KEY": "id-key-secret-" * 3}

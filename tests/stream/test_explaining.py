@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 
 from resolvers.admission import Unreadable, parse_identifier
-from stream import explaining as module
-from stream.evidence_picture import picture
-from stream.evidence_text import lines
-from stream.explaining import Explaining
-from stream.lookup import LookupStore, UnavailableError
+from stream.cli.evidence_picture import picture
+from stream.cli.evidence_text import lines
+from stream.reading import explaining as module
+from stream.reading.explaining import Explaining
+from stream.reading.lookup import LookupStore, UnavailableError
 from tests.stream.small_worker import SmallWorker
 from topics.answers import Explanation
 from topics.identifiers import Identifier

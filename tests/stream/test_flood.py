@@ -1,6 +1,6 @@
 """A flood of refusals: what makes one, and what ends it."""
 
-from stream.configuration import DeadLetterLimit
+from stream.config.configuration import DeadLetterLimit
 from stream.flood import Flood
 from stream.metrics import Metrics
 

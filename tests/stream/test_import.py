@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from resolvers.admission import Admission
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
-from stream import cli_import
-from stream import importing as module
-from stream.cli import run
-from stream.import_cells import Cell, Wrong, pattern_of, read_cell
-from stream.import_events import EventMaker
-from stream.import_map import ImportMap, read_map
-from stream.import_rows import LINE_BYTES_MAX, CsvRows, FileRow, JsonRows, UnreadableFileError
-from stream.import_state import Rejects, State, read_state, state_file
-from stream.importing import Importing, Judge, StoppedError, open_rows
-from stream.mistakes import ConfigError
-from stream.publishing import Line
+from stream.cli import import_file as cli_import
+from stream.cli.main import run
+from stream.config.mistakes import ConfigError
+from stream.importing import importing as module
+from stream.importing.cells import Cell, Wrong, pattern_of, read_cell
+from stream.importing.events import EventMaker
+from stream.importing.importing import Importing, Judge, StoppedError, open_rows
+from stream.importing.maps import ImportMap, read_map
+from stream.importing.publishing import Line
+from stream.importing.rows import LINE_BYTES_MAX, CsvRows, FileRow, JsonRows, UnreadableFileError
+from stream.importing.state import Rejects, State, read_state, state_file
 from tests.stream.test_cli import KEYS, folder, said
 from topics.envelope import Limits
 

@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import generate_latest
 
 from stream import lag as module
-from stream.child_process import free_port
 from stream.chunks import TP
 from stream.lag import Ages, Lag, LagUnknownError, LogEnds, behind
 from stream.metrics import Metrics
+from stream.servers.child_process import free_port
 from stream.session import Parts, Session
 
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from resolvers.judging import Rulebook
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.rules import Check, Labels, Rule, Rules
-from stream.cli_preview import lines
-from stream.previewing import Preview, Previewing, Row
+from stream.cli.preview import lines
+from stream.operating.previewing import Preview, Previewing, Row
 from tests.stream.small_worker import NOW_MS, SmallWorker
 
 ZONE = ZoneInfo("Asia/Shanghai")

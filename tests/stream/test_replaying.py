@@ -17,8 +17,8 @@ from sinks.journal import Journal
 from sinks.log_reader import LogReader
 from sinks.memory_store import Content
 from sinks.redis_store import RedisStore
-from stream.replaying import Rebuilt, Replaying, Servers
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.operating.replaying import Rebuilt, Replaying, Servers
 from tests.stream.small_worker import SmallWorker
 
 NOW_US = 1_790_000_000_500_000

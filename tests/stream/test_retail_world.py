@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stream.retail_truth import joinable, link_everything, quality, same_phone_only
-from stream.retail_world import World, generate
+from stream.demo.truth import joinable, link_everything, quality, same_phone_only
+from stream.demo.world import World, generate
 from topics.events import DATA_TYPES
 from topics.refusals import RefusalCode
 

@@ -11,10 +11,10 @@ import pytest
 from resolvers.judging import Rulebook
 from resolvers.profile_fields import field_of
 from resolvers.rule_why import why
-from stream.cli import run
-from stream.cli_rules import lines
-from stream.conditions_file import OPERATORS
-from stream.rules_file import PACKAGED_FILE, RulesFile, read_rules
+from stream.cli.main import run
+from stream.cli.rules import lines
+from stream.config.conditions_file import OPERATORS
+from stream.config.rules_file import PACKAGED_FILE, RulesFile, read_rules
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")

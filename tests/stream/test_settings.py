@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from resolvers.namespaces import DEFAULT_RULES, Caps, Dedupe, Limit, Namespace, ranked
 from resolvers.pseudonyms import key_id
-from stream.configuration import (
+from stream.config.configuration import (
     DEFAULT_RETENTION_DAYS,
     PACKAGED_FILE,
     Configuration,
     DeadLetterLimit,
     read_configuration,
 )
-from stream.mistakes import ConfigError
-from stream.settings import Address, Secret, Settings, load_settings
+from stream.config.mistakes import ConfigError
+from stream.config.settings import Address, Secret, Settings, load_settings
 from topics.envelope import Limits
 
 ROOT = Path(__file__).parents[2]

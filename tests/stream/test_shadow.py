@@ -17,9 +17,9 @@ from resolvers.facets import sighted
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, identity_fingerprint, ranked
 from resolvers.partition import partition
 from resolvers.shadow import compare, identity_changes
-from stream import shadowing as module
-from stream.cli_shadow import lines, notes
-from stream.shadowing import Report, Shadowing
+from stream.cli.shadow import lines, notes
+from stream.operating import shadowing as module
+from stream.operating.shadowing import Report, Shadowing
 from tests.resolvers.building import edge
 from tests.stream.small_worker import SmallWorker
 

@@ -11,10 +11,10 @@ from resolvers.difference import conflict
 from resolvers.steps import Outgoing
 from resolvers.timeline import Subject, timeline
 from sinks.history_reader import History, HistoryReadError
-from stream.configuration import DEFAULT_RETENTION_DAYS
-from stream.lookup import LookupStore, UnavailableError
-from stream.recalling import Keys, Recalling
-from stream.timeline_text import lines
+from stream.cli.timeline_text import lines
+from stream.config.configuration import DEFAULT_RETENTION_DAYS
+from stream.reading.lookup import LookupStore, UnavailableError
+from stream.reading.recalling import Keys, Recalling
 from tests.resolvers.building import mark
 from tests.stream.small_worker import SmallWorker
 from topics.answers import Timeline

@@ -19,17 +19,17 @@ from structlog.testing import capture_logs
 
 from resolvers.namespaces import DEFAULT_RULES
 from sinks.profile_reader import ProfileReader, ProfileReadError
-from stream import web
-from stream.configuration import DEFAULT_RETENTION_DAYS
-from stream.explaining import Explaining
-from stream.lookup import Lookup, LookupStore
+from stream.config.configuration import DEFAULT_RETENTION_DAYS
+from stream.config.settings import Address, ApiToken, Secret
 from stream.metrics import Metrics
-from stream.profile_source import ProfileSource
-from stream.recalling import Recalling
-from stream.settings import Address, ApiToken, Secret
-from stream.web import create_web
-from stream.web_guard import SECURITY_HEADERS, Guard
-from stream.web_server import AddressError, WebServer
+from stream.reading.explaining import Explaining
+from stream.reading.lookup import Lookup, LookupStore
+from stream.reading.profile_source import ProfileSource
+from stream.reading.recalling import Recalling
+from stream.web import routes as web
+from stream.web.guard import SECURITY_HEADERS, Guard
+from stream.web.routes import create_web
+from stream.web.server import AddressError, WebServer
 from tests.stream.small_worker import SmallWorker
 
 ROOT = Path(__file__).parents[2]
@@ -484,7 +484,7 @@ async def test_a_taken_port_is_a_sentence(site: Site) -> None:
             WebServer(Guard(create_nothing(), LOOPBACK, ()), client.address, ProfileSource(no_reader)).bind()
         assert f"127.0.0.1:{client.address.port}" in str(raised.value)
         program = (
-            "import asyncio; from stream.settings import Address; from stream.web_server import WebServer;"
+            "import asyncio; from stream.config.settings import Address; from stream.web.server import WebServer;"
             f"asyncio.run(WebServer(None, Address('127.0.0.1', {client.address.port}), None).run())"
         )
         command = [sys.executable, "-c", program]

@@ -1,0 +1,115 @@
+"""What every command says and how: results to stdout, errors as sentences to stderr, colours on a terminal only.
+
+Rules: an error says what is wrong and what to do next, never a traceback, never a value of an event. Exit codes:
+0 done, 1 failed, 2 wrong usage or configuration.
+Must not know: any one command.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sinks.store import StoreLostError
+from stream.config.settings import Settings, load_settings
+
+FAILED: Final = 1
+USAGE: Final = 2
+
+# No emoji: `main:A:` is an identifier and not a picture.
+OUT: Final = Console(highlight=False, emoji=False, soft_wrap=True)
+ERR: Final = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+# What stands in where a command has no use for a key. Nothing that is made with it is kept or shown.
+UNUSED_KEYS: Final = {
+    "IDWEAVE_HASH_KEY": "this-command-keeps-nothing-it-makes-with-this-hash-key",
+    "IDWEAVE_ID_KEY": "this-command-keeps-nothing-it-makes-with-this-id-key",
+}
+
+Brokers = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT,...", help="Kafka; before IDWEAVE_BROKERS.", show_default=False)
+]
+Redis = Annotated[str | None, typer.Option(metavar="URL", help="Redis; before IDWEAVE_REDIS_URL.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of text for people.")]
+
+
+class CommandFailedError(Exception):
+    """A command ends here. The message is for a person and says what to do next."""
+
+    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def say(line: str = "", style: str | None = None) -> None:
+    """A line of a result; square brackets are text."""
+    OUT.print(line, style=style, markup=False)
+
+
+def complain(line: str, style: str = "red") -> None:
+    """A line of an error."""
+    ERR.print(line, style=style, markup=False)
+
+
+def servers(context: typer.Context, brokers: str | None, redis: str | None = None) -> dict[str, str]:
+    """What the command line says of servers, by the variable's name; the command's own options beat the global ones."""
+    found = dict(context.find_object(dict) or {})
+    found.update({"IDWEAVE_BROKERS": brokers} if brokers else {})
+    found.update({"IDWEAVE_REDIS_URL": redis} if redis else {})
+    return found
+
+
+def settings_for(overrides: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process; warnings are said, mistakes are raised.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    settings = load_settings(os.environ, Path.cwd(), overrides=overrides, defaults=defaults)
+    for warning in settings.warnings:
+        complain(f"warning: {warning}", "yellow")
+    return settings
+
+
+def broker_list(settings: Settings) -> str:
+    """The brokers as Kafka clients take them."""
+    return ",".join(settings.brokers)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 event`, `2,000 events`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def no_broker(settings: Settings, reason: str) -> CommandFailedError:
+    """The sentence for a broker that does not answer."""
+    return CommandFailedError(
+        f"No Kafka broker answers at {broker_list(settings)} ({reason}). Start it, or name yours with --brokers or"
+        " IDWEAVE_BROKERS. `idweave demo` needs none."
+    )
+
+
+def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
+    """The sentence for a store that does not answer."""
+    reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
+    return CommandFailedError(
+        f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
+        " IDWEAVE_REDIS_URL. `idweave demo` needs none."
+    )
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on a terminal, told how much is done, and of how much where that is known."""
+    if not ERR.is_terminal:
+        yield lambda _done, _of: None
+        return
+    columns = (TextColumn(doing), BarColumn(), TextColumn("{task.completed:>11,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as progress:
+        task = progress.add_task(doing, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)

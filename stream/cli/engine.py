@@ -1,0 +1,172 @@
+"""`idweave demo`, `up` and `worker`: the engine with servers that pip installed, or with real ones.
+
+Rules: the embedded servers are used unless real ones are named on the command line; on real ones the demo keeps to a
+prefix of its own and removes it afterwards.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from redis.exceptions import RedisError
+
+from sinks.kafka_settings import client_settings
+from sinks.topics_admin import TopicsFailedError, create_topics
+from stream.cli.console import (
+    OUT,
+    USAGE,
+    Brokers,
+    CommandFailedError,
+    Redis,
+    broker_list,
+    complain,
+    no_broker,
+    plural,
+    say,
+    servers,
+    settings_for,
+)
+from stream.cli.publish import yesterday
+from stream.config.settings import Settings
+from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
+from stream.demo.world import PEOPLE_DEFAULT, generate
+from stream.servers.embedded import EmbeddedServers, embedded_servers
+from stream.servers.redis_client import stock_client
+from topics.catalogue import ALL
+
+BROKER_PORT: Final = 9092
+STORE_PORT: Final = 6379
+BROKER_SECONDS: Final = 5.0
+# Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
+DEMO_KEYS: Final = {
+    "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
+    "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
+}
+
+commands = typer.Typer(rich_markup_mode=None)
+
+
+@commands.command(epilog="Example:  idweave demo --people 500")
+def demo(
+    context: typer.Context,
+    *,
+    people: Annotated[int, typer.Option(min=10, max=100_000, help="How many people live that day.")] = PEOPLE_DEFAULT,
+    seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="On real servers: leave topics and keys for a look.")] = False,
+    brokers: Brokers = None,
+    redis: Redis = None,
+) -> None:
+    """Stream a retail day through the engine: people out.
+
+    A synthetic day, whose truth is known, so that what comes out can be held against it. Needs no servers.
+    """
+    started = time.monotonic()
+    with stopped_by_signals(), _engine(servers(context, brokers, redis), keep=keep) as settings:
+        world = generate(seed, people, yesterday())
+        say(f"A retail day of {people:,} people: {plural(len(world.records), 'record')} to publish.")
+        Demo(settings, OUT, world).run()
+    say()
+    say(f"Done in {time.monotonic() - started:.0f} s. The same with servers of your own: --brokers and --redis.")
+
+
+@commands.command(epilog="Example:  idweave up")
+def up(
+    context: typer.Context,
+    *,
+    broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = BROKER_PORT,
+    store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = STORE_PORT,
+) -> None:
+    """Run embedded servers and a worker until Ctrl-C.
+
+    On the ports where the other commands look for Kafka and Redis anyway.
+    """
+    from stream.cli.worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
+
+    if servers(context, None):
+        raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
+    with embedded_servers(broker_port, store_port) as there:
+        settings = _embedded_settings(there, {})
+        _create_topics(settings)
+        say(there.banner)
+        address = f"{settings.http.host}:{settings.http.port}"
+        say(f"Topics {settings.topic_prefix}.*. HTTP: http://{address}/. Ctrl-C ends all of it.")
+        if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
+            say("For `idweave profile` and `token` in another terminal, this engine's keys:")
+            elsewhere = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+            usual = (broker_port, store_port) == (BROKER_PORT, STORE_PORT)
+            for name, value in {**DEMO_KEYS, **({} if usual else elsewhere)}.items():
+                say(f"  export {name}={value}")
+        run_worker(settings)
+
+
+@commands.command(epilog="Example:  idweave worker --brokers kafka-1:9092,kafka-2:9092 --redis redis://redis:6379/0")
+def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
+    """Run a worker until SIGTERM or Ctrl-C.
+
+    Several share the partitions, and may come and go. Logs are lines of JSON, or readable ones on a terminal.
+    """
+    from stream.cli.worker import run_worker  # noqa: PLC0415 - as above
+
+    run_worker(settings_for(servers(context, brokers, redis)))
+
+
+@contextmanager
+def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
+    """Settings of servers that run, with topics that are there and empty."""
+    if not named:
+        with embedded_servers() as there:
+            say(there.banner)
+            settings = _embedded_settings(there, {"IDWEAVE_TOPIC_PREFIX": "idweave"})
+            _create_topics(settings)
+            yield settings
+        return
+    if len(named) == 1:
+        raise CommandFailedError("Name both --brokers and --redis, or neither for the embedded servers.", USAGE)
+    prefix = f"idweave-demo-{secrets.token_hex(4)}"
+    own = {"IDWEAVE_TOPIC_PREFIX": prefix, "IDWEAVE_REDIS_PREFIX": prefix}
+    settings = settings_for({**named, **own, "IDWEAVE_HTTP": "127.0.0.1:0"}, DEMO_KEYS)
+    _create_topics(settings)
+    after = "stay there" if keep else "are removed at the end"
+    say(f"Your servers: broker {broker_list(settings)}, store {settings.redis_shown}.")
+    say(f"Topics and keys of this run begin with {prefix} and {after}.")
+    try:
+        yield settings
+    finally:
+        if not keep:
+            remove_run(settings)
+
+
+def _embedded_settings(there: EmbeddedServers, own: dict[str, str]) -> Settings:
+    addresses = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+    return without_kafka_settings(settings_for({**own, **addresses}, DEMO_KEYS))
+
+
+def _create_topics(settings: Settings) -> None:
+    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
+    try:
+        admin.list_topics(timeout=BROKER_SECONDS)
+        create_topics(broker_list(settings), settings.topic_prefix, settings.kafka_settings())
+    except KafkaException as error:
+        raise no_broker(settings, error.args[0].str()) from error
+    except TopicsFailedError as error:
+        raise CommandFailedError(f"The topics cannot be created: {error}.") from error
+
+
+def remove_run(settings: Settings) -> None:
+    """Remove the topics and the keys of this run's own prefix; what cannot be removed is said."""
+    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
+    names = [topic.full_name(settings.topic_prefix) for topic in ALL]
+    try:
+        for waiting in admin.delete_topics(names, operation_timeout=BROKER_SECONDS).values():
+            waiting.result(BROKER_SECONDS)
+        with stock_client(settings.redis_url.reveal(), BROKER_SECONDS) as store:
+            keys = list(store.scan_iter(f"{settings.redis_prefix}:*", count=1000))
+            for at in range(0, len(keys), 1000):
+                store.unlink(*keys[at : at + 1000])
+    except (KafkaException, TimeoutError, RedisError) as error:
+        complain(f"{settings.topic_prefix}.* could not be removed ({type(error).__name__}): please do.", "yellow")

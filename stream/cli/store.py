@@ -1,0 +1,47 @@
+"""What commands that look into the store share: open it, and read an identifier as an operator writes it.
+
+Must not know: any one command.
+"""
+
+import sys
+
+from resolvers.admission import Admission, Unreadable, parse_identifier
+from resolvers.pseudonyms import Pseudonyms
+from sinks.redis_store import RedisStore
+from sinks.store import StoreLostError, StoreRefusedError
+from stream.cli.console import USAGE, CommandFailedError, no_store
+from stream.config.settings import Settings
+from topics.identifiers import Identifier
+
+
+async def open_store(settings: Settings) -> RedisStore:
+    """The store that the settings name.
+
+    Raises:
+        CommandFailedError: it does not answer, or must not be used.
+    """
+    try:
+        url = settings.redis_url.reveal()
+        return await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
+    except StoreLostError as error:
+        raise no_store(settings, error) from error
+    except StoreRefusedError as error:
+        raise CommandFailedError(str(error)) from error
+
+
+def given(text: str) -> str:
+    """What was given, from the input where that keeps it out of the shell's history."""
+    return sys.stdin.readline().strip() if text == "-" else text
+
+
+def read_identifier(text: str, settings: Settings) -> Identifier:
+    """The identifier of `namespace:value` or `namespace:~token`.
+
+    Raises:
+        CommandFailedError: it is none.
+    """
+    admission = Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
+    identifier = parse_identifier(text, admission)
+    if isinstance(identifier, Unreadable):
+        raise CommandFailedError(f"{identifier.message}.", USAGE)
+    return identifier

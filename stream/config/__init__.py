@@ -1,0 +1,1 @@
+"""What operators write: variables, `idweave.yaml`, `rules.yaml`, each mistake named at its place."""

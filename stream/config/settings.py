@@ -1,0 +1,325 @@
+"""Settings: what this process was told by its environment and its two files, checked before anything starts.
+
+Job: turn names and texts into one frozen value, or into one error that names every mistake and what to do.
+Rules: secrets are wrapped, so that no repr, log line or traceback shows them, and no message repeats a value.
+Must not know: how a broker, a store or a server is started.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, get_args
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from resolvers.namespaces import identity_fingerprint
+from resolvers.pseudonyms import key_id
+from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
+from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
+from stream.config.environment import PREFIX, Variables, WrongTextError
+from stream.config.mistakes import ConfigError, Mistake, closest
+from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
+from stream.config.rules_file import RulesFile, read_rules
+
+Role = Literal["reader", "operator"]
+
+KAFKA_PREFIX: Final = "IDWEAVE_KAFKA_"
+VARIABLES: Final = frozenset(
+    {
+        "IDWEAVE_BROKERS",
+        "IDWEAVE_REDIS_URL",
+        "IDWEAVE_TOPIC_PREFIX",
+        "IDWEAVE_REDIS_PREFIX",
+        "IDWEAVE_HASH_KEY",
+        "IDWEAVE_ID_KEY",
+        "IDWEAVE_HTTP",
+        "IDWEAVE_API_TOKENS",
+        "IDWEAVE_CONFIG",
+        "IDWEAVE_RULES",
+    }
+)
+DEFAULTS: Final[Mapping[str, str]] = {
+    "IDWEAVE_BROKERS": "127.0.0.1:9092",
+    "IDWEAVE_REDIS_URL": "redis://127.0.0.1:6379/0",
+    "IDWEAVE_TOPIC_PREFIX": "idweave",
+    "IDWEAVE_REDIS_PREFIX": "idweave",
+    "IDWEAVE_HTTP": "127.0.0.1:6066",
+}
+REDIS_SCHEMES: Final = ("redis", "rediss", *CLUSTER_SCHEMES)
+# What the engine's guarantees stand on is not for the environment to change.
+OWN_KAFKA_SETTINGS: Final[Mapping[str, str]] = {
+    "bootstrap.servers": "set IDWEAVE_BROKERS",
+    "group.id": "the consumer group is IDWEAVE_TOPIC_PREFIX",
+    "enable.idempotence": "the producer is always idempotent",
+    "acks": "the producer always waits for all in-sync replicas",
+    "partitioner": "keys are always partitioned as Java clients do",
+    "enable.auto.commit": "the engine commits its own position",
+}
+_SECRET_KAFKA_SETTING = re.compile(r"password|secret|\.pem$|sasl\.oauthbearer\.config")
+
+KEY_CHARACTERS_ADVISED: Final = 32
+_KEY_HINT: Final = (
+    'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: '
+    "with another key every token and profile id is another one"
+)
+_TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
+_REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
+_PORT_MAX: Final = 65_535
+
+
+class Secret:
+    """A text that is shown to nobody who does not ask for it with `reveal`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that needs it."""
+        return self._text
+
+    def matches(self, text: str) -> bool:
+        """Whether a text is the secret, in a time that says nothing of how much of it is right."""
+        return hmac.compare_digest(self._text.encode(), text.encode())
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.matches(other._text)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class ApiToken(NamedTuple):
+    """Who may ask over HTTP: a reader reads, an operator also writes commands."""
+
+    role: Role
+    secret: Secret
+
+
+class Address(NamedTuple):
+    """Where a server listens. Port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read."""
+
+    brokers: tuple[str, ...]
+    redis_url: Secret
+    topic_prefix: str
+    redis_prefix: str
+    hash_key: Secret
+    id_key: Secret
+    http: Address
+    api_tokens: tuple[ApiToken, ...]
+    kafka: Mapping[str, str | Secret]
+    config_file: Path
+    configuration: Configuration
+    rules_file: Path
+    member_rules: RulesFile
+    warnings: tuple[Mistake, ...] = ()
+
+    @property
+    def redis_shown(self) -> str:
+        """The Redis address for people: without user and password."""
+        url = urlsplit(self.redis_url.reveal())
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+    @property
+    def key_ids(self) -> tuple[str, str]:
+        """Public fingerprints of the hash key and of the id key."""
+        return key_id(self.hash_key.reveal().encode()), key_id(self.id_key.reveal().encode())
+
+    @property
+    def identity_fingerprint(self) -> str:
+        """What a store must have been filled under for this process to go on with it."""
+        return identity_fingerprint(self.configuration.rules, self.key_ids)
+
+    @property
+    def rules_fingerprint(self) -> str:
+        """Of all live rules, of identity and of members: where it is another one, everybody is judged again."""
+        rules = (self.configuration.rules, self.member_rules.rules)
+        return hashlib.sha256(repr(rules).encode()).hexdigest()[:32]
+
+    def kafka_settings(self) -> dict[str, str]:
+        """The `IDWEAVE_KAFKA_*` settings under librdkafka's names, secrets revealed."""
+        return {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.kafka.items()}
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    folder: Path,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of a process that was started in `folder`.
+
+    Args:
+        environ: the environment; names that do not begin with IDWEAVE_ are left alone.
+        folder: where `.env`, `idweave.yaml` and `rules.yaml` are looked for.
+        overrides: what the command line says, by the variable's name.
+        defaults: what the caller has for variables that nobody set, such as passing keys for a demonstration.
+
+    Raises:
+        ConfigError: with every mistake found.
+
+    """
+    variables = Variables(environ, folder, overrides or {}, {**DEFAULTS, **(defaults or {})})
+    file = _found(variables.get("IDWEAVE_CONFIG"), folder, PACKAGED_FILE)
+    configuration, mistakes = read_configuration(file)
+    rules_file = _found(variables.get("IDWEAVE_RULES"), folder, PACKAGED_RULES)
+    member_rules, wrong_rules = read_rules(rules_file)
+    settings = Settings(
+        brokers=variables.read("IDWEAVE_BROKERS", _brokers, ()),
+        redis_url=variables.read("IDWEAVE_REDIS_URL", _redis_url, Secret("")),
+        topic_prefix=variables.read("IDWEAVE_TOPIC_PREFIX", _topic_prefix, ""),
+        redis_prefix=variables.read("IDWEAVE_REDIS_PREFIX", _redis_prefix, ""),
+        hash_key=_key(variables, "IDWEAVE_HASH_KEY"),
+        id_key=_key(variables, "IDWEAVE_ID_KEY"),
+        http=variables.read("IDWEAVE_HTTP", _http, Address("127.0.0.1", 0)),
+        api_tokens=variables.read("IDWEAVE_API_TOKENS", _api_tokens, ()),
+        kafka=_kafka(variables),
+        config_file=file,
+        configuration=configuration,
+        rules_file=rules_file,
+        member_rules=member_rules,
+        warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables)),
+    )
+    if not _is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
+        hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
+        variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
+    if variables.mistakes or mistakes or wrong_rules:
+        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
+    return settings
+
+
+def _found(named: str, folder: Path, packaged: Path) -> Path:
+    """The file that a variable names, or the one in the working folder, or the packaged one."""
+    if named:
+        return folder / named
+    own = folder / packaged.name
+    return own if own.exists() else packaged
+
+
+def _key(variables: Variables, name: str) -> Secret:
+    text = variables.get(name)
+    if not text:
+        variables.mistake(name, "is not set", _KEY_HINT)
+    return Secret(text)
+
+
+def _unknown(variables: Variables) -> list[Mistake]:
+    """Variables that look like ours and are not: a typing mistake, or of a newer release."""
+    return [
+        Mistake(variables.place(name), name, "unknown variable, not used", closest(name, sorted(VARIABLES)))
+        for name in variables.named(PREFIX)
+        if name not in VARIABLES and not name.startswith(KAFKA_PREFIX)
+    ]
+
+
+def _weak_keys(variables: Variables) -> list[Mistake]:
+    names = ("IDWEAVE_HASH_KEY", "IDWEAVE_ID_KEY")
+    found = [
+        Mistake(variables.place(name), name, f"the key has fewer than {KEY_CHARACTERS_ADVISED} characters", _KEY_HINT)
+        for name in names
+        if 0 < len(variables.get(name)) < KEY_CHARACTERS_ADVISED
+    ]
+    if variables.get(names[0]) == variables.get(names[1]) != "":
+        found.append(Mistake(variables.place(names[1]), names[1], "is the same as IDWEAVE_HASH_KEY", "take two keys"))
+    return found
+
+
+def _address(text: str, port_min: int) -> Address:
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (host and colon and port.isascii() and port.isdigit()) or any(blank in host for blank in " /@,"):
+        raise WrongTextError("must be host:port", "for example 127.0.0.1:9092")
+    if not port_min <= int(port) <= _PORT_MAX:
+        raise WrongTextError(f"the port must be from {port_min} to {_PORT_MAX}")
+    return Address(host, int(port))
+
+
+def _brokers(text: str) -> tuple[str, ...]:
+    brokers = tuple(part.strip() for part in text.split(","))
+    for broker in brokers:
+        try:
+            _address(broker, 1)
+        except WrongTextError as wrong:
+            raise WrongTextError(f"each broker {wrong.reason}", "write them as host:port,host:port") from None
+    return brokers
+
+
+def _redis_url(text: str) -> Secret:
+    if is_cluster(text):
+        if cluster_address(text) is None:
+            hint = "for example redis+cluster://host:6379,host:6379; special characters of a password percent-encoded"
+            raise WrongTextError("must name nodes of a Redis Cluster, and no database", hint)
+        return Secret(text)
+    try:
+        url = urlsplit(text)
+        usable = bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or url.scheme not in REDIS_SCHEMES:
+        schemes = ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
+        raise WrongTextError("must be a Redis address", f"for example redis://127.0.0.1:6379/0; known are {schemes}")
+    return Secret(text)
+
+
+def _topic_prefix(text: str) -> str:
+    if _TOPIC_PREFIX.fullmatch(text) is None:
+        raise WrongTextError("may have letters, digits, '.', '_' and '-', at most 100")
+    return text
+
+
+def _redis_prefix(text: str) -> str:
+    if _REDIS_PREFIX.fullmatch(text) is None:  # braces would move keys to other slots of a cluster
+        raise WrongTextError("may have letters, digits, '.', '_', ':' and '-', at most 100")
+    return text
+
+
+def _http(text: str) -> Address:
+    return _address(text, 0)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _api_tokens(text: str) -> tuple[ApiToken, ...]:
+    roles: Mapping[str, Role] = {role: role for role in get_args(Role)}
+    tokens: list[ApiToken] = []
+    for part in text.split(","):
+        name, _, secret = part.strip().partition(":")
+        if name not in roles or not secret:
+            raise WrongTextError("must be a list of role:token", f"roles are {', '.join(roles)}")
+        if any(token.secret.matches(secret) for token in tokens):
+            raise WrongTextError("the same token is there twice", "give each role its own")
+        tokens.append(ApiToken(roles[name], Secret(secret)))
+    return tuple(tokens)
+
+
+def _kafka(variables: Variables) -> dict[str, str | Secret]:
+    """`IDWEAVE_KAFKA_SECURITY_PROTOCOL` is librdkafka's `security.protocol`: all of its names are words with dots."""
+    settings: dict[str, str | Secret] = {}
+    for variable in variables.named(KAFKA_PREFIX):
+        name = variable.removeprefix(KAFKA_PREFIX).lower().replace("_", ".")
+        if name in OWN_KAFKA_SETTINGS:
+            variables.mistake(variable, f"{name} is not yours to set", OWN_KAFKA_SETTINGS[name])
+        text = variables.get(variable)
+        settings[name] = Secret(text) if _SECRET_KAFKA_SETTING.search(name) else text
+    return settings

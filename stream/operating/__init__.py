@@ -1,0 +1,1 @@
+"""What operators do to a live engine: look whether all is well, audit, compare, replay, republish, send again."""

@@ -1,0 +1,69 @@
+"""Explaining on a live store: the components of who is asked about are read, and `resolvers.explain` tells.
+
+Rules: nothing but the store is asked, and only for these components; the evidence is that of this moment, which may be
+a moment ahead of what is published.
+Must not know: HTTP, how an answer is shown.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from resolvers.explain import explain, graph_of, scene
+from resolvers.namespaces import IdentityRules
+from resolvers.people import VALUES_OF
+from stream.reading.lookup import AGAIN_SECONDS, WALKS, LookupStore, UnavailableError, Walk, bounded, survivor, walked
+from topics.answers import Explanation, ProfileGraph
+from topics.identifiers import Identifier
+
+
+class Explaining:
+    """Why identifiers are one person, or not."""
+
+    def __init__(self, store: Callable[[], Awaitable[LookupStore]], rules: IdentityRules) -> None:
+        """`store` gives the store as it is now, or raises `UnavailableError`."""
+        self._store = store
+        self._rules = rules
+
+    async def between(self, a: Identifier, b: Identifier) -> Explanation | None:
+        """Why two identifiers are one person, or why not. None: one of them is unknown or erased.
+
+        Raises:
+            UnavailableError: it can't be read now.
+        """
+        async with bounded():
+            one = await self._settled(a.key)
+            if one is None:
+                return None
+            other = one if b.key in one.component.facets else await self._settled(b.key)
+        if other is None:
+            return None
+        # Where the one has moved into the other meanwhile, the other has both.
+        components = [other.component] if a.key in other.component.facets else [one.component, other.component]
+        return explain(a.key, b.key, scene(components, self._rules), self._rules)
+
+    async def around(self, profile_id: str) -> ProfileGraph | None:
+        """The evidence of a profile; of an id that merged away, of the survivor. None: unknown or erased.
+
+        Raises:
+            UnavailableError: it can't be read now.
+        """
+        async with bounded():
+            store = await self._store()
+            holder = await store.profile_key(profile_id)
+            walk = None if holder is None else await walked(store, holder.removeprefix(VALUES_OF))
+        chosen = None if walk is None else survivor(walk.published, profile_id)
+        if walk is None or chosen is None:
+            return None
+        survivor_id, published, _ = chosen
+        members = [key for key in published.members if key in walk.component.facets]
+        nodes, edges = graph_of(members, scene([walk.component], self._rules))
+        return {"profile_id": survivor_id, "version": published.version, "nodes": nodes, "edges": edges}
+
+    async def _settled(self, key: str) -> Walk | None:
+        """Where an identifier is, once its component has it; None: it was never seen."""
+        for _ in range(WALKS):
+            walk = await walked(await self._store(), key)
+            if walk is None or key in walk.component.facets:
+                return walk
+            await asyncio.sleep(AGAIN_SECONDS)  # it was given a home, and its facet is on the way, or it moves
+        raise UnavailableError("the identifier is on the move")

@@ -1,0 +1,1 @@
+"""Servers that pip installed, for a laptop, and clients that only look."""

@@ -1,0 +1,123 @@
+"""Who may ask over HTTP, and what every answer has: the door in front of all routes.
+
+Rules: on a loopback address only requests for a loopback name are answered (a web page that rebinds its own name to
+127.0.0.1 reads nothing); where tokens are set, everything but `OPEN_PATHS` needs one. Errors are problem details
+(RFC 9457) that repeat nothing of the request; what goes wrong in here is logged by kind and place, without messages.
+Must not know: the routes.
+"""
+
+import ipaddress
+import traceback
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream.config.settings import Address, ApiToken
+from topics.codec import encode
+
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
+"""What probes and people ask without a token; nothing about anybody is there."""
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""On every answer, unless the route says otherwise."""
+
+log = structlog.get_logger("idweave.web")
+
+
+def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as problem details. `detail` is one sentence for a person, and holds nothing of the request."""
+    content = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    return Response(encode(content), status.value, headers, media_type="application/problem+json")
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """What Starlette refuses by itself: unknown paths, methods, bodies that are too large."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    return problem(status, status.description or status.phrase, error.headers)
+
+
+async def on_bug(_request: Request, _error: Exception) -> Response:
+    """What the caller is told of a bug of ours."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of the server, and is in its log.")
+
+
+class Guard:
+    """An ASGI app in front of another one."""
+
+    def __init__(self, app: ASGIApp, bound: Address, tokens: Sequence[ApiToken]) -> None:
+        self._app = app
+        self._bound_host = bound.host.lower()
+        self._loopback = is_loopback_name(self._bound_host)
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        assert scope["type"] == "http", "the server speaks nothing else"
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._refused(scope)
+        try:
+            await (self._app if refused is None else refused)(scope, receive, send_guarded)
+        except ClientDisconnect:
+            pass
+        except Exception as error:  # noqa: BLE001 - the answer is sent; what is left is to say where the bug is
+            frames = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
+            log.error("a bug in answering a request", error=type(error).__name__, frames=frames)  # noqa: TRY400
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        # Elsewhere a token is needed, which no foreign page has, and names are the network's business.
+        if self._loopback and not self._is_ours(headers.get("host", "")):
+            return problem(HTTPStatus.MISDIRECTED_REQUEST, "This server answers to its own address and to localhost.")
+        if self._tokens and scope["path"] not in OPEN_PATHS and not self._is_known(headers.get("authorization", "")):
+            return problem(
+                HTTPStatus.UNAUTHORIZED,
+                "A valid token is needed: Authorization: Bearer ...",
+                {"WWW-Authenticate": 'Bearer realm="idweave"'},
+            )
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name = _without_port(host.strip().lower())
+        return name == self._bound_host or is_loopback_name(name)
+
+    def _is_known(self, authorization: str) -> bool:
+        scheme, _, secret = authorization.partition(" ")
+        given = secret.strip().encode("latin-1").decode(errors="replace")
+        # All are compared, so that the time does not tell which one came close.
+        matches = [token.secret.matches(given) for token in self._tokens]
+        return scheme.lower() == "bearer" and any(matches)
+
+
+def is_loopback_name(name: str) -> bool:
+    """Whether a host, without port or brackets, is this machine by a name that nobody can rebind."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
