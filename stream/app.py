@@ -10,7 +10,7 @@ events when one does. `faust -A stream.app worker` and `idweave worker` run the 
 
 import gc
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Worker:
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
-        self.progress = Progress(self.session)
+        self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
         self.rulebook = rulebook_of(settings)
         self.app: ChunkApp = create_app(
@@ -101,6 +101,14 @@ class Worker:
         self.app.task(lag(settings, self.session, self.metrics).watch)
         spare_the_collector()
 
+    def _rolled_back(self, lost: Mapping[TP, int]) -> None:
+        log.error(
+            "Redis has lost writes that it had acknowledged: they are done again from the log, as far as it is kept;"
+            " afterwards run `idweave republish --topic profiles`",
+            records={f"{tp.topic}-{tp.partition}": count for tp, count in lost.items()},
+        )
+        self.metrics.store_rollback_records.inc(sum(lost.values()))
+
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""
         found: set[TP] = self.app.consumer.assignment()
@@ -135,7 +143,7 @@ class Worker:
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
-                batches.put(chunk)
+                batches.put(chunk, self.app.intake)
 
         async def prepare() -> None:
             await batches.prepare(self.app.intake)

@@ -80,7 +80,11 @@ class Published:
 
     def decided(self, identifiers: list[dict[str, Any]]) -> datetime:
         """When the profile of these identifiers was decided on: windows and dates are seen from there."""
-        return self._decided.get(_names(identifiers), max(self._decided.values(), default=EPOCH))
+        return self._decided.get(_names(identifiers), self._last_decided)
+
+    @cached_property
+    def _last_decided(self) -> datetime:
+        return max(self._decided.values(), default=EPOCH)
 
     @cached_property
     def _decided(self) -> dict[frozenset[str], datetime]:

@@ -75,6 +75,7 @@ class Engine:
 
     def __init__(self, brokers: str, redis_url: str, prefix: str, folder: Path) -> None:
         self.prefix = prefix
+        self.patience_seconds = PATIENCE_SECONDS
         self.workers: list[ChildProcess] = []
         self._brokers = brokers
         self._redis_url = redis_url
@@ -186,7 +187,7 @@ class Engine:
 
     def until(self, what: Callable[[], bool], claim: str) -> None:
         """Wait until it is so. Servers that are away at the moment only make it take longer."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while True:
             self.look_after()
             try:
@@ -284,7 +285,7 @@ class Engine:
             assert partition is not None
             assert offset is not None
             if topic == "touchpoints":
-                self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
+                self.has_input(partition, offset + 1)
 
         producer = Producer({"bootstrap.servers": self._brokers, "linger.ms": 5, "message.timeout.ms": 90_000})
         for record in records:
@@ -292,8 +293,12 @@ class Engine:
                 f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
             )
             producer.poll(0)
-        assert producer.flush(PATIENCE_SECONDS) == 0, "the broker has not taken everything"
+        assert producer.flush(self.patience_seconds) == 0, "the broker has not taken everything"
         assert not failures, failures[0]
+
+    def has_input(self, partition: int, end: int) -> None:
+        """A partition of the touchpoints goes so far, at least."""
+        self._ends[partition] = max(self._ends.get(partition, 0), end)
 
     def input_log(self) -> list[Record]:
         """The touchpoints as the broker keeps them."""
@@ -316,9 +321,14 @@ class Engine:
     def outputs(self) -> dict[str, list[Output]]:
         """Every record of every output topic, by the topic's name without prefix; of a partition in offset order."""
         found: dict[str, list[Output]] = {name: [] for name in OUTPUTS}
-        for name, message in self._read(OUTPUTS):
-            found[name].append(_output(message))
+        for name, output in self.each_output():
+            found[name].append(output)
         return found
+
+    def each_output(self) -> Iterator[tuple[str, Output]]:
+        """The same, one after the other."""
+        for name, message in self._read(OUTPUTS):
+            yield name, _output(message)
 
     def stored(self) -> bytes:
         """Every key of the engine's and all that it holds."""
@@ -346,7 +356,7 @@ class Engine:
         consumer = self._reader()
         left = {(name, one) for name in names for one in self._partitions(name)}
         consumer.assign([TopicPartition(f"{self.prefix}.{name}", one, OFFSET_BEGINNING) for name, one in left])
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while left:
             assert time.monotonic() < deadline, "the broker does not hand out its topics any more"
             for message in consumer.consume(500, READ_SECONDS):  # it waits for so many, or for so long

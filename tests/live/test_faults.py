@@ -5,19 +5,14 @@ is made to fail: docs/faults.md.
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-import pytest
-
 from sinks.failpoints import STORE_STEPS, Where
 from stream.bugs import EXIT_BUG
-from tests.conftest import Broker
 from tests.live.against_model import Check
 from tests.live.engine import ROOT, Engine, Published
 from tests.live.fleet import KILLED, QUICK, Fleet
-from tests.live.redis_server import RedisServer
 from tests.live.test_end_to_end import event, parts, retail_day
 
 PEOPLE = 150
@@ -52,13 +47,6 @@ LOSSES = {
 WHOLE = [(step, Where.AMID) for step in OFTEN if step.startswith("advance_")]
 """A position moves at once."""
 MET = re.compile(r"a failpoint: (\w+\.\w+)")
-
-
-@pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers; no worker yet."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        yield engine
 
 
 def whole(engine: Engine, *, zombies: bool = False) -> Check:
