@@ -157,6 +157,11 @@ class Engine:
         except (urllib.error.URLError, OSError):
             return ["no_answer"]
 
+    def metric(self, worker: ChildProcess, name: str) -> float:
+        """What the worker says of a metric without labels."""
+        said = re.search(rf"^{name} (\S+)$", self._asked(worker, "metrics") or "", re.MULTILINE)
+        return float(said[1]) if said else 0.0
+
     def accepted(self, worker: ChildProcess) -> float:
         """How many events the worker says that it has accepted."""
         said = re.search(
@@ -233,6 +238,18 @@ class Engine:
         """The profile ids that the store knows."""
         start = f"{self.prefix}:p:"
         return {key.decode().removeprefix(start) for key in self.store.scan_iter(f"{start}*", count=1000)}
+
+    def ends(self) -> dict[int, int]:
+        """How far the partitions of the touchpoints go."""
+        return dict(self._ends)
+
+    def published_changes(self) -> int:
+        """How many records of changes the store's positions have passed."""
+        return sum(self._positions("changes").values())
+
+    def changes_end(self) -> int:
+        """How many records of changes there are."""
+        return sum(self._ends_asked("changes").values())
 
     def keys(self) -> int:
         """How many keys the store holds: a measure of how far a worker is within a batch."""

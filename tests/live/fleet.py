@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from stream.bugs import EXIT_BUG
 from stream.servers.child_process import ChildProcess
@@ -26,7 +26,12 @@ class Fleet:
     """So many workers on an engine; each takes the next of `plans` as its failpoints, and none when all are taken."""
 
     def __init__(
-        self, engine: Engine, size: int, plans: Iterable[str] = (), may_end: Collection[int] = (KILLED,)
+        self,
+        engine: Engine,
+        size: int,
+        plans: Iterable[str] = (),
+        may_end: Collection[int] = (KILLED,),
+        settings: Mapping[str, str] = QUICK,
     ) -> None:
         self.ends: Counter[int] = Counter()
         """How often workers ended, by exit code."""
@@ -35,6 +40,7 @@ class Fleet:
         self.plans = deque(plans)
         self._engine = engine
         self._may_end = may_end
+        self._settings = settings
         self._carrying: dict[int, str] = {}  # process id -> its plan
         for _ in range(size):
             self._start()
@@ -89,7 +95,7 @@ class Fleet:
 
     def _start(self) -> ChildProcess:
         plan = self.plans.popleft() if self.plans else ""
-        worker = self._engine.start_worker(**QUICK, **({"IDWEAVE_FAILPOINTS": plan} if plan else {}))
+        worker = self._engine.start_worker(**self._settings, **({"IDWEAVE_FAILPOINTS": plan} if plan else {}))
         if plan:
             self._carrying[worker.pid] = plan
         return worker

@@ -49,13 +49,14 @@ WHOLE = [(step, Where.AMID) for step in OFTEN if step.startswith("advance_")]
 MET = re.compile(r"a failpoint: (\w+\.\w+)")
 
 
-def whole(engine: Engine, *, zombies: bool = False) -> Check:
+def whole(engine: Engine, *, zombies: bool = False, forgot: bool = False) -> Check:
     """All that was published, and what the store knows of profiles, are what the input log says.
 
     `zombies`: a frozen worker woke up amid publishing, which may put an old version behind a newer one.
+    `forgot`: the store has lost writes that it had acknowledged, and what they told is told again.
     """
     check = Check(engine.input_log(), engine.outputs())
-    check.everything(zombies=zombies)
+    check.everything(zombies=zombies, forgot=forgot)
     phantoms = engine.named_profiles() - check.published.profiles.keys() - check.published.ended.keys()
     assert not phantoms, "the store knows profiles that nobody was told of"
     return check
