@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from sinks.kafka_settings import client_settings
@@ -32,7 +33,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.publish import yesterday
-from stream.config.settings import Settings
+from stream.config.settings import Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
 from stream.servers.embedded import EmbeddedServers, embedded_servers
@@ -42,6 +43,7 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
+OPERATOR_BYTES: Final = 24
 # Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
 DEMO_KEYS: Final = {
     "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
@@ -90,11 +92,14 @@ def up(
     if servers(context, None):
         raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
     with embedded_servers(broker_port, store_port) as there:
-        settings = _embedded_settings(there, {})
+        own_operator = Secret(secrets.token_urlsafe(OPERATOR_BYTES))
+        settings = replace(_embedded_settings(there, {}), own_operator=own_operator)
         _create_topics(settings)
         say(there.banner)
-        address = f"{settings.http.host}:{settings.http.port}"
-        say(f"Topics {settings.topic_prefix}.*. HTTP: http://{address}/. Ctrl-C ends all of it.")
+        say(f"Topics {settings.topic_prefix}.*. Ctrl-C ends all of it.")
+        # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
+        address = f"http://{settings.http.host}:{settings.http.port}/#token={own_operator.reveal()}"
+        say(f"The console, with the right to send commands for as long as this runs:\n  {address}")
         if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
             say("For `idweave profile` and `token` in another terminal, this engine's keys:")
             elsewhere = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}

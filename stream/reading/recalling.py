@@ -6,12 +6,15 @@ Must not know: HTTP, what is in a record, how a timeline is shown.
 """
 
 import asyncio
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from resolvers.people import VALUES_OF
 from resolvers.publication import Publication
-from resolvers.timeline import subject_of, timeline, wanted
+from resolvers.timeline import Place, place_of, subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
 from stream.reading.lookup import (
     AGAIN_SECONDS,
@@ -44,6 +47,31 @@ class _Found(NamedTuple):
     walk: Walk
 
 
+class TimelinePage(NamedTuple):
+    """Entries before a place (None: the newest), so many at most (None: as many as are ever told)."""
+
+    before: Place | None
+    limit: int | None
+
+
+EVERYTHING: Final = TimelinePage(None, None)
+
+
+def written(place: Place) -> str:
+    """A place as a timeline's `next`."""
+    return urlsafe_b64encode(f"{place.at.isoformat()} {place.id}".encode()).decode()
+
+
+def place_in(text: str) -> Place | None:
+    """What `written` wrote; None: it did not."""
+    try:
+        at, blank, name = urlsafe_b64decode(text.encode()).decode().partition(" ")
+        place = Place(datetime.fromisoformat(at), name)
+    except (binascii.Error, ValueError):
+        return None
+    return place if blank and place.at.tzinfo is not None else None
+
+
 class Recalling:
     """Timelines by id and by identifier."""
 
@@ -56,8 +84,10 @@ class Recalling:
         self._kept_days = {name: retention_days[name] for name in (MERGES.name, CONFLICTS.name)}
         self._turn = asyncio.Lock()
 
-    async def by_id(self, profile_id: str) -> Timeline | None:
+    async def by_id(self, profile_id: str, page: TimelinePage | None = None) -> Timeline | None:
         """The timeline of an id; of one that merged away, that of the survivor. None: unknown or erased.
+
+        `page`: only these entries.
 
         Raises:
             UnavailableError: it can't be read now.
@@ -66,7 +96,7 @@ class Recalling:
         async def start(store: LookupStore) -> str | None:
             return await store.profile_key(profile_id)
 
-        return await self._told(start, lambda published: survivor(published, profile_id), profile_id)
+        return await self._told(start, lambda published: survivor(published, profile_id), profile_id, page)
 
     async def by_identifier(self, identifier: Identifier) -> Timeline | None:
         """The timeline of the profile that an identifier belongs to. None: unknown or erased.
@@ -85,6 +115,7 @@ class Recalling:
         start: Callable[[LookupStore], Awaitable[str | None]],
         choose: Callable[[list[Publication]], Chosen | None],
         asked: str | None,
+        page: TimelinePage | None = None,
     ) -> Timeline | None:
         async with bounded():
             found = await self._find(start, choose)
@@ -93,7 +124,8 @@ class Recalling:
         component, published = found.walk.component, found.chosen.published
         subject = subject_of(found.chosen.profile_id, published.merged_from, published.members, asked)
         history = await self._history(wanted(subject, component, [one.state for one in found.walk.published]))
-        entries, more = timeline(history.records, subject, component)
+        before, limit = page or EVERYTHING
+        entries, more = timeline(history.records, subject, component, before, limit)
         return {
             "profile_id": found.chosen.profile_id,
             "version": published.version,
@@ -102,6 +134,7 @@ class Recalling:
             "since": None if history.since_ms is None else to_text(history.since_ms * 1000),
             "entries": entries,
             "more": more,
+            "next": written(place_of(entries[0])) if more else None,
         }
 
     async def _history(self, keys: Keys) -> History:
