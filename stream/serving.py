@@ -22,10 +22,11 @@ from stream.operating.requesting import Requests
 from stream.pulse import Pulse
 from stream.reading.decisions import Decisions
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, UnavailableError
+from stream.reading.lookup import Lookup
 from stream.reading.profile_source import ProfileSource
 from stream.reading.recalling import READ_SECONDS, Keys, Recalling
 from stream.reading.recent import NewestSource, Recently
+from stream.reading.walking import UnavailableError
 from stream.session import Session
 from stream.web.guard import Guard
 from stream.web.routes import WebParts, create_web

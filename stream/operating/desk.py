@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from stream.operating.requesting import NoAnswerError, RequestError, Requests
-from stream.reading.lookup import UnavailableError
+from stream.reading.walking import UnavailableError
 from topics.commands import Command, Result
 from topics.headers import Headers
 

@@ -6,7 +6,7 @@ Must not know: HTTP, who decided.
 from collections.abc import Awaitable, Callable
 
 from resolvers.steps import ReadDecision
-from stream.reading.lookup import LookupStore, bounded
+from stream.reading.walking import LookupStore, bounded
 from topics.commands import Result, decode_result
 
 

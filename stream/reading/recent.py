@@ -14,7 +14,7 @@ from resolvers.component import Component
 from resolvers.steps import ReadComponent, ReadHome
 from resolvers.timeline import entry_of
 from sinks.newest_reader import Bounds, NewestPage, NewestReader, NewestReadError
-from stream.reading.lookup import LookupStore, UnavailableError, bounded
+from stream.reading.walking import LookupStore, UnavailableError, bounded
 from topics.answers import Recent, RecentEntry, TimelineEntry
 
 KEPT_SECONDS: Final = 1.0

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stream.reading.lookup import UnavailableError
+from stream.reading.walking import UnavailableError
 from topics.codec import encode
 
 BODY_SECONDS: Final = 5.0

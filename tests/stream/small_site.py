@@ -17,9 +17,10 @@ from stream.metrics import Metrics
 from stream.pulse import Pulse
 from stream.reading.decisions import Decisions
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, LookupStore
+from stream.reading.lookup import Lookup
 from stream.reading.recalling import Recalling
 from stream.reading.recent import Recently
+from stream.reading.walking import LookupStore
 from stream.web.commands import Asking
 from stream.web.guard import Guard
 from stream.web.routes import WebParts, create_web

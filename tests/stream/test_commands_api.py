@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stream.config.settings import Address, Secret
-from stream.reading.lookup import UnavailableError
+from stream.reading.walking import UnavailableError
 from tests.stream.small_site import TOKENS, Site
 from topics.commands import Command, Merge, Result
 from topics.headers import Headers
