@@ -27,7 +27,8 @@ from stream.cli.help import Commands
 from stream.cli.person_card import card
 from stream.cli.store import given, open_store, read_identifier
 from stream.config.settings import Settings
-from stream.reading.lookup import Found, Lookup, UnavailableError
+from stream.reading.lookup import Found, Lookup
+from stream.reading.walking import UnavailableError
 from topics.identifiers import Identifier
 
 commands = Commands()
