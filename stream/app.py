@@ -60,8 +60,8 @@ class Worker:
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        flood = Flood(self.metrics, settings.configuration.dead_letters)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
+        self.flood = Flood(self.metrics, settings.configuration.dead_letters)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, self.flood)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -96,14 +96,14 @@ class Worker:
         )
         self.app.task(waking.run)
         pulse = Pulse()
-
-        def reasons() -> list[str]:
-            return not_ready(self.session, self._reading, flood)
-
-        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=reasons, pulse=pulse)
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
         self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
         spare_the_collector()
+
+    def not_ready(self) -> list[str]:
+        """Why it is not ready, as codes; none: it is."""
+        return not_ready(self.session, self._reading, self.flood)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""

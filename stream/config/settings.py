@@ -64,7 +64,7 @@ _SECRET_KAFKA_SETTING = re.compile(r"password|secret|\.pem$|sasl\.oauthbearer\.c
 KEY_CHARACTERS_ADVISED: Final = 32
 _KEY_HINT: Final = (
     'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: '
-    "with another key every token and profile id is another one"
+    "with another key every token and profile id is another one (`idweave up` says which are its own)"
 )
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
