@@ -7,7 +7,6 @@ Must not know: how a broker, a store or a server is started.
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from sinks.failpoints import Failpoint, read_failpoints
 from sinks.kafka_settings import SESSION_TIMEOUT
 from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
 from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
+from stream.config.encryption import ALLOWED, in_plain_text, is_loopback
 from stream.config.environment import PREFIX, Variables, WrongTextError
 from stream.config.mistakes import ConfigError, Mistake, closest
 from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
@@ -43,6 +43,7 @@ VARIABLES: Final = frozenset(
         "IDWEAVE_CONFIG",
         "IDWEAVE_RULES",
         "IDWEAVE_FAILPOINTS",
+        "IDWEAVE_PLAINTEXT",
     }
 )
 DEFAULTS: Final[Mapping[str, str]] = {
@@ -205,9 +206,12 @@ def load_settings(
         failpoints=variables.read("IDWEAVE_FAILPOINTS", _failpoints, ()),
         warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables), *_failing(variables)),
     )
-    if not _is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
+    if not is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
         hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
         variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
+    if variables.read("IDWEAVE_PLAINTEXT", _plaintext, "") != ALLOWED:
+        for name, hint in in_plain_text(settings.brokers, settings.redis_url.reveal(), settings.kafka):
+            variables.mistake(name, "this server is elsewhere, and all would go there in plain text", hint)
     if variables.mistakes or mistakes or wrong_rules:
         raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
     return settings
@@ -315,11 +319,10 @@ def _http(text: str) -> Address:
     return _address(text, 0)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _plaintext(text: str) -> str:
+    if text != ALLOWED:
+        raise WrongTextError(f"must be {ALLOWED}, or not be set")
+    return text
 
 
 def _api_tokens(text: str) -> tuple[ApiToken, ...]:
