@@ -88,7 +88,7 @@ def test_containers_have_no_rights(container: dict[str, Any]) -> None:
 def test_variables_are_the_workers(tmp_path: Path) -> None:
     """What is set is known, together it is enough to start, and no secret is among what is not secret."""
     config, secret = variables("config.env"), variables("secret.env.example")
-    assert config.keys() | secret.keys() <= VARIABLES
+    assert config.keys() | secret.keys() <= VARIABLES.keys()
     assert set(secret.values()) <= {"", "reader:,operator:"}
     assert not any("KEY" in name or "TOKENS" in name for name in config)
     filled = {name: value.replace(":,", ":r,") + "o" * 32 for name, value in secret.items()}
