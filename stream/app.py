@@ -29,6 +29,7 @@ from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
+from stream.pulse import Pulse
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
 from stream.rulebook import admission_of, rulebook_of
@@ -94,9 +95,10 @@ class Worker:
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
-        self.web = web_server(settings, self.session, self.admission, self.metrics, self.not_ready)
+        pulse = Pulse()
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics).watch)
+        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
         spare_the_collector()
 
     def not_ready(self) -> list[str]:

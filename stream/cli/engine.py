@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from sinks.kafka_settings import client_settings
@@ -33,7 +34,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.publish import yesterday
-from stream.config.settings import Address, Settings
+from stream.config.settings import Address, Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
 from stream.servers.embedded import EmbeddedServers, embedded_servers
@@ -43,6 +44,7 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
+OPERATOR_BYTES: Final = 24
 # Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
 DEMO_KEYS: Final = {
     "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
@@ -99,31 +101,33 @@ def up(
         raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
     with stopped_by_signals(), embedded_servers(broker_port, store_port) as there:
         say(there.banner)
-        settings = _embedded_settings(there, {})
+        own_operator = Secret(secrets.token_urlsafe(OPERATOR_BYTES))
+        settings = replace(_embedded_settings(there, {}), own_operator=own_operator)
         _create_topics(settings)
         say("A worker joins its group, which takes some seconds ...")
         try:
-            run_worker(settings, lambda address: _say_what_next(settings, there, address))
+            run_worker(settings, lambda address: _say_what_next(settings, there, address, own_operator))
         except SystemExit as ending:
             if not ending.code:
                 say("Ended. What it held is gone with it.")
             raise
 
 
-def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address) -> None:
-    """That the engine is ready, and what to type in another terminal."""
+def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address, own_operator: Secret) -> None:
+    """That the engine is ready, where its console is, and what to type in another terminal."""
     variables: dict[str, str] = {}
     if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
         variables |= DEMO_KEYS
     if (there.broker.port, there.store.port) != (BROKER_PORT, STORE_PORT):
         variables |= {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
-    say(f"Ready: topics {settings.topic_prefix}.*, http://{address.host}:{address.port}/. In another terminal:")
-    say()
+    say(f"Ready: topics {settings.topic_prefix}.*. The console, which may send commands for as long as this runs:")
+    # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
+    say(f"  http://{address.host}:{address.port}/#token={own_operator.reveal()}")
+    say("In another terminal:")
     for name, value in variables.items():
         say(f"  export {name}={value}")
     say("  idweave publish events.jsonl")
     say("  idweave profile phone:13800138000")
-    say()
     say("Ctrl-C ends all of it.")
 
 

@@ -120,7 +120,10 @@ class Address(NamedTuple):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read."""
+    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read.
+
+    `own_operator`: an operator's token that a program has made for its own run, beside those of the environment.
+    """
 
     brokers: tuple[str, ...]
     redis_url: Secret
@@ -136,6 +139,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rules_file: Path
     member_rules: RulesFile
     warnings: tuple[Mistake, ...] = ()
+    own_operator: Secret | None = None
 
     @property
     def redis_shown(self) -> str:

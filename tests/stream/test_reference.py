@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from stream.config.configuration import known_settings
@@ -33,7 +33,7 @@ def test_what_is_committed_is_what_the_code_makes() -> None:
 
 def test_the_asyncapi_document_is_valid() -> None:
     """By the official schema of AsyncAPI 3.0.0, which has been seen to find faults."""
-    validator = jsonschema.Draft7Validator(SCHEMA)
+    validator = jsonschema_rs.Draft7Validator(SCHEMA)
     assert [error.message[:200] for error in validator.iter_errors(ASYNCAPI)] == []
     broken = json.loads(json.dumps(ASYNCAPI))
     broken["channels"]["profiles"]["bindings"]["kafka"]["partitions"] = "four"
@@ -83,7 +83,7 @@ def test_both_ways_to_say_a_schema_agree() -> None:
 VALIDATORS: dict[str, dict[str, Any]] = {}
 for _place, _schema in schemas().items():
     _topic, _, _name = _place.rpartition("/")
-    VALIDATORS.setdefault(_topic, {})[_name] = jsonschema.Draft202012Validator(_schema)
+    VALIDATORS.setdefault(_topic, {})[_name] = jsonschema_rs.Draft202012Validator(_schema)
 EXAMPLES = [(topic, value) for topic, values in GOLDEN.items() for value in values]
 
 
