@@ -17,9 +17,10 @@ from stream.flood import Flood
 from stream.lag import Lag, LogEnds
 from stream.metrics import Metrics
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, UnavailableError
+from stream.reading.lookup import Lookup
 from stream.reading.profile_source import ProfileSource
 from stream.reading.recalling import READ_SECONDS, Keys, Recalling
+from stream.reading.walking import UnavailableError
 from stream.session import Session
 from stream.web.guard import Guard
 from stream.web.routes import Reasons, create_web

@@ -17,7 +17,7 @@ from stream.cli.evidence_text import lines
 from stream.cli.store import given, open_store, read_identifier
 from stream.config.settings import Settings
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import UnavailableError
+from stream.reading.walking import UnavailableError
 from topics.answers import Explanation
 from topics.codec import encode
 from topics.identifiers import Identifier

@@ -26,7 +26,8 @@ from stream.cli.console import (
 from stream.cli.person_card import card
 from stream.cli.store import given, open_store, read_identifier
 from stream.config.settings import Settings
-from stream.reading.lookup import Found, Lookup, UnavailableError
+from stream.reading.lookup import Found, Lookup
+from stream.reading.walking import UnavailableError
 from topics.identifiers import Identifier
 
 commands = typer.Typer(rich_markup_mode=None)

@@ -28,8 +28,8 @@ from stream.cli.console import (
 from stream.cli.store import given, open_store, read_identifier
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
-from stream.reading.lookup import UnavailableError
 from stream.reading.recalling import Keys, Recalling
+from stream.reading.walking import UnavailableError
 from topics.answers import Timeline
 from topics.codec import encode
 from topics.identifiers import Identifier

@@ -29,12 +29,12 @@ from resolvers.namespaces import (
     Pii,
     Policy,
     Randomised,
-    Trust,
     ranked,
 )
 from resolvers.normalise import MAX_CHARACTERS, REGIONS, normalise_text
 from stream.config.mistakes import Mistake, closest
 from stream.config.sections import Reading, Section, read_top
+from stream.config.sources_section import read_sources
 from topics.envelope import Limits
 
 FILE_NAME: Final = "idweave.yaml"
@@ -120,7 +120,7 @@ def _rules(top: Section) -> IdentityRules:
         blocked=_blocked(top, namespaces),
         caps=_caps(top),
         dedupe=_dedupe(top),
-        sources=_sources(top),
+        sources=read_sources(top, namespaces),
         timezone=_timezone(top),
     )
 
@@ -256,20 +256,6 @@ def _dedupe(top: Section) -> Dedupe:
     ids = section.integer("ids_per_identifier", default.ids_per_identifier, 65_536)
     section.refuse_others()
     return Dedupe(days, ids)
-
-
-def _sources(top: Section) -> dict[str, Trust]:
-    section = top.section("sources")
-    if section is None:
-        return {}
-    trusts: tuple[Trust, ...] = get_args(Trust)
-    sources: dict[str, Trust] = {}
-    for pattern in section.content:
-        if not isinstance(pattern, str):
-            section.mistake(pattern, "a source pattern must be text", "write it in quotes", at_name=True)
-        elif (trust := section.word(pattern, trusts)) is not None:
-            sources[str(pattern)] = trust
-    return sources
 
 
 def _timezone(top: Section) -> str:

@@ -9,22 +9,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
-from resolvers.people import VALUES_OF
-from resolvers.publication import Publication
 from resolvers.timeline import subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
-from stream.reading.lookup import (
-    AGAIN_SECONDS,
+from stream.reading.walking import (
     LOOKUP_SECONDS,
-    WALKS,
     Chosen,
     LookupStore,
+    Sought,
     UnavailableError,
     Walk,
-    bounded,
-    profile_of,
-    survivor,
-    walked,
+    find,
+    of_id,
+    of_identifier,
 )
 from topics.answers import Timeline
 from topics.catalogue import CONFLICTS, MERGES
@@ -62,11 +58,7 @@ class Recalling:
         Raises:
             UnavailableError: it can't be read now.
         """
-
-        async def start(store: LookupStore) -> str | None:
-            return await store.profile_key(profile_id)
-
-        return await self._told(start, lambda published: survivor(published, profile_id), profile_id)
+        return await self._told(of_id(profile_id), profile_id)
 
     async def by_identifier(self, identifier: Identifier) -> Timeline | None:
         """The timeline of the profile that an identifier belongs to. None: unknown or erased.
@@ -74,20 +66,10 @@ class Recalling:
         Raises:
             UnavailableError: it can't be read now.
         """
+        return await self._told(of_identifier(identifier), None)
 
-        async def start(_store: LookupStore) -> str | None:
-            return identifier.key
-
-        return await self._told(start, lambda published: profile_of(published, identifier.key), None)
-
-    async def _told(
-        self,
-        start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[Publication]], Chosen | None],
-        asked: str | None,
-    ) -> Timeline | None:
-        async with bounded():
-            found = await self._find(start, choose)
+    async def _told(self, sought: Sought, asked: str | None) -> Timeline | None:
+        found = await find(sought, self._store, _found)
         if found is None:
             return None
         component, published = found.walk.component, found.chosen.published
@@ -117,24 +99,6 @@ class Recalling:
         finally:
             self._turn.release()
 
-    async def _find(
-        self,
-        start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[Publication]], Chosen | None],
-    ) -> _Found | None:
-        """Who it is; a walk that finds nobody while the store changes is walked again."""
-        mark: tuple[object, ...] = ()
-        for _ in range(WALKS):
-            store = await self._store()
-            key = await start(store)
-            walk = None if key is None else await walked(store, key.removeprefix(VALUES_OF))
-            if walk is None:
-                return None
-            chosen = choose(walk.published)
-            if chosen is not None:
-                return _Found(chosen, walk)
-            if walk.mark == mark:
-                return None
-            mark = walk.mark
-            await asyncio.sleep(AGAIN_SECONDS)
-        raise UnavailableError("the profile is on the move")
+
+async def _found(chosen: Chosen, walk: Walk) -> _Found:
+    return _Found(chosen, walk)

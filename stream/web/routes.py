@@ -28,8 +28,9 @@ from starlette.routing import Route
 
 from resolvers.admission import Admission, Unreadable, parse_identifier
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Found, Lookup, UnavailableError
+from stream.reading.lookup import Found, Lookup
 from stream.reading.recalling import Recalling
+from stream.reading.walking import UnavailableError
 from stream.web.guard import on_bug, on_http_exception, problem
 from topics.answers import Explanation, ProfileGraph, Timeline
 from topics.codec import encode

@@ -12,7 +12,7 @@ from stream.cli.evidence_picture import picture
 from stream.cli.evidence_text import lines
 from stream.reading import explaining as module
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import LookupStore, UnavailableError
+from stream.reading.walking import LookupStore, UnavailableError
 from tests.stream.small_worker import SmallWorker
 from topics.answers import Explanation
 from topics.identifiers import Identifier

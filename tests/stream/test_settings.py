@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from resolvers.namespaces import DEFAULT_RULES, Caps, Dedupe, Limit, Namespace, ranked
+from resolvers.namespaces import DEFAULT_RULES, Allowance, Caps, Dedupe, Limit, Namespace, ranked
 from resolvers.pseudonyms import key_id
 from stream.config.configuration import (
     DEFAULT_RETENTION_DAYS,
@@ -85,7 +85,7 @@ namespaces:
 blocked: {phone: ["13800000000", "re:^0+$"]}
 caps: {neighbours: {weak: 10}, component: 500}
 dedupe: {days: 7}
-sources: {"/wifi/*": refused}
+sources: {"/wifi/*": refused, "/web/*": {namespaces: [phone], types: ["page.*"]}, "/crm/*": {types: [order.paid]}}
 timezone: Asia/Hong_Kong
 limits: {record_bytes: 1024}
 dead_letters: {most_percent: 50}
@@ -115,7 +115,12 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
     )
     assert rules.blocked == {"phone": ("13800000000", "re:^0+$")}
     assert (rules.policy, rules.caps, rules.dedupe) == ("first", Caps(10, 200, 500), Dedupe(7, 1024))
-    assert (rules.sources, rules.timezone) == ({"/wifi/*": "refused"}, "Asia/Hong_Kong")
+    assert rules.timezone == "Asia/Hong_Kong"
+    assert rules.sources == {
+        "/wifi/*": "refused",
+        "/web/*": Allowance(("phone",), ("page.*",)),
+        "/crm/*": Allowance(None, ("order.paid",)),
+    }
     assert configuration.limits == Limits(record_bytes=1024)
     assert configuration.dead_letters == DeadLetterLimit(1_000, 50)
     assert configuration.retention_days == {**DEFAULT_RETENTION_DAYS, "merges": 14, "touchpoints.dlq": 60}
@@ -153,6 +158,11 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("caps: {neighbors: {}}", "1:8: caps.neighbors: unknown setting; known are: component, neighbours"),
         ("dedupe: 30", "1:9: dedupe: must hold settings; write it as dedupe: {...}"),
         ("sources: {'/wifi/*': trusted}", "1:22: sources./wifi/*: unknown value; known are: allowed, refused"),
+        ("sources: {a: {namespaces: [phne]}}", "1:28: sources.a.namespaces[0]: is not declared; did you mean 'phone'?"),
+        ("sources: {a: {types: order.paid}}", "1:22: sources.a.types: must be a list of 1 to 100"),
+        ("sources: {a: {types: [7]}}", "1:23: sources.a.types[0]: must be text; write it in quotes"),
+        ("sources: {a: {type: []}}", "1:15: sources.a.type: unknown setting; known are: namespaces, types"),
+        ("sources: {a: {}}", "1:14: sources.a: says nothing; write allowed, refused, or"),
         ("timezone: Asia/Shangai", "1:11: timezone: unknown time zone; did you mean 'Asia/Shanghai'?"),
         ("limits: {depth: 1000}", "1:17: limits.depth: must be a whole number from 3 to 100"),
         (

@@ -23,9 +23,10 @@ from stream.config.configuration import DEFAULT_RETENTION_DAYS
 from stream.config.settings import Address, ApiToken, Secret
 from stream.metrics import Metrics
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, LookupStore
+from stream.reading.lookup import Lookup
 from stream.reading.profile_source import ProfileSource
 from stream.reading.recalling import Recalling
+from stream.reading.walking import LookupStore
 from stream.web import routes as web
 from stream.web.guard import SECURITY_HEADERS, Guard
 from stream.web.routes import create_web
