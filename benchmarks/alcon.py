@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def report(year: Year, legacy: int) -> Iterator[str]:
     """The numbers, as they are printed."""
-    yield f"Alcon's year, scaled: {legacy:,} rows of an old member base"
+    yield f"Alcon's year: {legacy:,} rows of an old member base"
     yield ""
     yield f"  {'before':<14}{'members':>9}{'active':>9}{'share':>8}{'legacy, not on WeChat':>24}"
     for start, one in zip(STARTS, year.looks, strict=True):
