@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos soak real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test check bench chaos real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made

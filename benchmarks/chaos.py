@@ -1,11 +1,10 @@
 """Does anything get lost or counted twice when everything is killed under load? Held against the input log.
 
-`python -m benchmarks.chaos [--rate N] [--seconds N]` on a real Kafka and a real Redis of its own: two workers, events at
-a steady rate, and meanwhile 20 workers killed (5 inside a union, 5 between store and notice, 5 between publishing
+`python -m benchmarks.chaos [--rate N] [--seconds N]` on a real Kafka and a real Redis of its own: two workers, events
+at a steady rate, and meanwhile 20 workers killed (5 inside a union, 5 between store and notice, 5 between publishing
 and its record, 5 wherever they are), a rebalance storm, the broker and the store killed and started again. Then the
 oracle reads every output record, and the model says from the input log what they must come to. Exit code 1 if anything
-differs.
-Results go to benchmarks/results/chaos.json.
+differs. `--keep` writes benchmarks/results/chaos.json.
 """
 
 import argparse

@@ -28,6 +28,7 @@ from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
+from stream.pulse import Pulse
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
 from stream.rulebook import admission_of, rulebook_of
@@ -59,8 +60,8 @@ class Worker:
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        flood = Flood(self.metrics, settings.configuration.dead_letters)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
+        self.flood = Flood(self.metrics, settings.configuration.dead_letters)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, self.flood)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -94,20 +95,23 @@ class Worker:
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
-        self.web = web_server(
-            settings, self.session, self.admission, self.metrics, lambda: not_ready(self.session, self._reading, flood)
-        )
+        pulse = Pulse()
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics).watch)
+        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
         spare_the_collector()
 
     def _rolled_back(self, lost: Mapping[TP, int]) -> None:
         log.error(
             "Redis has lost writes that it had acknowledged: they are done again from the log, as far as it is kept;"
-            " afterwards run `idweave republish --topic profiles`",
+            " afterwards run `idweave republish`: docs/runbook.md#idweavestorelostwrites",
             records={f"{tp.topic}-{tp.partition}": count for tp, count in lost.items()},
         )
         self.metrics.store_rollback_records.inc(sum(lost.values()))
+
+    def not_ready(self) -> list[str]:
+        """Why it is not ready, as codes; none: it is."""
+        return not_ready(self.session, self._reading, self.flood)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""

@@ -230,7 +230,7 @@ STORE_ROLLBACK: Final = Metric(
     says="Records that were done, and are done again because Redis came back without what it had acknowledged; at"
     " least so many.",
     bad="Any: it lost its last writes (a restored backup, a replica promoted, a log of writes that was cut). Afterwards"
-    " run `idweave republish --topic profiles`.",
+    " run `idweave republish --topic profiles`, and `identities`.",
 )
 READY: Final = Metric(
     name="idweave_ready",

@@ -85,6 +85,7 @@ def test_help_names_every_target() -> None:
         "test",
         "check",
         "bench",
+        "chaos",
         "real",
         "example-chando",
         "example-alcon",
