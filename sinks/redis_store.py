@@ -133,9 +133,9 @@ class RedisStore:
 
     async def unknown_profiles(self, profile_ids: Sequence[str]) -> list[str]:
         """Those of the ids that no identifier leads to."""
-        asked = [["EXISTS", self._keys.profile(one)] for one in profile_ids]
+        asked = [["GET", self._keys.profile(one)] for one in profile_ids]
         there = await self._timed("lookup", self._servers.call(asked)) if asked else []
-        return [one for one, found in zip(profile_ids, there, strict=True) if not found]
+        return [one for one, found in zip(profile_ids, there, strict=True) if found is None]
 
     async def scan_homes(self, cursor: int = 0) -> Page:
         """Some of the identifiers that are in a component."""

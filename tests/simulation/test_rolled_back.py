@@ -27,7 +27,7 @@ def runs(world: World, seeds: range) -> Iterator[tuple[Outcome, int]]:
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
 def test_a_store_that_came_back_older(world: World) -> None:
     """At any moment, to any earlier one, with crashes: nobody is lost, doubled, or left behind as a phantom."""
-    assert sum(1 for _ in runs(world, range(SEEDS))) > SEEDS / 4
+    assert sum(1 for _ in runs(world, range(SEEDS))) > SEEDS / 10
 
 
 def test_profiles_that_only_subscribers_know_are_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
