@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test check bench chaos soak real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -39,6 +39,9 @@ bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the res
 chaos: setup-dev ## everything killed under load, and what is lost or counted twice (docs/faults.md); some ten minutes
 	@$(BIN)/python -m pytest tests/live/test_faults.py tests/live/test_recovery.py -m "chaos or not chaos"
 	@$(BIN)/python -m benchmarks.chaos --keep
+
+soak: setup-dev ## does a worker grow in half an hour? memory, descriptors, keys; `make soak MINUTES=600` for longer
+	@$(BIN)/python -m benchmarks.soak --keep --minutes $(or $(MINUTES),30)
 
 real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
 	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input
