@@ -13,6 +13,7 @@ import typer
 from sinks.redis_store import RedisStore
 from stream.cli.console import AsJson, Brokers, CommandFailedError, Redis, say, servers, settings_for
 from stream.cli.evidence_text import lines
+from stream.cli.help import Commands
 from stream.cli.store import given, open_store, read_identifier
 from stream.config.settings import Settings
 from stream.reading.evidence_picture import picture
@@ -22,7 +23,7 @@ from topics.answers import Explanation
 from topics.codec import encode
 from topics.identifiers import Identifier
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 Who = Annotated[str, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier; - reads it from the input.")]
 
