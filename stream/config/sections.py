@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stream.config.mistakes import Mistake, closest
+from stream.config.yaml_text import NotYaml, read_yaml
 
 FILE_CHARACTERS_MAX: Final = 1_000_000
 
@@ -43,18 +42,14 @@ def read_top(file: Path, reading: Reading) -> "Section | None":
                 Mistake(reading.file, "", f"the file has more than {FILE_CHARACTERS_MAX} characters")
             )
             return None
-        content = YAML().load(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}"))
         return None
-    except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        place = reading.place((mark.line, mark.column)) if mark is not None else reading.file
-        problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
-        reading.mistakes.append(
-            Mistake(place, "", f"this is not YAML: {(problem or '').strip().partition(chr(10))[0]}")
-        )
+    content = read_yaml(text)
+    if isinstance(content, NotYaml):
+        place = reading.file if content.at is None else reading.place(content.at)
+        reading.mistakes.append(Mistake(place, "", f"this is not YAML: {content.reason}"))
         return None
     if content is not None and not isinstance(content, CommentedMap):
         reading.mistakes.append(
