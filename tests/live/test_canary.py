@@ -91,7 +91,7 @@ def commands() -> Iterator[bytes]:
     """Operators name people by what they know of them."""
     usual = {"time": "2026-08-01T10:00:00Z", "by": "amy", "reason": "a test"}
     phone, email, openid = f"phone:{PHONE}", f"email:{EMAIL}", f"openid:{OPENID}"
-    for number, said in enumerate(
+    for number, said in enumerate[dict[str, object]](
         (
             {"type": "split", "identifiers": [phone]},
             {"type": "merge", "identifiers": [phone, openid]},
