@@ -127,7 +127,6 @@ class Waking:
         self._judged = (self._session.number, reading)
 
     async def _sweep(self, of_partitions: set[int], parts: Parts) -> None:
-        log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))
         notice = Notice("", 0, f"rules {self._fingerprint[:12]} {to_text(await parts.store.clock_us())}", SOURCE, 0)
         found, cursor, begun = 0, 0, True
         while begun or cursor:
@@ -143,8 +142,11 @@ class Waking:
                 some = names[at : at + PAGE]
                 await self._send([notice._replace(component=name) for name in some], parts)
                 await self._pages.wait()
+            if names and not found:  # nobody is there yet in a store that is new
+                log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))
             found += len(names)
-        log.info("judged again", components=found)
+        if found:
+            log.info("judged again", components=found)
 
     async def _send(self, notices: list[Notice], parts: Parts) -> None:
         """Send a page when the resolver is not behind."""

@@ -91,20 +91,19 @@ def commands() -> Iterator[bytes]:
     """Operators name people by what they know of them."""
     usual = {"time": "2026-08-01T10:00:00Z", "by": "amy", "reason": "a test"}
     phone, email, openid = f"phone:{PHONE}", f"email:{EMAIL}", f"openid:{OPENID}"
-    for number, said in enumerate[dict[str, object]](
-        (
-            {"type": "split", "identifiers": [phone]},
-            {"type": "merge", "identifiers": [phone, openid]},
-            {"type": "merge", "identifiers": [email, "phone:1"]},
-            {"type": "merge", "identifiers": [phone, f"nope:{PHONE}"]},
-            {"type": "merge", "identifiers": [PHONE, OPENID]},
-            {"type": "unbind", "identifier": phone, "from": openid},
-            {"type": "block", "identifier": phone},
-            {"type": PHONE, "identifiers": [phone]},
-            {"type": "merge", "identifiers": phone},
-            {"type": "undo", "of": "no-such-command"},
-        )
-    ):
+    commands: tuple[dict[str, object], ...] = (
+        {"type": "split", "identifiers": [phone]},
+        {"type": "merge", "identifiers": [phone, openid]},
+        {"type": "merge", "identifiers": [email, "phone:1"]},
+        {"type": "merge", "identifiers": [phone, f"nope:{PHONE}"]},
+        {"type": "merge", "identifiers": [PHONE, OPENID]},
+        {"type": "unbind", "identifier": phone, "from": openid},
+        {"type": "block", "identifier": phone},
+        {"type": PHONE, "identifiers": [phone]},
+        {"type": "merge", "identifiers": phone},
+        {"type": "undo", "of": "no-such-command"},
+    )
+    for number, said in enumerate(commands):
         yield encoded({"id": f"c{number}", **usual, **said})
     yield f'{{"id":"{PHONE}'.encode()
 

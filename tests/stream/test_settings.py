@@ -406,3 +406,18 @@ def test_the_fingerprint_follows_keys_and_identity(tmp_path: Path) -> None:
     assert _load(tmp_path).identity_fingerprint == before.identity_fingerprint
     _write(tmp_path, default.replace("region: CN", "region: HK"))
     assert _load(tmp_path).identity_fingerprint != before.identity_fingerprint
+
+
+def test_failpoints_are_read_and_warned_of(tmp_path: Path) -> None:
+    """They are for tests: whoever has them on is told so at every start; a wrong one is named."""
+    settings = _load(tmp_path, IDWEAVE_FAILPOINTS="freeze.after=kill@3")
+    assert [(point.step, point.time) for point in settings.failpoints] == [("freeze", 3)]
+    assert any("fail on purpose" in str(warning) for warning in settings.warnings)
+    assert _load(tmp_path).failpoints == ()
+    assert "'melt' is none of" in _mistakes(tmp_path, IDWEAVE_FAILPOINTS="melt.after=kill")[0]
+
+
+def test_the_session_timeout_is_a_number(tmp_path: Path) -> None:
+    """It reaches the consumer group's reader, which takes nothing else."""
+    assert _load(tmp_path, IDWEAVE_KAFKA_SESSION_TIMEOUT_MS="1500").kafka == {"session.timeout.ms": "1500"}
+    assert "milliseconds" in _mistakes(tmp_path, IDWEAVE_KAFKA_SESSION_TIMEOUT_MS="1.5s")[0]
