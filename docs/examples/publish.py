@@ -17,7 +17,7 @@ EVENTS = [
         "id": "till-77-1",
         "source": "/pos/SH-001",
         "type": "order.paid",
-        "time": "2026-11-20T18:20:00+08:00",
+        "time": "2026-06-20T18:20:00+08:00",
         "data": {
             "identifiers": {"card": "88001234"},
             "order": {"order_id": "O-1", "amount": "258.00", "currency": "CNY"},
@@ -28,7 +28,7 @@ EVENTS = [
         "id": "claim-1",
         "source": "/crm/members",
         "type": "card.bind",
-        "time": "2026-11-20T19:00:00+08:00",
+        "time": "2026-06-20T19:00:00+08:00",
         "data": {"identifiers": {"card": "88001234", "phone": "138 0013 8000", "openid": "oX1"}},
     },
 ]

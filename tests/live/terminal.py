@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT = Path(__file__).parents[2]
+PREFIX: Final = "idweave"
+HTTP: Final = "127.0.0.1:6066"
+"""What pages say of topics and of a worker's address; a test's own stand in for them."""
 BLOCK_SECONDS = 90.0
 PATIENCE_SECONDS = 40.0
 LOOK_SECONDS = 0.3
-READERS = re.compile(r"(idweave (profile|explain|timeline|dlq list|token|rules|topics list)|curl)\b")
+READERS = re.compile(r"(idweave (profile|explain|timeline|dlq list|token|rules|topics|doctor|audit|config)|curl)\b")
 """What may be asked again until the engine has come so far, as a person would."""
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -28,9 +31,12 @@ _MASKS: Final = (
     (re.compile(r"(20\d\d-\d\d-\d\d)[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?"), "TIME"),
     (re.compile(r"20\d\d-\d\d-\d\d"), "DAY"),
     (re.compile(r"in \d+\.\d s\b"), "in N s"),
+    (re.compile(r"CPython [\d.]+ on \w+"), "CPython"),
+    (re.compile(r"/\S+/(\w+\.yaml)"), r"\1"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"#token=\S+"), "#token=..."),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
+    (re.compile(r"(?<=\S) {2,}"), "  "),  # how wide a column is
 )
 
 
@@ -60,10 +66,15 @@ def is_printed(expected: str, said: str) -> bool:
 
 
 class Terminal:
-    """A shell in a folder, with `idweave` on its path and an environment that goes on from block to block."""
+    """A shell in a folder, with `idweave` on its path and an environment that goes on from block to block.
 
-    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+    `variables`: of the engine that it speaks with; `http`: where a worker of it answers.
+    """
+
+    def __init__(self, folder: Path, variables: dict[str, str], http: str = "") -> None:
         self.folder = folder
+        self._prefix = variables.get("IDWEAVE_TOPIC_PREFIX", PREFIX)
+        self._http = http
         self.environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
             "PYTHONPATH": str(ROOT),
             "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -79,7 +90,8 @@ class Terminal:
 
     def run(self, script: str, code: int = 0) -> str:
         """Type a block -> what it printed, to both outputs. `code`: how it must end."""
-        whole = f"set -euo pipefail\n. {self._state}\n{script}\nexport -p > {self._state}\n"
+        asked = script.replace(HTTP, self._http) if self._http else script
+        whole = f"set -euo pipefail\n. {self._state}\n{asked}\nexport -p > {self._state}\n"
         ended = subprocess.run(  # noqa: S603 - a page of ours
             ["/bin/bash", "-c", whole],
             cwd=self.folder,
@@ -93,7 +105,7 @@ class Terminal:
         )
         assert "Traceback" not in ended.stdout, ended.stdout
         assert ended.returncode == code, f"{script}\nends with {ended.returncode}:\n{ended.stdout}"
-        return ended.stdout
+        return ended.stdout.replace(f"{self._prefix}.", f"{PREFIX}.")
 
     def play(self, script: str, printed: str | None) -> None:
         """Type a block, and compare what it prints. What only asks is asked again for a while."""

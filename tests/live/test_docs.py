@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stream.cli.engine import DEMO_KEYS
-from stream.servers.child_process import free_port
+from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
 from tests.live.engine import ROOT, Engine
 from tests.live.redis_server import RedisServer
@@ -84,8 +84,10 @@ def terminal(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_pa
             "IDWEAVE_REDIS_PREFIX": topic_prefix,
             **DEMO_KEYS,
         }
-        engine.start_worker(**variables)
-        yield Terminal(tmp_path / "folder", variables)
+        worker = engine.start_worker(**variables)
+        engine.until(lambda: engine.is_ready(worker), "the worker is ready")
+        variables["IDWEAVE_HTTP"] = "127.0.0.1:0"  # `doctor` looks whether the address is free
+        yield Terminal(tmp_path / "folder", variables, f"{LOOPBACK}:{worker.port}")
 
 
 class Example:
@@ -139,6 +141,30 @@ def test_the_examples(terminal: Terminal) -> None:
     joined = terminal.run(f"{examples}/join.py < members.csv").splitlines()
     assert re.fullmatch(r"An: [a-z2-7]{26}, worth \{'CNY': '258.00'\}", joined[0])
     assert joined[1] == "Bo: nobody yet"
+
+
+def test_the_guides(terminal: Terminal) -> None:
+    """One after the other, as they would be read: what each says to type prints what it says."""
+    (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())  # as in a clone
+    for script, printed in typed(DOCS / "guides" / "publisher.md"):
+        terminal.play(script, printed)
+    for name in ("subscriber", "sre"):
+        for script, printed in typed(DOCS / "guides" / f"{name}.md"):
+            terminal.play(script, printed)
+
+
+def test_the_guide_for_member_centres(terminal: Terminal) -> None:
+    """On what the example publishes."""
+    (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())
+    terminal.run(f"{sys.executable} {DOCS}/examples/publish.py")
+    for script, printed in typed(DOCS / "guides" / "member-centre.md"):
+        terminal.play(script, printed)
+
+
+def test_the_chinese_quick_start(terminal: Terminal) -> None:
+    """The same tour, shorter."""
+    for script, printed in typed(DOCS / "quickstart.zh.md"):
+        terminal.play(script, printed)
 
 
 @pytest.mark.parametrize(
