@@ -17,8 +17,7 @@ from typing import Any
 import structlog
 
 from resolvers.cache import Cache
-from sinks.kafka_producer import KafkaPublisher
-from sinks.redis_store import RedisStore
+from sinks.failing import clients
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
@@ -51,6 +50,7 @@ class Worker:
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         self.settings = settings
         self.metrics = metrics or Metrics()
+        self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
@@ -113,7 +113,7 @@ class Worker:
     async def _open(self) -> Parts:
         settings = self.settings
         url = settings.redis_url.reveal()
-        store = await RedisStore.open(
+        store = await self._store_type.open(
             url,
             settings.redis_prefix,
             settings.identity_fingerprint,
@@ -122,7 +122,7 @@ class Worker:
         )
         try:
             brokers = ",".join(settings.brokers)
-            publisher = await KafkaPublisher.open(brokers, settings.topic_prefix, settings.kafka_settings())
+            publisher = await self._publisher_type.open(brokers, settings.topic_prefix, settings.kafka_settings())
         except BaseException:
             await store.close()
             raise
