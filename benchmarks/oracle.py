@@ -136,8 +136,8 @@ def figures(log: list[Record], oracle: Oracle) -> dict[str, Any]:
 def watch(engine: Engine) -> Oracle:
     """All outputs of an engine, from the first record to the last."""
     oracle = Oracle()
-    for topic, output in engine.each_output():
-        oracle.see(topic, (output,))
+    for topic in OUTPUTS:
+        oracle.see(topic, engine.each(topic))
     return oracle
 
 

@@ -343,14 +343,13 @@ class Engine:
     def outputs(self) -> dict[str, list[Output]]:
         """Every record of every output topic, by the topic's name without prefix; of a partition in offset order."""
         found: dict[str, list[Output]] = {name: [] for name in OUTPUTS}
-        for name, output in self.each_output():
-            found[name].append(output)
+        for name, message in self._read(OUTPUTS):
+            found[name].append(_output(message))
         return found
 
-    def each_output(self) -> Iterator[tuple[str, Output]]:
-        """The same, one after the other."""
-        for name, message in self._read(OUTPUTS):
-            yield name, _output(message)
+    def each(self, name: str) -> Iterator[Output]:
+        """Every record of one output topic, one at a time: there may be more than memory holds."""
+        return (_output(message) for _, message in self._read([name]))
 
     def stored(self) -> bytes:
         """Every key of the engine's and all that it holds."""
