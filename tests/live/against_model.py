@@ -98,6 +98,16 @@ class Published:
         """The last record of each key of a topic, parsed."""
         return {(output.key or b"").decode(): parsed(output) for output in self.topics[topic]}
 
+    def newest(self, topic: str) -> dict[str, dict[str, Any]]:
+        """The record of each key that has the greatest version: of a zombie, an older one may lie behind it."""
+        records = sorted(((output.key or b"", parsed(output)) for output in self.topics[topic]), key=_version)
+        return {key.decode(): record for key, record in records}
+
+
+def _version(one: tuple[bytes, dict[str, Any]]) -> int:
+    version: int = one[1]["version"]
+    return version
+
 
 class Check:
     """The checks of one run: its log, what the model says of that, and what was published."""
@@ -144,7 +154,7 @@ class Check:
                 said[one["profile_id"]].add(one["segment"])
             else:
                 said[one["profile_id"]].discard(one["segment"])
-        tags, stages = self.published.last("tags"), self.published.last("lifecycle")
+        tags, stages = self.published.newest("tags"), self.published.newest("lifecycle")
         for profile_id, profile in self.published.profiles.items():
             assert profile["segments"] == sorted(said[profile_id])
             assert profile["tags"] == tags.get(profile_id, {"tags": []})["tags"]
