@@ -26,7 +26,7 @@ def test_a_library_says_a_thing_once_in_a_while() -> None:
 
 
 def test_the_engines_own_lines_are_all_said() -> None:
-    """structlog hands over an event, not a text."""
+    """Structlog hands over an event, not a text."""
     seldom = Seldom(lambda: 0.0)
-    own = logging.LogRecord("idweave.session", logging.WARNING, "", 0, {"event": "cannot open"}, (), None)  # type: ignore[arg-type]
+    own = logging.LogRecord("idweave.session", logging.WARNING, "", 0, {"event": "cannot open"}, (), None)
     assert [seldom.filter(own) for _ in range(3)] == [True] * 3
