@@ -34,12 +34,12 @@ RESULT = Path(__file__).with_name("results") / "chaos.json"
 WORKERS = 2
 SETTINGS = {"IDWEAVE_KAFKA_SESSION_TIMEOUT_MS": "4000"}
 """How long a killed worker's partitions stay dead: less than by default, and enough for a machine that is this busy."""
-PEOPLE = 60_000
-SETTLE_SECONDS = 900.0
+PEOPLE = 20_000
+SETTLE_SECONDS = 1800.0
 LOOK_SECONDS = 0.02
-INSIDE_A_UNION = ("freeze.after=kill@2", "settle.before=kill@2", "freeze.after=kill", "settle.before=kill@3")
-BEFORE_NOTICE = ("notify.before=kill@3", "notify.before=kill@5", "notify.before=kill@8")
-BEFORE_RECORD = ("complete.before=kill@4", "complete.before=kill@9", "complete.before=kill@20")
+INSIDE_A_UNION = ("freeze.after=kill@2", "settle.before=kill@2", "freeze.after=kill", "settle.before=kill")
+BEFORE_NOTICE = ("notify.before=kill@3", "notify.before=kill@4", "notify.before=kill@2")
+BEFORE_RECORD = ("complete.before=kill@4", "complete.before=kill@9", "complete.before=kill@15")
 PLANS = tuple(
     plans[number % len(plans)] for number in range(5) for plans in (INSIDE_A_UNION, BEFORE_NOTICE, BEFORE_RECORD)
 )
