@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check bench real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -23,6 +23,9 @@ test: check ## everything: make check, then contract, simulation, live and end-t
 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
+
+screenshots: setup-dev ## the pictures of docs/console.md, from a synthetic retail day on embedded servers
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: setup-dev ## the quick part: format, lint, types, import rules, unit and property tests
 	@echo "== format"
