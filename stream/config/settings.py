@@ -30,22 +30,30 @@ from stream.config.rules_file import RulesFile, read_rules
 Role = Literal["reader", "operator"]
 
 KAFKA_PREFIX: Final = "IDWEAVE_KAFKA_"
-VARIABLES: Final = frozenset(
-    {
-        "IDWEAVE_BROKERS",
-        "IDWEAVE_REDIS_URL",
-        "IDWEAVE_TOPIC_PREFIX",
-        "IDWEAVE_REDIS_PREFIX",
-        "IDWEAVE_HASH_KEY",
-        "IDWEAVE_ID_KEY",
-        "IDWEAVE_HTTP",
-        "IDWEAVE_API_TOKENS",
-        "IDWEAVE_CONFIG",
-        "IDWEAVE_RULES",
-        "IDWEAVE_FAILPOINTS",
-        "IDWEAVE_PLAINTEXT",
-    }
-)
+VARIABLES: Final[Mapping[str, str]] = {
+    "IDWEAVE_BROKERS": "Kafka: `host:port,host:port`.",
+    "IDWEAVE_REDIS_URL": (
+        "Redis: `redis://`, with TLS `rediss://`, of a cluster `redis+cluster://host:port,host:port` or"
+        " `rediss+cluster://`; user and password as in any address."
+    ),
+    "IDWEAVE_TOPIC_PREFIX": (
+        "Before the names of all topics, and the consumer group. Engines that share a broker differ in it. Letters,"
+        " digits, `.`, `_`, `-`; at most 100."
+    ),
+    "IDWEAVE_REDIS_PREFIX": "Before all keys. Engines that share a Redis differ in it. As above, and `:`.",
+    "IDWEAVE_HASH_KEY": (
+        "A secret of 32 characters or more: tokens of hashed identifiers are made with it. With another key every token"
+        " is another one, so keep it for ever."
+    ),
+    "IDWEAVE_ID_KEY": "Another such secret: profile ids are made with it. Never changed.",
+    "IDWEAVE_HTTP": "Where a worker answers HTTP; port 0 takes any free one. Off loopback it needs IDWEAVE_API_TOKENS.",
+    "IDWEAVE_API_TOKENS": "`reader:TOKEN,operator:TOKEN`, each with a token of its own. A reader reads.",
+    "IDWEAVE_CONFIG": "The identity rules, if not `idweave.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_RULES": "The member rules, if not `rules.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
+    "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
+}
+"""Every variable, and what it is."""
 DEFAULTS: Final[Mapping[str, str]] = {
     "IDWEAVE_BROKERS": "127.0.0.1:9092",
     "IDWEAVE_REDIS_URL": "redis://127.0.0.1:6379/0",

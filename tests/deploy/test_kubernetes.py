@@ -90,7 +90,7 @@ def test_variables_are_the_workers(tmp_path: Path) -> None:
     """What is set is known, together it is enough to start, and no secret is among what is not secret."""
     config, secret = variables("config.env"), variables("secret.env.example")
     named = config.keys() | secret.keys()
-    assert {name for name in named if not name.startswith(KAFKA_PREFIX)} <= VARIABLES
+    assert {name for name in named if not name.startswith(KAFKA_PREFIX)} <= VARIABLES.keys()
     assert set(secret.values()) <= {"", "reader:,operator:", "rediss://idweave:@redis.redis:6379/0"}
     assert not any("KEY" in name or "TOKENS" in name or "PASSWORD" in name for name in config)
     filled = {
