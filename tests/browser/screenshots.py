@@ -30,7 +30,7 @@ PARTS = (700, 2200, 900, 1600, 3000, 1200, 1900, 2600, 1300, 2400)
 """Records that are published every five seconds, so that there is something to see."""
 EVERY_SECONDS = 5.0
 WAIT_MS = 60_000
-ONE, TWO = "tbody tr:nth-child(1)", "tbody tr:nth-child(2)"
+SECOND_ROW = "tbody tr:nth-child(2)"
 
 
 class Run(NamedTuple):
@@ -88,13 +88,15 @@ async def publish(run: Run) -> None:
 
 
 def rich(run: Run) -> str:
-    """The profile id of somebody whom much is known of, and whom something happened to."""
+    """The profile id of somebody whom much is known of, who merged, and next to whom a merge was refused."""
     entries = run.get("/v1/merges?limit=200")["entries"]
     ids = dict.fromkeys(name for entry in entries for name in entry["to"])
     profiles = [run.get(f"/v1/profiles/{name}") for name in list(ids)[:80]]
 
-    def weight(profile: dict[str, Any]) -> tuple[bool, int]:
-        return bool(profile["lifetime_value"]), min(len(profile["identifiers"]), 7) + len(profile["tags"])
+    def weight(profile: dict[str, Any]) -> tuple[bool, bool, int]:
+        edges = run.get(f"/v1/profiles/{profile['profile_id']}/graph")["edges"]
+        refused = any(edge["rule"] == "unique" for edge in edges)
+        return refused, bool(profile["lifetime_value"]), min(len(profile["identifiers"]), 7) + len(profile["tags"])
 
     best: dict[str, Any] = max(profiles, key=weight)
     return str(best["profile_id"])
@@ -118,8 +120,7 @@ async def person(page: Page, name: str) -> None:
     """A person, whole."""
     await expect(page.locator(".evidence")).to_be_visible()
     await expect(page.locator(".entries").first).to_be_visible()
-    line = page.locator(".evidence .line.refused, .evidence .line").first
-    await line.dispatch_event("click")
+    await page.locator(".evidence .line.refused").last.dispatch_event("click")
     await page.screenshot(path=DOCS / name, full_page=True)
 
 
@@ -138,13 +139,12 @@ async def main() -> None:
             await page.screenshot(path=DOCS / "overview.png")
             page = await page_of(browser, run, "light", "en", f"#/person/{somebody}")
             await person(page, "person.png")
-            for row in (ONE, TWO):
-                await page.locator(f"{row} input").check()
-            await page.get_by_role("button", name="Compare two").click()
+            await page.locator(".evidence .outside").last.dispatch_event("click")
+            await page.get_by_role("button", name="Compare with the strongest").click()
             await expect(page.locator(".verdict")).to_be_visible()
             await page.screenshot(path=DOCS / "compare.png")
             await page.go_back()
-            await page.locator(f"{TWO} input").check()
+            await page.locator(f"{SECOND_ROW} input").check()
             await page.get_by_role("button", name="Split", exact=True).click()
             await page.get_by_label("By whom").fill("amy")
             await page.get_by_role("textbox", name="Why").fill("mother and daughter")
