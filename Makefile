@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -41,6 +41,9 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
+
+fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
+	@$(BIN)/python -m benchmarks.fuzz
 
 real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
 	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input
