@@ -301,8 +301,14 @@ def _operation(one: Operation) -> Json:
     return told
 
 
+EVERYWHERE: Final = {
+    401: ("A valid token is needed.", "Problem"),
+    429: ("This address asks too often; `Retry-After` says when to ask again.", "Problem"),
+}
+
+
 def _answers(one: Operation) -> Iterator[tuple[int, Json]]:
-    for status, (says, kind) in sorted({**one.answers, 401: ("A valid token is needed.", "Problem")}.items()):
+    for status, (says, kind) in sorted({**one.answers, **EVERYWHERE}.items()):
         media_type = "application/problem+json" if kind == "Problem" else JSON
         answer: Json = {"description": says}
         if kind is not None:
