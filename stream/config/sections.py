@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
 
 from stream.config.mistakes import Mistake, closest
+from stream.config.slips import word_slip, yaml_slip
 from stream.config.yaml_text import NotYaml, read_yaml
 
 FILE_CHARACTERS_MAX: Final = 1_000_000
@@ -29,6 +31,12 @@ class Reading:
         self.warnings: list[Mistake] = []
         self.known: dict[str, str] = {}
         """Every setting that was asked for, by its path, and what may stand there."""
+        self.lines: list[str] = []
+
+    def is_quoted(self, at: tuple[int, int]) -> bool:
+        """Whether the text that begins there is in quotes."""
+        [line] = self.lines[at[0] : at[0] + 1] or [""]  # YAML knows more line ends than most editors do
+        return line[at[1] : at[1] + 1] in {"'", '"'}
 
     def place(self, at: tuple[int, int]) -> str:
         """File, line and column, from 1."""
@@ -44,11 +52,16 @@ def read_top(file: Path, reading: Reading) -> "Section | None":
                 Mistake(reading.file, "", f"the file has more than {FILE_CHARACTERS_MAX} characters")
             )
             return None
+        reading.lines = text.split("\n")
+        content = read_yaml(text)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}"))
+        reason, hint = (error.strerror, "") if isinstance(error, OSError) else ("it is not UTF-8", "save it as UTF-8")
+        reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}", hint))
         return None
-    content = read_yaml(text)
+    except MarkedYAMLError as error:
+        slip = yaml_slip(text, error)
+        reading.mistakes.append(Mistake(reading.place(slip.at), "", slip.reason, slip.hint))
+        return None
     if isinstance(content, NotYaml):
         place = reading.file if content.at is None else reading.place(content.at)
         reading.mistakes.append(Mistake(place, "", f"this is not YAML: {content.reason}"))
@@ -93,17 +106,22 @@ class Section:
 
     def place(self, name: object, *, at_name: bool = False) -> str:
         """Where a setting is: its value, or its name."""
+        return self.reading.place(self.at(name, at_name=at_name))
+
+    def at(self, name: object, *, at_name: bool = False) -> tuple[int, int]:
+        """The same as line and column, from 0."""
         try:
-            at = self.content.lc.key(name) if at_name else self.content.lc.value(name)
+            line, column = self.content.lc.key(name) if at_name else self.content.lc.value(name)
         except (KeyError, TypeError):  # a name that came in by a YAML merge has no place of its own
-            at = self._at
-        return self.reading.place(at)
+            return self._at
+        return line, column
 
     def refuse_others(self) -> None:
         """Names a mistake for each setting that was not asked for."""
         for name in self.content:
             if name not in self._asked:
-                self.mistake(name, "unknown setting", closest(str(name), sorted(self._asked)), at_name=True)
+                hint = word_slip(name) or closest(str(name), sorted(self._asked))
+                self.mistake(name, "unknown setting", hint, at_name=True)
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - whatever YAML can say
         """The setting as YAML has it; None if it is not there."""

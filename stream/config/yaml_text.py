@@ -29,16 +29,20 @@ class NotYaml(NamedTuple):
 
 
 def read_yaml(text: str) -> Any | NotYaml:  # noqa: ANN401 - whatever YAML can say
-    """The content of a text, with the places of its parts."""
+    """The content of a text, with the places of its parts.
+
+    Raises:
+        MarkedYAMLError: it breaks YAML's own rules, and the error says where.
+    """
     try:
         at = _too_deep(text)
         content = NotYaml(f"it is nested deeper than {DEPTH_MAX}", at) if at is not None else _loaded(text)
     except ReusedAnchorWarning:
         return NotYaml("two values have the same anchor")
+    except MarkedYAMLError:
+        raise
     except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        problem = (error.problem or "") if isinstance(error, MarkedYAMLError) else str(error)
-        return NotYaml(problem.strip().partition("\n")[0], None if mark is None else (mark.line, mark.column))
+        return NotYaml(str(error).strip().partition("\n")[0])
     except (AttributeError, RecursionError):  # the former: a mapping that merges itself
         return NotYaml("a value refers to itself")
     except ValueError:  # a number of thousands of digits, a date that there is not

@@ -229,7 +229,7 @@ def test_files_that_cannot_be_read_are_mistakes(tmp_path: Path) -> None:
     """A missing file that was asked for, a folder, and bytes that are no text."""
     assert "cannot be read: No such file" in _mistakes(tmp_path, IDWEAVE_CONFIG="missing.yaml")[0]
     (tmp_path / "idweave.yaml").write_bytes(b"policy: \xff")
-    assert _mistakes(tmp_path) == ["idweave.yaml: the file cannot be read: it is not UTF-8"]
+    assert _mistakes(tmp_path) == ["idweave.yaml: the file cannot be read: it is not UTF-8; save it as UTF-8"]
     assert "cannot be read: Is a directory" in _mistakes(tmp_path, IDWEAVE_CONFIG=".")[0]
 
 
