@@ -13,6 +13,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
+from stream.config.slips import yaml_slip
+
 DEPTH_MAX: Final = 32
 REPEATED_MAX: Final = 10_000
 """Values that are there by an alias only. Ten aliases in each other are a line, and more values than memory holds."""
@@ -22,31 +24,29 @@ _QUOTED: Final = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|#.*""")
 
 
 class NotYaml(NamedTuple):
-    """Why a text is not read, and where, if that is known: line and column from 0."""
+    """Why a text is not read, where, if that is known (line and column from 0), and what to write instead."""
 
     reason: str
     at: tuple[int, int] | None = None
+    hint: str = ""
 
 
 def read_yaml(text: str) -> Any | NotYaml:  # noqa: ANN401 - whatever YAML can say
-    """The content of a text, with the places of its parts.
-
-    Raises:
-        MarkedYAMLError: it breaks YAML's own rules, and the error says where.
-    """
+    """The content of a text, with the places of its parts."""
     try:
         at = _too_deep(text)
-        content = NotYaml(f"it is nested deeper than {DEPTH_MAX}", at) if at is not None else _loaded(text)
+        content = NotYaml(f"the file is nested deeper than {DEPTH_MAX}", at) if at is not None else _loaded(text)
     except ReusedAnchorWarning:
         return NotYaml("two values have the same anchor")
-    except MarkedYAMLError:
-        raise
+    except MarkedYAMLError as error:
+        slip = yaml_slip(text, error)
+        return NotYaml(slip.reason, slip.at, slip.hint)
     except YAMLError as error:
-        return NotYaml(str(error).strip().partition("\n")[0])
+        return NotYaml(f"this is not YAML: {str(error).strip().partition(chr(10))[0]}")
     except (AttributeError, RecursionError):  # the former: a mapping that merges itself
         return NotYaml("a value refers to itself")
     except ValueError:  # a number of thousands of digits, a date that there is not
-        return NotYaml("a number or a date in it can't be read")
+        return NotYaml("a number or a date in the file can't be read")
     return content
 
 
@@ -56,7 +56,7 @@ def _loaded(text: str) -> Any | NotYaml:  # noqa: ANN401 - as above
         content = YAML().load(text)
     written: dict[int, int] = {}
     if _values(content, written) - len(written) > REPEATED_MAX:
-        return NotYaml(f"its aliases repeat more than {REPEATED_MAX} values")
+        return NotYaml(f"the aliases of the file repeat more than {REPEATED_MAX} values")
     return content
 
 
