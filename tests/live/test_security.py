@@ -102,13 +102,15 @@ def test_workers_with_the_least_rights_do_their_work(guarded: Guarded, topic_pre
         workers = [engine.start_worker(**way, IDWEAVE_REDIS_URL=account) for way in ways]
         engine.until(lambda: all(map(engine.is_ready, workers)), "each has a partition, and both servers")
         engine.publish([login(str(one), phone=f"1380013{one:04}", cookie=f"c{one}") for one in range(40)])
-        engine.publish([Published(b"broken", b"{")])
+        reply = ("Faust-Ag-ReplyTo", f"{topic_prefix}.commands".encode())  # Faust's agents would answer there
+        engine.publish([Published(b"broken", b"{", (reply,))])
         engine.settle()
         engine.until(lambda: all(engine.accepted(worker) > 0 for worker in workers), "each has done some of it")
         outputs = engine.outputs()
         assert len({one.key for one in outputs["profiles"]}) == 40
         assert len({one.key for one in outputs["identities"]}) == 80
         assert len(outputs["touchpoints.dlq"]) == 1
+        assert [*engine.each("commands")] == []
         assert not re.search(r"denied|authorization|NOPERM", engine.logs(), re.IGNORECASE)
         assert PASSWORD not in engine.logs()
 
