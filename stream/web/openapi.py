@@ -331,8 +331,15 @@ def _operation(one: Operation) -> Json:
     return told
 
 
+UNAUTHORISED: Final = 401
+EVERYWHERE: Final = {
+    UNAUTHORISED: ("A valid token is needed.", "Problem"),
+    429: ("This address asks too often; `Retry-After` says when to ask again.", "Problem"),
+}
+
+
 def _answers(one: Operation) -> Iterator[tuple[int, Json]]:
-    refused = {} if one.is_open else {401: ("A valid token is needed.", "Problem")}
+    refused = {status: told for status, told in EVERYWHERE.items() if status != UNAUTHORISED or not one.is_open}
     for status, (says, kind) in sorted({**one.answers, **refused}.items()):
         media_type = "application/problem+json" if kind == "Problem" else JSON
         answer: Json = {"description": says}
