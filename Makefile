@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser check bench fuzz chaos soak real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz chaos soak audit real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -23,6 +23,9 @@ test: check ## everything: make check, then contract, simulation, live and end-t
 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
+
+screenshots: setup-dev ## the pictures of docs/console.md, from a synthetic retail day on embedded servers
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: setup-dev ## the quick part: format, lint, types, import rules, unit and property tests
 	@echo "== format"
@@ -48,6 +51,9 @@ chaos: setup-dev ## everything killed under load, and what is lost or counted tw
 
 soak: setup-dev ## does a worker grow in half an hour? memory, descriptors, keys; `make soak MINUTES=600` for longer
 	@$(BIN)/python -m benchmarks.soak --keep --minutes $(or $(MINUTES),30)
+
+audit: setup-dev ## is a locked package known to be vulnerable? Asks the OSV database; exit 3 where it can't
+	@$(BIN)/python -m benchmarks.audit
 
 real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
 	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input
