@@ -5,10 +5,10 @@ VENV ?= .venv
 PYTHON ?= python3.13 python3.12 python3.11 python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-SLOW := $(wildcard tests/contract tests/simulation tests/live)
+SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench real docs example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser check bench real docs example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -20,6 +20,9 @@ run: setup ## the demo: embedded servers, a generated retail day, people out
 test: check ## everything: make check, then contract, simulation, live and end-to-end tests
 	@echo "== tests on real servers, contracts and simulation"
 	@$(BIN)/python -m pytest $(SLOW)
+
+test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
+	@$(BIN)/python -m pytest tests/browser
 
 check: setup-dev ## the quick part: format, lint, types, import rules, unit and property tests
 	@echo "== format"
