@@ -84,6 +84,14 @@ def test_a_command_line_is_one(page: str, line: str) -> None:
     command.make_context("idweave", words, parent=context)
 
 
+def test_the_chinese_quick_start_is_the_tour() -> None:
+    """All that it says to type, and what is printed, is in the tour in the same order, which is typed in by a test."""
+    block = re.compile(r"^```sh\n.*?^```\n(?:\n```text\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
+    tour, chinese = (block.findall((DOCS / name).read_text()) for name in ("tour.md", "quickstart.zh.md"))
+    assert len(chinese) > 5
+    assert [one for one in tour if one in chinese] == chinese
+
+
 @pytest.mark.parametrize("picture", sorted(DOCS.rglob("*.svg")), ids=name_of)
 def test_a_picture_stands_alone(picture: Path) -> None:
     """It says in words what it shows, can be read in the dark, and loads nothing."""
