@@ -308,6 +308,11 @@ class Engine:
         """Delete the store's positions of the touchpoints, as if nothing had been read yet."""
         self.store.delete(*(self._position_key("touchpoints", one) for one in self._partitions("touchpoints")))
 
+    def lose_the_store(self) -> None:
+        """Everything that the store held is gone."""
+        for key in self.store.scan_iter(f"{self.prefix}:*", count=1_000):
+            self.store.delete(key)
+
     def _position_key(self, topic: str, partition: int) -> str:
         return f"{self.prefix}:pos:{self.prefix}.{topic}:{partition}"
 
