@@ -106,32 +106,28 @@ def up(
         _create_topics(settings)
         say("A worker joins its group, which takes some seconds ...")
         try:
-            run_worker(settings, lambda address: _say_what_next(settings, there, address))
+            run_worker(settings, lambda address: _say_what_next(settings, there, address, own_operator))
         except SystemExit as ending:
             if not ending.code:
                 say("Ended. What it held is gone with it.")
             raise
 
 
-def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address) -> None:
-    """That the engine is ready, and what to type in another terminal."""
+def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address, own_operator: Secret) -> None:
+    """That the engine is ready, where its console is, and what to type in another terminal."""
     variables: dict[str, str] = {}
     if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
         variables |= DEMO_KEYS
     if (there.broker.port, there.store.port) != (BROKER_PORT, STORE_PORT):
         variables |= {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
-    say(f"Ready: topics {settings.topic_prefix}.*, http://{address.host}:{address.port}/. In another terminal:")
-    say()
+    say(f"Ready: topics {settings.topic_prefix}.*. The console, which may send commands for as long as this runs:")
+    # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
+    say(f"  http://{address.host}:{address.port}/#token={own_operator.reveal()}")
+    say("In another terminal:")
     for name, value in variables.items():
         say(f"  export {name}={value}")
     say("  idweave publish events.jsonl")
     say("  idweave profile phone:13800138000")
-    say()
-    if settings.own_operator is not None:
-        # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
-        say("The console, with the right to send commands for as long as this runs:")
-        say(f"  http://{address.host}:{address.port}/#token={settings.own_operator.reveal()}")
-        say()
     say("Ctrl-C ends all of it.")
 
 

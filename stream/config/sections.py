@@ -29,6 +29,8 @@ class Reading:
         self.file = file
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
+        self.known: dict[str, str] = {}
+        """Every setting that was asked for, by its path, and what may stand there."""
         self.lines: list[str] = []
 
     def is_quoted(self, at: tuple[int, int]) -> bool:
@@ -126,6 +128,9 @@ class Section:
         self._asked.add(name)
         return self.content.get(name)
 
+    def _known(self, name: str, may_be: str) -> None:
+        self.reading.known[self.path(name)] = may_be
+
     def section(self, name: str) -> "Section | None":
         """The section of that name; None if it is not there or is none."""
         content = self.value(name)
@@ -138,6 +143,7 @@ class Section:
 
     def boolean(self, name: str) -> bool:
         """A flag, off if it is not there."""
+        self._known(name, "`true` or `false`")
         value = self.value(name)
         if value is None or isinstance(value, bool):
             return bool(value)
@@ -146,6 +152,7 @@ class Section:
 
     def integer(self, name: str, default: int, most: int, least: int = 1) -> int:
         """A whole number within its bounds."""
+        self._known(name, f"a whole number, {least:,} to {most:,}")
         value = self.value(name)
         if value is None:
             return default
@@ -156,6 +163,7 @@ class Section:
 
     def text(self, name: str) -> str | None:
         """A text; a number without quotes is none, because YAML takes its leading zeros."""
+        self._known(name, "text")
         value = self.value(name)
         if value is None or isinstance(value, str):
             return None if value is None else str(value)
@@ -166,6 +174,7 @@ class Section:
         """One of the words."""
         known = {str(word): word for word in words}
         value = self.text(name)
+        self._known(name, ", ".join(f"`{word}`" for word in sorted(known)))
         if value is not None and value not in known:
             self.mistake(name, "unknown value", closest(value, sorted(known)))
         return known.get(value) if value is not None else None

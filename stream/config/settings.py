@@ -7,7 +7,6 @@ Must not know: how a broker, a store or a server is started.
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from sinks.failpoints import Failpoint, read_failpoints
 from sinks.kafka_settings import SESSION_TIMEOUT
 from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
 from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
+from stream.config.encryption import ALLOWED, in_plain_text, is_loopback
 from stream.config.environment import PREFIX, Variables, WrongTextError
 from stream.config.mistakes import ConfigError, Mistake, closest
 from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
@@ -30,21 +30,30 @@ from stream.config.rules_file import RulesFile, read_rules
 Role = Literal["reader", "operator"]
 
 KAFKA_PREFIX: Final = "IDWEAVE_KAFKA_"
-VARIABLES: Final = frozenset(
-    {
-        "IDWEAVE_BROKERS",
-        "IDWEAVE_REDIS_URL",
-        "IDWEAVE_TOPIC_PREFIX",
-        "IDWEAVE_REDIS_PREFIX",
-        "IDWEAVE_HASH_KEY",
-        "IDWEAVE_ID_KEY",
-        "IDWEAVE_HTTP",
-        "IDWEAVE_API_TOKENS",
-        "IDWEAVE_CONFIG",
-        "IDWEAVE_RULES",
-        "IDWEAVE_FAILPOINTS",
-    }
-)
+VARIABLES: Final[Mapping[str, str]] = {
+    "IDWEAVE_BROKERS": "Kafka: `host:port,host:port`.",
+    "IDWEAVE_REDIS_URL": (
+        "Redis: `redis://`, with TLS `rediss://`, of a cluster `redis+cluster://host:port,host:port` or"
+        " `rediss+cluster://`; user and password as in any address."
+    ),
+    "IDWEAVE_TOPIC_PREFIX": (
+        "Before the names of all topics, and the consumer group. Engines that share a broker differ in it. Letters,"
+        " digits, `.`, `_`, `-`; at most 100."
+    ),
+    "IDWEAVE_REDIS_PREFIX": "Before all keys. Engines that share a Redis differ in it. As above, and `:`.",
+    "IDWEAVE_HASH_KEY": (
+        "A secret of 32 characters or more: tokens of hashed identifiers are made with it. With another key every token"
+        " is another one, so keep it for ever."
+    ),
+    "IDWEAVE_ID_KEY": "Another such secret: profile ids are made with it. Never changed.",
+    "IDWEAVE_HTTP": "Where a worker answers HTTP; port 0 takes any free one. Off loopback it needs IDWEAVE_API_TOKENS.",
+    "IDWEAVE_API_TOKENS": "`reader:TOKEN,operator:TOKEN`, each with a token of its own. A reader reads.",
+    "IDWEAVE_CONFIG": "The identity rules, if not `idweave.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_RULES": "The member rules, if not `rules.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
+    "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
+}
+"""Every variable, and what it is."""
 DEFAULTS: Final[Mapping[str, str]] = {
     "IDWEAVE_BROKERS": "127.0.0.1:9092",
     "IDWEAVE_REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -205,9 +214,12 @@ def load_settings(
         failpoints=variables.read("IDWEAVE_FAILPOINTS", _failpoints, ()),
         warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables), *_failing(variables)),
     )
-    if not _is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
+    if not is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
         hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
         variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
+    if variables.read("IDWEAVE_PLAINTEXT", _plaintext, "") != ALLOWED:
+        for name, hint in in_plain_text(settings.brokers, settings.redis_url.reveal(), settings.kafka):
+            variables.mistake(name, "this server is elsewhere, and all would go there in plain text", hint)
     if variables.mistakes or mistakes or wrong_rules:
         raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
     return settings
@@ -315,11 +327,10 @@ def _http(text: str) -> Address:
     return _address(text, 0)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _plaintext(text: str) -> str:
+    if text != ALLOWED:
+        raise WrongTextError(f"must be {ALLOWED}, or not be set")
+    return text
 
 
 def _api_tokens(text: str) -> tuple[ApiToken, ...]:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -73,10 +73,14 @@ class Engine:
     `with Engine(...)` stops the workers at the end, and looks at what they have said.
     """
 
-    def __init__(self, brokers: str, redis_url: str, prefix: str, folder: Path) -> None:
+    def __init__(
+        self, brokers: str, redis_url: str, prefix: str, folder: Path, kafka: Mapping[str, str] | None = None
+    ) -> None:
+        """`kafka`: how this side of the test, which may do all, gets in; workers are told by `start_worker`."""
         self.prefix = prefix
         self.workers: list[ChildProcess] = []
         self._brokers = brokers
+        self._kafka = dict(kafka or {})
         self._redis_url = redis_url
         self._folder = folder
         self._started: list[ChildProcess] = []
@@ -86,7 +90,7 @@ class Engine:
         """What is done about the workers while something is waited for."""
         self._consumer = self._reader()
         self.store = stock_client(redis_url, BROKER_SECONDS)
-        create_topics(brokers, prefix, {}, 1)
+        create_topics(brokers, prefix, self._kafka, 1)
 
     def __enter__(self) -> Self:
         """The engine, with topics and without workers."""
@@ -286,7 +290,8 @@ class Engine:
             if topic == "touchpoints":
                 self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
 
-        producer = Producer({"bootstrap.servers": self._brokers, "linger.ms": 5, "message.timeout.ms": 90_000})
+        settings = {"linger.ms": 5, "message.timeout.ms": 90_000}
+        producer = Producer({"bootstrap.servers": self._brokers, **settings, **self._kafka})
         for record in records:
             producer.produce(
                 f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
@@ -366,7 +371,8 @@ class Engine:
 
     def _reader(self) -> Consumer:
         settings = {"group.id": f"{self.prefix}-reader", "enable.auto.commit": False, "enable.partition.eof": True}
-        return Consumer({"bootstrap.servers": self._brokers, "auto.offset.reset": "earliest", **settings})
+        where = {"bootstrap.servers": self._brokers, "auto.offset.reset": "earliest"}
+        return Consumer({**where, **settings, **self._kafka})
 
 
 def _output(message: Message) -> Output:

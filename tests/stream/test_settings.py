@@ -320,12 +320,47 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
         IDWEAVE_REDIS_URL="redis+cluster://user:pw@n1:7000,n2:7000",
         IDWEAVE_HTTP="[::]:80",
         IDWEAVE_API_TOKENS="reader:x, reader:y ,operator:z",
+        IDWEAVE_PLAINTEXT="allowed",
     )
     assert settings.brokers == ("a:9092", "[::1]:9093")
     assert settings.redis_shown == "redis+cluster://n1:7000,n2:7000"
     assert settings.http == Address("::", 80)
     assert [token.role for token in settings.api_tokens] == ["reader", "reader", "operator"]
     assert _load(tmp_path, IDWEAVE_HTTP="[::1]:0").http == Address("::1", 0)
+
+
+REDIS_TLS = "rediss://u:p@redis.example:6379/0?ssl_ca_certs=/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("variables", "wrong"),
+    [
+        ({"IDWEAVE_BROKERS": "kafka.example:9092"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "localhost:9092,10.0.0.7:9092"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "sasl_plaintext"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "plaintext"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "SSL"}, []),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, []),
+        ({"IDWEAVE_BROKERS": "localhost:1,[::1]:2,127.0.0.9:3"}, []),
+        ({"IDWEAVE_REDIS_URL": "redis://:secret@redis.example:6379/0"}, ["IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_REDIS_URL": "redis+cluster://localhost:7000,n2:7000"}, ["IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_REDIS_URL": "redis://[::1]:6379"}, []),
+        ({"IDWEAVE_REDIS_URL": "rediss+cluster://n1:7000,n2:7000"}, []),
+        ({"IDWEAVE_REDIS_URL": REDIS_TLS}, []),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_REDIS_URL": "redis://r"}, ["IDWEAVE_BROKERS", "IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_REDIS_URL": "redis://r", "IDWEAVE_PLAINTEXT": "allowed"}, []),
+        ({"IDWEAVE_PLAINTEXT": "yes"}, ["IDWEAVE_PLAINTEXT"]),
+    ],
+)
+def test_plain_text_to_elsewhere_must_be_said(tmp_path: Path, variables: dict[str, str], wrong: list[str]) -> None:
+    """Over a network that others may listen on, nothing goes unencrypted by accident; this machine needs nothing."""
+    if not wrong:
+        _load(tmp_path, **variables)
+        return
+    found = _mistakes(tmp_path, **variables)
+    assert [line.split(": ")[1] for line in found] == wrong
+    assert all("allowed" in line for line in found)
+    assert "secret" not in "".join(found)
 
 
 def test_kafka_variables_become_librdkafkas_names(tmp_path: Path) -> None:
@@ -342,12 +377,12 @@ def test_precedence_is_command_line_environment_file_default(tmp_path: Path) -> 
         encoding="utf-8",
     )
     settings = load_settings(
-        {"IDWEAVE_BROKERS": "env:1", "IDWEAVE_TOPIC_PREFIX": "", "IDWEAVE_HTTP": "127.0.0.1:1"},
+        {"IDWEAVE_BROKERS": "localhost:1", "IDWEAVE_TOPIC_PREFIX": "", "IDWEAVE_HTTP": "127.0.0.1:1"},
         tmp_path,
         overrides={"IDWEAVE_HTTP": "127.0.0.1:2", "IDWEAVE_REDIS_URL": ""},
         defaults={"IDWEAVE_ID_KEY": ID_KEY, "IDWEAVE_HASH_KEY": "unused"},
     )
-    assert (settings.brokers, settings.topic_prefix, settings.redis_prefix) == (("env:1",), "file", "file")
+    assert (settings.brokers, settings.topic_prefix, settings.redis_prefix) == (("localhost:1",), "file", "file")
     assert (settings.http.port, settings.hash_key, settings.id_key) == (2, Secret(HASH_KEY), Secret(ID_KEY))
     assert settings.redis_url.reveal() == "redis://127.0.0.1:6379/0"
 
