@@ -4,11 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from stream.config.rules_file import PACKAGED_FILE
 from tests.live.engine import Engine, Published
 
 SOON_SECONDS = 6
+ZONE = ZoneInfo("Asia/Shanghai")
 RULE = """
   everybody_known:
     labels: {en: Known, zh: 已知}
@@ -56,6 +58,22 @@ def test_what_is_due_is_published_without_an_event(engine: Engine) -> None:
     assert abs(datetime.fromisoformat(exited["cause"]["id"]) - at) < timedelta(milliseconds=1)
     profile = said(engine, "profiles")[-1]
     assert (profile["appointments"]["upcoming"], profile["segments"]) == ([], [])
+
+
+def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
+    """A birthday that is a number: the rules that read it do not hold for that person, and are counted by name.
+
+    All other rules do, for that person too, and whoever comes after is judged by all.
+    """
+    worker = engine.start_worker()
+    odd = event(0, "member.register", "C0", traits={"birthday": 7, "name": "Lin"})
+    engine.publish([odd, event(1, "member.register", "C1", traits={"birthday": f"--{datetime.now(ZONE):%m-%d}"})])
+    engine.settle()
+    people = {one["identifiers"][0]["token"]: one for one in said(engine, "profiles")}
+    assert people["main:C0"]["segments"] == ["profile_incomplete"]
+    assert people["main:C1"]["segments"] == ["birthday_this_month", "profile_incomplete"]
+    for rule in ("segments.birthday_this_month", "reminders.birthday_month"):
+        assert engine.metric(worker, f'idweave_rule_errors_total{{rule="{rule}"}}') >= 1
 
 
 def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
