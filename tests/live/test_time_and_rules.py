@@ -10,6 +10,7 @@ from stream.config.rules_file import PACKAGED_FILE
 from tests.live.engine import Engine, Published
 
 SOON_SECONDS = 6
+JUDGED_AGAIN = "everybody is judged again"
 ZONE = ZoneInfo("Asia/Shanghai")
 RULE = """
   everybody_known:
@@ -77,12 +78,16 @@ def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
 
 
 def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
-    """A tag that comes with a new file is given to people of whom no event comes, and told once."""
-    worker = engine.start_worker()
+    """A tag that comes with a new file is given to people of whom no event comes, and told once.
+
+    In a new store nobody is, however many come in the first second.
+    """
     people = 500  # more than a page
     engine.publish([event(n, "member.update", f"C{n}") for n in range(people)])
+    worker = engine.start_worker()
     engine.settle()
     assert not any("everybody_known" in one["tags"] for one in said(engine, "profiles"))
+    assert JUDGED_AGAIN not in engine.logs()
     engine.kill(worker)
     folder = tmp_path / "worker-1"
     folder.mkdir(exist_ok=True)
@@ -91,6 +96,7 @@ def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> No
     engine.start_worker()
     engine.until(lambda: len(_tagged(engine)) == people, "everybody has the tag")
     engine.settle()
+    assert engine.logs().count(JUDGED_AGAIN) == 1
     told = _tagged(engine)
     assert len({one["profile_id"] for one in told}) == len(told) == people
     last = {one["profile_id"]: one for one in said(engine, "profiles")}
