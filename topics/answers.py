@@ -190,6 +190,12 @@ class Vocabulary(TypedDict):
     refusals: dict[str, str]
 
 
+class Whoami(TypedDict):
+    """Whose token was sent with a request; null: none was, and none is needed to read."""
+
+    role: Literal["reader", "operator"] | None
+
+
 class Accepted(TypedDict):
     """A command that lies on its topic, and that no worker has answered yet."""
 

@@ -31,6 +31,7 @@ TYPES: Final = (
     answers.Recent,
     answers.Live,
     answers.Vocabulary,
+    answers.Whoami,
     answers.Accepted,
     answers.Problem,
     Result,
@@ -211,6 +212,14 @@ OPERATIONS: Final = (
         "live",
         "How fast touchpoints were resolved in the last minutes, over all workers.",
         {200: ("The last beats.", "Live"), **_said(UNREADABLE)},
+        tag="Engine",
+    ),
+    Operation(
+        "get",
+        "/v1/whoami",
+        "whoami",
+        "Whose token was sent.",
+        {200: ("The role.", "Whoami"), **_said(UNREADABLE)},
         tag="Engine",
     ),
     Operation(

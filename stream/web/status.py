@@ -15,7 +15,7 @@ from stream.lag import EVERY_SECONDS
 from stream.pulse import Pulse
 from stream.reading.recent import Recently, bounds_in
 from stream.web.responses import Entity, available, digest_of, entity, json, limit_in, parameters, refused
-from topics.answers import Live, Vocabulary
+from topics.answers import Live, Vocabulary, Whoami
 from topics.catalogue import CONFLICTS, MERGES, RESULTS, Topic
 from topics.codec import encode
 
@@ -59,6 +59,12 @@ class StatusRoutes:
         """For Prometheus."""
         text = b"".join(generate_latest(registry) for registry in self._registries)
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def whoami(self, request: Request) -> Response:
+        """Whose token was sent."""
+        parameters(request)
+        told: Whoami = {"role": request.state.role}
+        return json(told)
 
     async def live(self, request: Request) -> Response:
         """How fast the engine went in the last minutes."""
