@@ -125,8 +125,7 @@ class Replaying:
         shown: Shown,
     ) -> None:
         store, reader, journal = servers
-        self._prefix = settings.topic_prefix
-        self._fingerprint = settings.rules_fingerprint
+        self._prefix, self._fingerprint = settings.topic_prefix, settings.rules_fingerprint
         self._rulebook = rulebook
         self._store = store
         self._reader = reader
