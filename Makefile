@@ -19,7 +19,7 @@ help: ## list what can be made
 run: setup ## the demo: embedded servers, a generated retail day, people out
 	@$(BIN)/idweave demo
 
-test: check ## everything: make check, then contract, simulation, live and end-to-end tests
+test: check docs ## everything: make check and docs, then contract, simulation, live and end-to-end tests
 	@echo "== tests on real servers, contracts and simulation"
 	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(SLOW)
 
