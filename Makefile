@@ -10,7 +10,7 @@ PROCESSES ?= 2
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz audit real docs example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -58,6 +58,9 @@ example-chando: setup ## CHANDO's month on embedded servers: fans, cards, orders
 
 example-alcon: setup ## Alcon's year: an old member base imported, and how the share of active members grows
 	@$(BIN)/python -m benchmarks.alcon --picture docs/alcon.svg
+
+dashboard: setup ## draw the Grafana dashboard's panels from a run that a real Prometheus looks at (docs/dashboard.svg)
+	@$(BIN)/python -m benchmarks.dashboard
 
 docs: .cache/docs/requirements-docs.lock ## build the documentation as a site, in .cache/site; a broken link ends it
 	@PYTHONPATH=.cache/docs $(BIN)/python -m properdocs build --strict --quiet
