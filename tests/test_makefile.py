@@ -88,6 +88,8 @@ def test_help_names_every_target() -> None:
         "chaos",
         "soak",
         "real",
+        "docs",
+        "dashboard",
         "example-chando",
         "example-alcon",
         "setup",
