@@ -131,6 +131,12 @@ class RedisStore:
         [key] = await self._timed("lookup", self._servers.call([["GET", self._keys.profile(profile_id)]]))
         return None if key is None else key.decode()
 
+    async def unknown_profiles(self, profile_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that no identifier leads to."""
+        asked = [["GET", self._keys.profile(one)] for one in profile_ids]
+        there = await self._timed("lookup", self._servers.call(asked)) if asked else []
+        return [one for one, found in zip(profile_ids, there, strict=True) if found is None]
+
     async def scan_homes(self, cursor: int = 0) -> Page:
         """Some of the identifiers that are in a component."""
         found, cursor = await self._scan(self._keys.homes, cursor)
