@@ -161,11 +161,6 @@ class Engine:
         except (urllib.error.URLError, OSError):
             return ["no_answer"]
 
-    def metric(self, worker: ChildProcess, name: str) -> float:
-        """What the worker says of a metric without labels."""
-        said = re.search(rf"^{name} (\S+)$", self._asked(worker, "metrics") or "", re.MULTILINE)
-        return float(said[1]) if said else 0.0
-
     def accepted(self, worker: ChildProcess) -> float:
         """How many events the worker says that it has accepted."""
         return self.metric(worker, 'idweave_events_total{result="accepted"}')
