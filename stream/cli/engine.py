@@ -32,7 +32,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.publish import yesterday
-from stream.config.settings import Settings
+from stream.config.settings import DEMO_KEYS, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
 from stream.servers.embedded import EmbeddedServers, embedded_servers
@@ -42,11 +42,6 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
-# Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
-DEMO_KEYS: Final = {
-    "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
-    "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
-}
 
 commands = typer.Typer(rich_markup_mode=None)
 

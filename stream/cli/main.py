@@ -5,14 +5,17 @@ or configuration.
 Must not know: what a command does.
 """
 
+import errno
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 import typer.exceptions
+from confluent_kafka import KafkaError, KafkaException
 
 from stream.cli import (
     audit,
@@ -107,6 +110,9 @@ def check(
 def main() -> None:
     """The console script: run the command line and exit."""
     logging.basicConfig(handlers=[logging.NullHandler()])  # a client's own words would stand beside our sentence
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no Chinese gets its code points, not our failure
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -141,6 +147,9 @@ def _told(error: Exception) -> tuple[list[str], int]:
             told = ([str(mistake) for mistake in error.mistakes], USAGE)
         case ServerError():
             told = ([str(error)], FAILED)
+        case KafkaException(args=[KafkaError() as reason, *_]) if reason.code() == KafkaError._INVALID_ARG:  # noqa: SLF001
+            why = reason.str().rpartition("client: ")[2]
+            told = ([f"environment: IDWEAVE_KAFKA_*: no Kafka client can be made with these settings: {why}"], USAGE)
         case typer.exceptions.Exit():
             told = ([], error.exit_code)
         case typer.exceptions.Abort():
@@ -150,6 +159,8 @@ def _told(error: Exception) -> tuple[list[str], int]:
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing at exit either
             told = ([], FAILED)
+        case OSError(errno=errno.ENOSPC):
+            told = (["There is no space left where the output goes. Make room, or send it elsewhere."], FAILED)
         case _:
             name = type(error).__name__
             told = ([f"idweave ended by a mistake of its own ({name}). Please report it, with what you ran."], FAILED)
@@ -158,4 +169,7 @@ def _told(error: Exception) -> tuple[list[str], int]:
 
 def _usage(message: str) -> list[str]:
     """What is to be said of a wrong usage; where it is the help itself, just that."""
-    return [message if message.startswith("Usage:") else f"{message.rstrip('.')}. See `idweave --help`."]
+    if message.startswith("Usage:"):
+        return [message]
+    sentence = message.rstrip(".")
+    return [f"{sentence}{'' if sentence.endswith('?') else '.'} See `idweave --help`."]

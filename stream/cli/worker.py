@@ -21,8 +21,9 @@ from sinks.kafka_settings import client_settings
 from sinks.redis_store import RedisStore
 from sinks.store import StoreLostError, StoreRefusedError
 from stream.app import Worker
-from stream.cli.console import CommandFailedError, broker_list, no_broker, no_store
+from stream.cli.console import USAGE, CommandFailedError, broker_list, no_broker, no_store
 from stream.config.settings import Settings
+from stream.kafka_security import credentials
 from stream.logging_setup import set_up_logging
 from stream.web.server import AddressError
 from topics.catalogue import ALL
@@ -66,6 +67,7 @@ def run_worker(settings: Settings) -> None:
         CommandFailedError: a server or a topic is not there.
         SystemExit: always, otherwise.
     """
+    require_security(settings)
     require_topics(settings)
     require_store(settings)
     set_up_logging()
@@ -88,6 +90,20 @@ def run_worker(settings: Settings) -> None:
     except SystemExit as ending:
         log.info("stopped", exit_code=ending.code)
         raise
+
+
+def require_security(settings: Settings) -> None:
+    """See that the reader takes the security settings that the producer takes.
+
+    Raises:
+        CommandFailedError: otherwise.
+    """
+    try:
+        credentials(settings.kafka_settings())
+    except (ValueError, OSError) as error:
+        raise CommandFailedError(
+            f"environment: IDWEAVE_KAFKA_*: the security settings cannot be used: {error}", USAGE
+        ) from error
 
 
 def require_topics(settings: Settings) -> None:
