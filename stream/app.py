@@ -94,11 +94,14 @@ class Worker:
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
-        self.web = web_server(
-            settings, self.session, self.admission, self.metrics, lambda: not_ready(self.session, self._reading, flood)
-        )
+        behind = lag(settings, self.session, self.metrics)
+
+        def reasons() -> list[str]:
+            return not_ready(self.session, self._reading, flood, behind)
+
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics).watch)
+        self.app.task(behind.watch)
         spare_the_collector()
 
     def _reading(self) -> set[TP]:

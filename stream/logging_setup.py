@@ -1,6 +1,7 @@
 """Logging: one line of JSON for each thing that happened, or a readable line on a terminal.
 
-Rules: information and above from the engine, warnings and above from libraries; no personal data. So an exception is
+Rules: information and above from the engine, warnings and above from libraries, the same words of a library once in a
+while, because a client whose server is away says them many times a second; no personal data. So an exception is
 logged as its type and the lines of code it came through: its message may quote an event. The world's errors (sockets,
 Kafka) keep theirs, because they speak of servers.
 Must not know: what is logged.
@@ -8,13 +9,17 @@ Must not know: what is logged.
 
 import logging
 import sys
+import threading
 import traceback
-from typing import Any, TextIO
+from collections import Counter
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+AGAIN_SECONDS: Final = 10.0
+KEPT_WORDS_MAX: Final = 1_000
 WORLD = ("aiokafka", "confluent_kafka", "kafka", "redis")
 
 
@@ -33,6 +38,7 @@ def set_up_logging(stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(OnceInAWhile())
     handler.addFilter(_without_quotes)
     rendering = _for_people() if out.isatty() else _for_machines()
     handler.setFormatter(
@@ -43,6 +49,41 @@ def set_up_logging(stream: TextIO | None = None) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("idweave").setLevel(logging.INFO)
+    threading.excepthook = _thread_ended
+
+
+class OnceInAWhile(logging.Filter):
+    """Lets the same words of a library pass every `AGAIN_SECONDS`, with how often they were held back since.
+
+    The engine's own events pass always: structlog's have no format string, and they are few.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed_at: dict[tuple[str, str], float] = {}
+        self._held: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is logged."""
+        if not isinstance(record.msg, str):
+            return True
+        words = record.name, record.msg
+        if record.created - self._passed_at.get(words, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            self._held[words] += 1
+            return False
+        if len(self._passed_at) >= KEPT_WORDS_MAX:  # some libraries write what changes into the format string
+            self._passed_at.clear()
+            self._held.clear()
+        self._passed_at[words] = record.created
+        if held := self._held.pop(words, 0):
+            record.msg += f" (and {held:,} times since it was said last)"
+        return True
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """What Python would print of a thread that an exception has ended, as a line like all others."""
+    thread = None if ended.thread is None else ended.thread.name
+    structlog.get_logger("idweave.threads").error("a thread has ended", thread=thread, exc_info=ended.exc_value)
 
 
 def _for_people() -> list[Processor]:

@@ -16,7 +16,7 @@ import structlog
 
 from stream.cli.console import complain, say
 from stream.cli.main import run
-from stream.logging_setup import set_up_logging
+from stream.logging_setup import OnceInAWhile, set_up_logging
 
 KEYS = {
     "IDWEAVE_HASH_KEY": "hash-key-for-tests-that-is-long-enough",
@@ -222,8 +222,15 @@ def test_a_generated_day_is_what_it_says(capsys: pytest.CaptureFixture[str], fol
     assert len([line for line in out.splitlines() if line.startswith("one:")]) == refused
 
 
+@pytest.fixture
+def _thread_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for threads that end by an exception is put back."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+
+@pytest.mark.usefixtures("_thread_hook")
 def test_logs_are_json_and_quote_no_exception() -> None:
-    """An exception of ours is logged as its type and its lines of code; a socket's keeps what it says."""
+    """An exception of ours is logged as its type and its lines of code, also a thread's; a socket's keeps its words."""
     stream = StringIO()
     set_up_logging(stream)
     error = ValueError("13800138001")
@@ -232,14 +239,36 @@ def test_logs_are_json_and_quote_no_exception() -> None:
         logging.getLogger("faust.agents").error("crashed: %r", error, exc_info=error)
         logging.getLogger("aiokafka").error("lost: %s", ConnectionError("no route to broker"))
         logging.getLogger("faust").info("not for an operator")
+        thread = threading.Thread(target=int, args=["no 13800138001"], name="reader")
+        thread.start()
+        thread.join()
     finally:
         structlog.reset_defaults()
         logging.basicConfig(force=True)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    messages = ["failed", "crashed: 'ValueError'", "lost: ConnectionError: no route to broker"]
+    messages = ["failed", "crashed: 'ValueError'", "lost: ConnectionError: no route to broker", "a thread has ended"]
     assert [line["message"] for line in lines] == messages
     assert lines[0]["reason"] == lines[0]["error"] == lines[1]["error"] == "ValueError"
+    assert (lines[3]["thread"], lines[3]["error"]) == ("reader", "ValueError")
     assert "13800138001" not in stream.getvalue()
+
+
+def test_a_library_says_the_same_words_once_in_a_while() -> None:
+    """A client whose server is away fills no disk; other words, other libraries and our own events pass."""
+    held = OnceInAWhile()
+
+    def passed(name: str, msg: object, at: float) -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, msg, (), None)
+        record.created = at
+        return str(record.msg) if held.filter(record) else None
+
+    words = "Unable connect to node with id %s: %s"
+    assert [passed("aiokafka", words, at) for at in (100.0, 100.1, 109.9)] == [words, None, None]
+    assert passed("aiokafka", words, 110.0) == f"{words} (and 2 times since it was said last)"
+    assert passed("aiokafka", "Unable to update metadata", 110.0) is not None
+    assert passed("faust", words, 110.0) is not None
+    assert all(passed("idweave.test", {"event": "position"}, 110.0) is not None for _ in range(3))
+    assert passed("aiokafka", words, 120.0) == words
 
 
 def test_a_terminal_without_chinese_gets_code_points(folder: Path) -> None:
