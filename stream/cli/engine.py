@@ -4,7 +4,10 @@ Rules: the embedded servers are used unless real ones are named on the command l
 prefix of its own and removes it afterwards.
 """
 
+import os
 import secrets
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from redis.exceptions import RedisError
 from sinks.kafka_settings import client_settings
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.cli.console import (
+    FAILED,
     OUT,
     USAGE,
     Brokers,
@@ -35,6 +39,7 @@ from stream.cli.publish import yesterday
 from stream.config.settings import DEMO_KEYS, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
+from stream.servers.child_process import ServerError
 from stream.servers.embedded import EmbeddedServers, embedded_servers
 from stream.servers.redis_client import stock_client
 from topics.catalogue import ALL
@@ -42,6 +47,7 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 1.0
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -96,7 +102,8 @@ def up(
             usual = (broker_port, store_port) == (BROKER_PORT, STORE_PORT)
             for name, value in {**DEMO_KEYS, **({} if usual else elsewhere)}.items():
                 say(f"  export {name}={value}")
-        run_worker(settings)
+        with ended_with(there):
+            run_worker(settings)
 
 
 @commands.command(epilog="Example:  idweave worker --brokers kafka-1:9092,kafka-2:9092 --redis redis://redis:6379/0")
@@ -108,6 +115,39 @@ def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None)
     from stream.cli.worker import run_worker  # noqa: PLC0415 - as above
 
     run_worker(settings_for(servers(context, brokers, redis)))
+
+
+@contextmanager
+def ended_with(there: EmbeddedServers) -> Iterator[None]:
+    """Say when a server of this process has died, and end it: nothing comes back of what the server kept.
+
+    It is said at once, because a worker without its broker may be too slow to end, and is then cut off.
+
+    Raises:
+        typer.Exit: instead of what ended the block, where that was the reason.
+    """
+    over = threading.Event()
+    died = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            try:
+                there.require_alive()
+            except ServerError as error:
+                complain(str(error))
+                died.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watching = threading.Thread(target=watch, name="idweave-watch-servers", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+        if died.is_set():
+            raise typer.Exit(FAILED)
 
 
 @contextmanager
