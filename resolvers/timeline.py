@@ -1,7 +1,8 @@
 """A profile's timeline: which records of merges, conflicts and commands are about it, and what they say.
 
 Rules: a record is about a profile if it names its id, an id that merged into it, or one of its identifiers; a record
-that was sent twice is one entry; newest last. An identifier is shown as profiles show it, or by its token.
+that was sent twice is one entry; newest last. An identifier is shown as profiles show it, or by its token. What is
+about nobody in particular (`entry_of`) is told in the same way.
 Must not know: where records are read, how a timeline is shown.
 """
 
@@ -57,20 +58,44 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
     }
 
 
-def timeline(records: Iterable[Kept], subject: Subject, component: Component) -> tuple[list[TimelineEntry], int]:
-    """The entries that are about the subject, newest last, and how many older ones are left out."""
+class Place(NamedTuple):
+    """Where an entry stands among others."""
+
+    at: datetime
+    id: str
+
+
+def timeline(
+    records: Iterable[Kept],
+    subject: Subject,
+    component: Component,
+    before: Place | None = None,
+    limit: int | None = None,
+) -> tuple[list[TimelineEntry], int]:
+    """The entries that are about the subject, newest last, and how many older ones are left out.
+
+    `before`: only those that stand before this place. `limit`: so many at most, the newest; None: `ENTRIES_MAX`.
+    """
     shown = {key: facet.display for key, facet in component.facets.items()}
     found: dict[tuple[str, str], TimelineEntry] = {}
     for topic, value in records:
-        entry = _entry(topic, value, subject, shown)
+        entry = entry_of(topic, value, subject, shown)
         if entry is not None:
             found[topic, entry["id"]] = entry
-    entries = sorted(found.values(), key=lambda entry: (datetime.fromisoformat(entry["at"]), entry["id"]))
-    return entries[-ENTRIES_MAX:], max(len(entries) - ENTRIES_MAX, 0)
+    entries = sorted(found.values(), key=place_of)
+    if before is not None:
+        entries = [entry for entry in entries if place_of(entry) < before]
+    count = ENTRIES_MAX if limit is None else limit
+    return entries[-count:], max(len(entries) - count, 0)
 
 
-def _entry(topic: str, value: bytes, subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
-    """What a record says of the subject; None: nothing, or it is none of ours."""
+def place_of(entry: TimelineEntry) -> Place:
+    """Where an entry stands."""
+    return Place(datetime.fromisoformat(entry["at"]), entry["id"])
+
+
+def entry_of(topic: str, value: bytes, subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
+    """What a record says of the subject (None: of anybody); None: nothing, or it is none of ours."""
     try:
         if topic == RESULTS.name:
             return _of_result(value, subject, shown)
@@ -80,10 +105,11 @@ def _entry(topic: str, value: bytes, subject: Subject, shown: Mapping[str, str])
         return None  # the topic may be written to by others
 
 
-def _of_change(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _of_change(record: Mapping[str, Any], subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
     moved = record["identifiers"]
     keys = {f"{one['namespace']}:{one['token']}" for one in moved}
-    if subject.ids.isdisjoint((*record["from"], *record["to"])) and subject.members.isdisjoint(keys):
+    ids = (*record["from"], *record["to"])
+    if subject is not None and subject.ids.isdisjoint(ids) and subject.members.isdisjoint(keys):
         return None
     return {
         "id": record["id"],
@@ -101,9 +127,10 @@ def _of_change(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, 
     }
 
 
-def _of_conflict(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _of_conflict(record: Mapping[str, Any], subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
     named = record["identifiers"]
-    if subject.members.isdisjoint(f"{one['namespace']}:{one['token']}" for one in named):
+    keys = [f"{one['namespace']}:{one['token']}" for one in named]
+    if subject is not None and subject.members.isdisjoint(keys):
         return None
     return {
         "id": record["id"],
@@ -121,11 +148,11 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject, shown: Mapping[str
     }
 
 
-def _of_result(value: bytes, subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
-    """A command that named one of the members. What was only tried is no part of a history."""
+def _of_result(value: bytes, subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
+    """A command, of a subject if it named one of the members. What was only tried is no part of a history."""
     result = decode_result(value)
     named = [text.replace(":~", ":", 1) for text in result.identifiers]  # `namespace:~token` is how commands write keys
-    if result.dry_run or subject.members.isdisjoint(named):
+    if result.dry_run or (subject is not None and subject.members.isdisjoint(named)):
         return None
     return {
         "id": result.id,

@@ -23,8 +23,8 @@ KEPT_WORDS_MAX: Final = 1_000
 WORLD = ("aiokafka", "confluent_kafka", "kafka", "redis")
 
 
-def set_up_logging(stream: TextIO | None = None) -> None:
-    """Log to `stream` (stdout), from structlog and from the standard library alike."""
+def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Log to `stream` (stdout), from structlog and from the standard library alike. `level`: of the engine's own."""
     out = sys.stdout if stream is None else stream
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -33,7 +33,7 @@ def set_up_logging(stream: TextIO | None = None) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -48,7 +48,7 @@ def set_up_logging(stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("idweave").setLevel(logging.INFO)
+    logging.getLogger("idweave").setLevel(level)
     threading.excepthook = _thread_ended
 
 

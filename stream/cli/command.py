@@ -26,13 +26,14 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.store import given
 from stream.config.settings import Settings
 from stream.operating.requesting import NoAnswerError, NoTopicError, RequestError, Requests
 from topics.codec import encode
 from topics.commands import Command, Merge, Result, Split, Undo
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 TIMEOUT_SECONDS: Final = 30.0
 
@@ -46,7 +47,9 @@ Name = Annotated[
     str | None,
     typer.Option("--id", metavar="ID", help="The command's id: the same again repeats the answer.", show_default=False),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=3600, help="Seconds to wait for the answer.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=3600, help="Seconds to wait for the answer.")
+]
 
 
 @commands.command(epilog="Example:  idweave merge card:88001234 phone:13800138000 --by amy")
@@ -87,7 +90,7 @@ def split(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Take identifiers out of the person that they are in, together and with their facts.
+    """Take identifiers out of a person, with their facts.
 
     They stay apart from all that is left behind, whatever is observed, until somebody merges them.
     """

@@ -89,7 +89,17 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
 def read_configuration(file: Path) -> tuple[Configuration, tuple[Mistake, ...]]:
     """What a file says, and all that is wrong with it; settings with a mistake have their default."""
-    reading = Reading(str(file))
+    return _read(file, Reading(str(file)))
+
+
+def known_settings() -> Mapping[str, str]:
+    """Every setting that the packaged file names, by its path, and what may stand there."""
+    reading = Reading(FILE_NAME)
+    _read(PACKAGED_FILE, reading)
+    return reading.known
+
+
+def _read(file: Path, reading: Reading) -> tuple[Configuration, tuple[Mistake, ...]]:
     top = read_top(file, reading)
     if top is None:
         return Configuration(), tuple(reading.mistakes)

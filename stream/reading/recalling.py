@@ -6,10 +6,13 @@ Must not know: HTTP, what is in a record, how a timeline is shown.
 """
 
 import asyncio
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from resolvers.timeline import subject_of, timeline, wanted
+from resolvers.timeline import Place, place_of, subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
 from stream.reading.walking import (
     LOOKUP_SECONDS,
@@ -40,6 +43,31 @@ class _Found(NamedTuple):
     walk: Walk
 
 
+class TimelinePage(NamedTuple):
+    """Entries before a place (None: the newest), so many at most (None: as many as are ever told)."""
+
+    before: Place | None
+    limit: int | None
+
+
+EVERYTHING: Final = TimelinePage(None, None)
+
+
+def written(place: Place) -> str:
+    """A place as a timeline's `next`."""
+    return urlsafe_b64encode(f"{place.at.isoformat()} {place.id}".encode()).decode()
+
+
+def place_in(text: str) -> Place | None:
+    """What `written` wrote; None: it did not."""
+    try:
+        at, blank, name = urlsafe_b64decode(text.encode()).decode().partition(" ")
+        place = Place(datetime.fromisoformat(at), name)
+    except (binascii.Error, ValueError):
+        return None
+    return place if blank and place.at.tzinfo is not None else None
+
+
 class Recalling:
     """Timelines by id and by identifier."""
 
@@ -52,13 +80,15 @@ class Recalling:
         self._kept_days = {name: retention_days[name] for name in (MERGES.name, CONFLICTS.name)}
         self._turn = asyncio.Lock()
 
-    async def by_id(self, profile_id: str) -> Timeline | None:
+    async def by_id(self, profile_id: str, page: TimelinePage | None = None) -> Timeline | None:
         """The timeline of an id; of one that merged away, that of the survivor. None: unknown or erased.
+
+        `page`: only these entries.
 
         Raises:
             UnavailableError: it can't be read now.
         """
-        return await self._told(of_id(profile_id), profile_id)
+        return await self._told(of_id(profile_id), profile_id, page)
 
     async def by_identifier(self, identifier: Identifier) -> Timeline | None:
         """The timeline of the profile that an identifier belongs to. None: unknown or erased.
@@ -68,14 +98,15 @@ class Recalling:
         """
         return await self._told(of_identifier(identifier), None)
 
-    async def _told(self, sought: Sought, asked: str | None) -> Timeline | None:
+    async def _told(self, sought: Sought, asked: str | None, page: TimelinePage | None = None) -> Timeline | None:
         found = await find(sought, self._store, _found)
         if found is None:
             return None
         component, published = found.walk.component, found.chosen.published
         subject = subject_of(found.chosen.profile_id, published.merged_from, published.members, asked)
         history = await self._history(wanted(subject, component, [one.state for one in found.walk.published]))
-        entries, more = timeline(history.records, subject, component)
+        before, limit = page or EVERYTHING
+        entries, more = timeline(history.records, subject, component, before, limit)
         return {
             "profile_id": found.chosen.profile_id,
             "version": published.version,
@@ -84,6 +115,7 @@ class Recalling:
             "since": None if history.since_ms is None else to_text(history.since_ms * 1000),
             "entries": entries,
             "more": more,
+            "next": written(place_of(entries[0])) if more else None,
         }
 
     async def _history(self, keys: Keys) -> History:

@@ -69,3 +69,10 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A store of the test's own, to stop, pause and kill."""
     with RedisServer(tmp_path / "redis") as server:
         yield server
+
+
+@pytest.fixture
+def own_redis_readable(tmp_path: Path) -> Iterator[RedisServer]:
+    """The same, whose files hold everything as it is: what is looked for in them is found if it is there."""
+    with RedisServer(tmp_path / "redis", {"rdbcompression": "no", "aof-use-rdb-preamble": "no"}) as server:
+        yield server

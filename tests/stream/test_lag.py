@@ -16,6 +16,7 @@ from stream.config.configuration import DeadLetterLimit
 from stream.flood import Flood
 from stream.lag import Ages, Lag, LagUnknownError, LogEnds, behind
 from stream.metrics import Metrics
+from stream.pulse import Pulse
 from stream.servers.child_process import free_port
 from stream.serving import not_ready
 from stream.session import Parts, Session
@@ -57,7 +58,7 @@ async def test_a_lag_that_is_not_known_is_not_shown() -> None:
 
     metrics = Metrics()
     metrics.lag_records.labels("0").set(7)
-    assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave").measure()
+    assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave", Pulse()).measure()
     assert b"lag_records{" not in generate_latest(metrics.registry)
 
 
@@ -75,7 +76,7 @@ async def test_servers_that_do_not_answer_twice_are_lost(monkeypatch: pytest.Mon
     session = Session(open_one, metrics)
     await session.parts()
     ends = LogEnds({}, "", [])
-    lag = Lag(ends, session, metrics, "idweave")
+    lag = Lag(ends, session, metrics, "idweave", Pulse())
     monkeypatch.setattr(ends, "partitions", lambda: [TP("idweave.touchpoints", 0)])
     answers: list[Exception | dict[TP, tuple[int, int]]] = [
         LagUnknownError("away"),
