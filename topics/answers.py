@@ -196,6 +196,19 @@ class Whoami(TypedDict):
     role: Literal["reader", "operator"] | None
 
 
+class Alive(TypedDict):
+    """The process turns its event loop."""
+
+    status: Literal["alive"]
+
+
+class Readiness(TypedDict):
+    """Whether this worker reads and publishes; `reasons`: why not, as codes."""
+
+    status: Literal["ready", "not_ready"]
+    reasons: list[str]
+
+
 class Accepted(TypedDict):
     """A command that lies on its topic, and that no worker has answered yet."""
 

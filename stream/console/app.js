@@ -58,8 +58,8 @@ async function lookAgain() {
   const there = document.querySelector(".person")?.dataset;
   for (let tries = 0; there && tries < 12; tries += 1) {
     await new Promise((done) => setTimeout(done, 400));
-    const now = await ask(profilePath(there.id)).catch(() => null);
-    if (now && String(now.version) !== there.version) break;
+    const now = await ask(profilePath(there.id)).catch((problem) => problem);
+    if (now.status === 404 || (now.version && String(now.version) !== there.version)) break;
   }
   await route();
 }

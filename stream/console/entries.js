@@ -56,7 +56,7 @@ function undoButton(entry, forms) {
   return of && h("button", { class: "quiet small", type: "button", on: { click: () => openCommand("undo", { of }) } }, t("command.undo"));
 }
 
-export function entryItem(entry, forms, { own = null, isNew = false } = {}) {
+function entryItem(entry, forms, { own = null, isNew = false } = {}) {
   const kind = entry.type === "command" ? entry.command : entry.type;
   const more = (entry.identifiers_more ?? 0) + Math.max(entry.identifiers.length - 8, 0);
   return h("li", { class: `entry type-${entry.type} ${isNew ? "new" : ""}`, data: { id: entry.id } },

@@ -65,6 +65,8 @@ export function overviewView(forms) {
     if (!document.hidden) {
       await Promise.all([fill(beat, async () => live(await ask("/v1/live"))), ...feeds.map((feed) => fill(feed.element, async () => {
         const { entries } = await ask(`/v1/${feed.name}?limit=${SHOWN}`);
+        // A page is newest first by when it was told; people read by when it happened.
+        entries.sort((one, other) => other.at.localeCompare(one.at));
         const list = entryList(entries, forms, { seen: feed.seen });
         feed.seen = new Set(entries.map((entry) => entry.id));
         return list;

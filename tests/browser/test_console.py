@@ -211,6 +211,30 @@ async def test_what_is_refused_cannot_be_confirmed(site: Site, browser: Browser)
         await expect(dialog).to_be_hidden()
 
 
+async def test_every_command_has_a_form_that_sends_it(site: Site, browser: Browser) -> None:
+    """What is chosen in the table is filled in; the worker answers each, whatever it makes of it."""
+    filled = {
+        "merge": {"Identifiers": "login:zhang"},
+        "unbind": {"The person it leaves": "card:A"},
+        "erase": {},
+        "block": {},
+        "unblock": {},
+    }
+    async with site.served() as client, opened(browser, client) as page:
+        await find(page, NUMBER)
+        await page.get_by_role("checkbox", name="Choose phone 138****8001").check()
+        for name, fields in filled.items():
+            await page.get_by_role("button", name=name.capitalize(), exact=True).click()
+            dialog = page.get_by_role("dialog")
+            for label, text in fields.items():
+                await dialog.get_by_label(label).fill(text)
+            await dialog.get_by_role("button", name="Preview").click()
+            await expect(dialog.locator(".answer .badge")).to_be_visible()
+            await dialog.get_by_role("button", name="Close").click()
+            await expect(dialog).to_be_hidden()
+    assert len([one for one in site.world.profiles().values() if "merged_into" not in one]) == 3
+
+
 async def test_a_reader_sends_nothing_and_nobody_sees_nothing(site: Site, browser: Browser) -> None:
     """A reader sees no commands; who has no token is asked for one, and gets in with it."""
     site.own_operator = None

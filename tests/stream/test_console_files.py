@@ -40,6 +40,23 @@ def test_every_rule_and_every_command_has_its_words() -> None:
         assert {f"field.{field['name']}" for field in form["fields"]} <= LABELS.keys()
 
 
+def test_what_a_script_imports_is_there_and_used() -> None:
+    """There is no build that would notice: every name that is imported is exported there, and used here."""
+    scripts = {file.name: file.read_text() for file in FOLDER.iterdir() if file.suffix == ".js"}
+    exported = {
+        name: set(re.findall(r"^export (?:async )?(?:function|const|let|class) (\w+)", text, re.MULTILINE))
+        for name, text in scripts.items()
+    }
+    wanted: set[tuple[str, str]] = set()
+    for text in scripts.values():
+        for names, source in re.findall(r'^import \{ ([^}]+) \} from "\./([\w.]+)";', text, re.MULTILINE):
+            for one in names.split(", "):
+                assert one in exported[source], f"{one} of {source}"
+                assert len(re.findall(rf"\b{one}\b", text)) > 1, f"{one} is not used"
+                wanted.add((source, one))
+    assert {(name, one) for name, found in exported.items() for one in found} == wanted
+
+
 def test_nothing_comes_from_elsewhere() -> None:
     """No address of another host is in any file, and nothing parses text as markup."""
     files = "\n".join(path.read_text() for path in FOLDER.iterdir() if path.is_file())
