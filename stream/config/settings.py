@@ -379,15 +379,6 @@ def _kafka(variables: Variables) -> dict[str, str | Secret]:
     texts = {name: variables.get(variable) for name, variable in variable_of.items()}
     wrong = unknown_settings(texts)
     for name, variable in variable_of.items():
-        if name in OWN_KAFKA_SETTINGS:
-            variables.mistake(variable, f"{name} is not yours to set", OWN_KAFKA_SETTINGS[name])
-    variable_of = {
-        variable.removeprefix(KAFKA_PREFIX).lower().replace("_", "."): variable
-        for variable in variables.named(KAFKA_PREFIX)
-    }
-    texts = {name: variables.get(variable) for name, variable in variable_of.items()}
-    wrong = unknown_settings(texts)
-    for name, variable in variable_of.items():
         text = texts[name]
         if name in OWN_KAFKA_SETTINGS:
             variables.mistake(variable, f"{name} is not yours to set", OWN_KAFKA_SETTINGS[name])
