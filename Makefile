@@ -5,10 +5,12 @@ VENV ?= .venv
 PYTHON ?= python3.13 python3.12 python3.11 python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Most tests of servers wait most of the time, so that two at once are done in little more than half of it.
+PROCESSES ?= 2
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz audit real docs example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -17,9 +19,9 @@ help: ## list what can be made
 run: setup ## the demo: embedded servers, a generated retail day, people out
 	@$(BIN)/idweave demo
 
-test: check ## everything: make check, then contract, simulation, live and end-to-end tests
+test: check docs ## everything: make check and docs, then contract, simulation, live and end-to-end tests
 	@echo "== tests on real servers, contracts and simulation"
-	@$(BIN)/python -m pytest $(SLOW)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(SLOW)
 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
@@ -37,7 +39,7 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 	@echo "== import rules"
 	@$(BIN)/lint-imports
 	@echo "== unit and property tests"
-	@$(BIN)/python -m pytest tests $(SLOW:%=--ignore=%)
+	@$(BIN)/python -m pytest -n $(PROCESSES) tests $(SLOW:%=--ignore=%)
 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
@@ -56,6 +58,9 @@ example-chando: setup ## CHANDO's month on embedded servers: fans, cards, orders
 
 example-alcon: setup ## Alcon's year: an old member base imported, and how the share of active members grows
 	@$(BIN)/python -m benchmarks.alcon --picture docs/alcon.svg
+
+dashboard: setup ## draw the Grafana dashboard's panels from a run that a real Prometheus looks at (docs/dashboard.svg)
+	@$(BIN)/python -m benchmarks.dashboard
 
 docs: .cache/docs/requirements-docs.lock ## build the documentation as a site, in .cache/site; a broken link ends it
 	@PYTHONPATH=.cache/docs $(BIN)/python -m properdocs build --strict --quiet

@@ -87,6 +87,7 @@ def test_help_names_every_target() -> None:
         "bench",
         "real",
         "docs",
+        "dashboard",
         "example-chando",
         "example-alcon",
         "setup",
