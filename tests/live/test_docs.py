@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.cli.engine import DEMO_KEYS
+from stream.config.settings import DEMO_KEYS
 from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
 from tests.live.engine import ROOT, Engine
