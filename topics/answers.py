@@ -190,6 +190,25 @@ class Vocabulary(TypedDict):
     refusals: dict[str, str]
 
 
+class Whoami(TypedDict):
+    """Whose token was sent with a request; null: none was, and none is needed to read."""
+
+    role: Literal["reader", "operator"] | None
+
+
+class Alive(TypedDict):
+    """The process turns its event loop."""
+
+    status: Literal["alive"]
+
+
+class Readiness(TypedDict):
+    """Whether this worker reads and publishes; `reasons`: why not, as codes."""
+
+    status: Literal["ready", "not_ready"]
+    reasons: list[str]
+
+
 class Accepted(TypedDict):
     """A command that lies on its topic, and that no worker has answered yet."""
 

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stream.config.mistakes import Mistake, closest
-from stream.config.slips import word_slip, yaml_slip
+from stream.config.slips import word_slip
+from stream.config.yaml_text import NotYaml, read_yaml
 
 FILE_CHARACTERS_MAX: Final = 1_000_000
 
@@ -52,19 +51,15 @@ def read_top(file: Path, reading: Reading) -> "Section | None":
                 Mistake(reading.file, "", f"the file has more than {FILE_CHARACTERS_MAX} characters")
             )
             return None
-        reading.lines = text.split("\n")
-        content = YAML().load(text)
     except (OSError, UnicodeDecodeError) as error:
         reason, hint = (error.strerror, "") if isinstance(error, OSError) else ("it is not UTF-8", "save it as UTF-8")
         reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}", hint))
         return None
-    except MarkedYAMLError as error:
-        slip = yaml_slip(text, error)
-        reading.mistakes.append(Mistake(reading.place(slip.at), "", slip.reason, slip.hint))
-        return None
-    except YAMLError as error:
-        problem = str(error).strip().partition("\n")[0]
-        reading.mistakes.append(Mistake(reading.file, "", f"this is not YAML: {problem}"))
+    reading.lines = text.split("\n")
+    content = read_yaml(text)
+    if isinstance(content, NotYaml):
+        place = reading.file if content.at is None else reading.place(content.at)
+        reading.mistakes.append(Mistake(place, "", content.reason, content.hint))
         return None
     if content is not None and not isinstance(content, CommentedMap):
         reading.mistakes.append(

@@ -18,12 +18,13 @@ import networkx as nx
 from topics.answers import EvidenceLink, Explanation, ProfileGraph
 from topics.updates import EvidenceRef, ShownIdentifier
 
-BOX_WIDTH: Final = 190
+BOX_WIDTH: Final = 204
 BOX_HEIGHT: Final = 44
-COLUMN: Final = 320
+COLUMN: Final = 340
 ROW: Final = 72
 MARGIN: Final = 24
-LABEL_CHARACTERS: Final = 24
+LABEL_CHARACTERS: Final = 23
+LABEL_AT: Final = 0.7
 BOXES_MAX: Final = 80
 """Identifiers in one picture, the strongest; nobody sees anything in more."""
 
@@ -149,15 +150,27 @@ def _line(at: int, link: EvidenceLink, places: Mapping[Node, Place]) -> str:
         curve = f"M{side:g} {one.y:g}Q{side + 80:g} {middle.y:g} {side:g} {other.y:g}"
     else:
         left, right = one.x + BOX_WIDTH / 2, other.x - BOX_WIDTH / 2
-        middle = Place((left + right) / 2, (one.y + other.y) / 2)
-        curve = f"M{left:g} {one.y:g}C{middle.x:g} {one.y:g} {middle.x:g} {other.y:g} {right:g} {other.y:g}"
+        bend = (left + right) / 2
+        middle = _on_the_way(Place(left, one.y), Place(right, other.y))
+        curve = f"M{left:g} {one.y:g}C{bend:g} {one.y:g} {bend:g} {other.y:g} {right:g} {other.y:g}"
     events = "1 event" if link["events"] == 1 else f"{link['events']:,} events"
     label = str(link["rule"]) if not link["counts"] else events if link["events"] else ""
     said = f"{' and '.join(map(_name, link['ends']))}: {_told(link)}"
     return (
         f'<g class="line {"counts" if link["counts"] else "refused"}" data-line="{at}" tabindex="0" role="img"'
         f' aria-label="{escape(said)}"><title>{escape(said)}</title><path class="touch" d="{curve}"/>'
-        f'<path d="{curve}"/><text class="label" x="{middle.x:g}" y="{middle.y - 5:g}">{escape(label)}</text></g>'
+        f'<path d="{curve}"/><text class="label" x="{middle.x:g}" y="{middle.y + 4:g}">{escape(label)}</text></g>'
+    )
+
+
+def _on_the_way(left: Place, right: Place) -> Place:
+    """Where a line's label goes: nearer its right end, because lines part on their way from the left."""
+    at = LABEL_AT
+    near, far = (1 - at) ** 3, at**3
+    bend = 3 * at * (1 - at)  # both inner points of the curve lie halfway
+    return Place(
+        near * left.x + bend * (left.x + right.x) / 2 + far * right.x,
+        (near + bend * (1 - at)) * left.y + (far + bend * at) * right.y,
     )
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import orjson
 
-from stream.reference import commands_page, configuration_page, metrics_page, topics_page
+from stream.reference import commands_page, configuration_page, metrics_page, pictures, topics_page
 from topics.asyncapi import document
 from topics.schemas import Schema, answer_schemas, command_schemas, event_schemas, record_schemas
 
-FOLDERS: Final = ("docs/schemas",)
+FOLDERS: Final = ("docs/schemas", "docs/pictures")
 """Folders in which there is nothing else."""
 OTHER: Final = "other"
 """The file of an event type that is not in the catalogue."""
@@ -29,6 +29,7 @@ def everything(root: Path) -> dict[str, str]:
         "docs/cli.md": commands_page.page(),
         "docs/topics.md": topics_page.page(examples),
         "docs/asyncapi.json": _json(document(version("idweave"), examples)),
+        **{f"docs/pictures/{name}.svg": svg for name, svg in pictures.pictures().items()},
         **{f"docs/schemas/{name}.json": _json(schema) for name, schema in schemas().items()},
     }
 

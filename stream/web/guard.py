@@ -1,18 +1,20 @@
 """Who may ask over HTTP, and what every answer has: the door in front of all routes.
 
 Rules: on a loopback address only requests for a loopback name are answered (a web page that rebinds its own name to
-127.0.0.1 reads nothing); where tokens are set, everything but `OPEN_PATHS` needs one. A route learns who asks as
-`request.state.role`: `operator`, `reader`, or None. What goes wrong in here is logged by kind and place, without
-messages.
+127.0.0.1 reads nothing); an address that asks too often waits (`web.rate`); where tokens are set,
+everything but `OPEN_PATHS` needs one. A route learns who asks as `request.state.role`: `operator`, `reader`, or None.
+What goes wrong in here is logged by kind and place, without messages.
 Must not know: the routes.
 """
 
 import ipaddress
+import math
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
+from h11 import LocalProtocolError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,9 +22,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.config.settings import Address, ApiToken, Role, Secret
+from stream.web.rate import Rate
 from stream.web.responses import RefusedError, problem
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v1/openapi.json"})
+PROBES = frozenset({"/healthz", "/readyz"})
+"""What is answered however often it is asked: a worker is not to be restarted because somebody else asks too much."""
 OPEN_FOLDER = "/console/"
 """What probes, browsers and people ask without a token; nothing about anybody is there."""
 
@@ -68,6 +73,7 @@ class Guard:
         self._bound_host = bound.host.lower()
         self._loopback = is_loopback_name(self._bound_host)
         self._needed = bool(tokens)
+        self._rate = Rate()
         self._tokens = (*tokens, *(() if own_operator is None else (ApiToken("operator", own_operator),)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,20 +92,27 @@ class Guard:
         refused = self._refused(scope, role)
         try:
             await (self._app if refused is None else refused)(scope, receive, send_guarded)
-        except ClientDisconnect:
-            pass
+        except (ClientDisconnect, LocalProtocolError):
+            pass  # nobody is there any more, or the server has said 400 by itself: the body was no HTTP
         except Exception as error:  # noqa: BLE001 - the answer is sent; what is left is to say where the bug is
             frames = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
             log.error("a bug in answering a request", error=type(error).__name__, frames=frames)  # noqa: TRY400
 
     def _refused(self, scope: Scope, role: Role | None) -> Response | None:
         headers = Headers(scope=scope)
+        address = str((scope.get("client") or ("",))[0])
+        if scope["path"] not in PROBES and (wait_s := self._rate.take(address)) > 0:
+            return problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "This address asks too often.", {"Retry-After": str(math.ceil(wait_s))}
+            )
         # Elsewhere a token is needed, which no foreign page has, and names are the network's business.
         if self._loopback and not self._is_ours(headers.get("host", "")):
             return problem(HTTPStatus.MISDIRECTED_REQUEST, "This server answers to its own address and to localhost.")
         is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
         # A token that is wrong is never as good as none: whoever sends it takes himself for somebody.
         if (self._needed or headers.get("authorization")) and role is None and not is_open:
+            if headers.get("authorization"):
+                self._rate.charge(address)
             return problem(
                 HTTPStatus.UNAUTHORIZED,
                 "A valid token is needed: Authorization: Bearer ...",

@@ -31,6 +31,9 @@ TYPES: Final = (
     answers.Recent,
     answers.Live,
     answers.Vocabulary,
+    answers.Whoami,
+    answers.Alive,
+    answers.Readiness,
     answers.Accepted,
     answers.Problem,
     Result,
@@ -70,7 +73,7 @@ class Operation(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
     tag: str = "People"
-    is_open: bool = False
+    is_open: bool = False  # nobody is asked for a token
     versioned: bool = False
     drawn: bool = False
 
@@ -215,12 +218,38 @@ OPERATIONS: Final = (
     ),
     Operation(
         "get",
+        "/v1/whoami",
+        "whoami",
+        "Whose token was sent.",
+        {200: ("The role.", "Whoami"), **_said(UNREADABLE)},
+        tag="Engine",
+    ),
+    Operation(
+        "get",
         "/v1/vocabulary",
         "vocabulary",
         "What namespaces, stages, tiers, tags, segments, reminders and refusals are called.",
         {200: ("The words.", "Vocabulary"), **_said(UNREADABLE)},
         tag="Engine",
         versioned=True,
+    ),
+    Operation(
+        "get",
+        "/healthz",
+        "health",
+        "Whether the process is alive.",
+        {200: ("It is.", "Alive")},
+        tag="Engine",
+        is_open=True,
+    ),
+    Operation(
+        "get",
+        "/readyz",
+        "readiness",
+        "Whether this worker reads and publishes.",
+        {200: ("It does.", "Readiness"), 503: ("It does not, and why.", "Readiness")},
+        tag="Engine",
+        is_open=True,
     ),
 )
 
@@ -279,7 +308,8 @@ def _without(*names: str) -> Json:
 
 
 def _operation(one: Operation) -> Json:
-    told: Json = {
+    told: Json = {} if not one.is_open else {"security": []}
+    told |= {
         "operationId": one.name,
         "summary": one.says,
         "tags": [one.tag],
@@ -301,8 +331,16 @@ def _operation(one: Operation) -> Json:
     return told
 
 
+UNAUTHORISED: Final = 401
+EVERYWHERE: Final = {
+    UNAUTHORISED: ("A valid token is needed.", "Problem"),
+    429: ("This address asks too often; `Retry-After` says when to ask again.", "Problem"),
+}
+
+
 def _answers(one: Operation) -> Iterator[tuple[int, Json]]:
-    for status, (says, kind) in sorted({**one.answers, 401: ("A valid token is needed.", "Problem")}.items()):
+    refused = {status: told for status, told in EVERYWHERE.items() if status != UNAUTHORISED or not one.is_open}
+    for status, (says, kind) in sorted({**one.answers, **refused}.items()):
         media_type = "application/problem+json" if kind == "Problem" else JSON
         answer: Json = {"description": says}
         if kind is not None:

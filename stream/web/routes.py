@@ -11,20 +11,22 @@
     GET  /v1/commands/{id}              what became of a command
     GET  /v1/commands, /v1/merges, /v1/conflicts  what happened last, newest first, page by page
     GET  /v1/live, /v1/vocabulary       how fast it goes; what tags, stages and namespaces are called
+    GET  /v1/whoami                     whose token it is: an operator's, a reader's, nobody's
     GET  /v1/openapi.json               all of this, for machines
-    GET  /healthz, /readyz, /metrics, /
+    GET  /healthz, /readyz, /metrics
+    GET  /, /console/...                the console
 
 Must not know: how any of it is answered, who may ask (`guard`), how it is served (`server`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from resolvers.admission import Admission
@@ -37,29 +39,13 @@ from stream.reading.recent import Recently
 from stream.web.commands import Asking, CommandRoutes
 from stream.web.guard import on_bug, on_http_exception, on_refused
 from stream.web.openapi import document
+from stream.web.pages import PageRoutes
 from stream.web.profiles import ProfileRoutes
 from stream.web.responses import Entity, RefusedError, digest_of, entity
 from stream.web.status import Reasons, StatusRoutes
 from topics.answers import Vocabulary
 from topics.catalogue import CONFLICTS, MERGES, RESULTS
 from topics.codec import encode
-
-PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>IDWeave</title></head><body>
-<h1>IDWeave</h1>
-<p>This worker turns touchpoints into people. What is here:</p>
-<ul>
-<li><a href="/healthz">/healthz</a>: the process is alive</li>
-<li><a href="/readyz">/readyz</a>: it is reading and publishing, or why not</li>
-<li><a href="/metrics">/metrics</a>: metrics for Prometheus</li>
-<li><a href="/v1/openapi.json">/v1/openapi.json</a>: everything below, for machines</li>
-<li><code>GET /v1/profiles/{id}</code>: a profile; also its <code>/graph</code>, <code>/timeline</code></li>
-<li><code>POST /v1/lookup {"identifier": "namespace:value"}</code>: the profile that an identifier belongs to</li>
-<li><code>POST /v1/commands</code>: merge, split, undo</li>
-</ul>
-</body></html>
-"""
-
 
 Answering = Callable[[Request], Awaitable[Response]]
 
@@ -85,22 +71,22 @@ def create_web(parts: WebParts) -> Starlette:
     profiles = ProfileRoutes(parts.lookup, parts.explaining, parts.recalling, parts.admission)
     commands = CommandRoutes(parts.asking, parts.decisions, parts.admission)
     status = StatusRoutes(parts.reasons, parts.registries, parts.pulse, parts.recently, parts.vocabulary)
+    pages = PageRoutes()
     api = encode(document())
     described = Entity(api, digest_of(api))
 
     async def openapi(request: Request) -> Response:
         return entity(request, described)
 
-    async def page(_request: Request) -> Response:
-        return HTMLResponse(PAGE)
-
     app = Starlette(
         routes=[
-            Route("/", page),
+            Route("/", pages.page),
+            Route("/console/{name}", pages.file),
             Route("/healthz", status.health),
             Route("/readyz", status.readiness),
             Route("/metrics", status.metrics),
             Route("/v1/openapi.json", openapi),
+            Route("/v1/whoami", status.whoami),
             Route("/v1/live", status.live),
             Route("/v1/vocabulary", status.vocabulary),
             Route("/v1/merges", status.recent(MERGES)),

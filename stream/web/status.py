@@ -15,7 +15,7 @@ from stream.lag import EVERY_SECONDS
 from stream.pulse import Pulse
 from stream.reading.recent import Recently, bounds_in
 from stream.web.responses import Entity, available, digest_of, entity, json, limit_in, parameters, refused
-from topics.answers import Live, Vocabulary
+from topics.answers import Alive, Live, Readiness, Vocabulary, Whoami
 from topics.catalogue import CONFLICTS, MERGES, RESULTS, Topic
 from topics.codec import encode
 
@@ -46,19 +46,25 @@ class StatusRoutes:
 
     async def health(self, _request: Request) -> Response:
         """That this is answered says that the event loop turns, and no more."""
-        return json({"status": "alive"})
+        told: Alive = {"status": "alive"}
+        return json(told)
 
     async def readiness(self, _request: Request) -> Response:
         """Whether it reads and publishes, or why not."""
         reasons = list(self._reasons())
-        if reasons:
-            return json({"status": "not_ready", "reasons": reasons}, HTTPStatus.SERVICE_UNAVAILABLE)
-        return json({"status": "ready", "reasons": []})
+        told: Readiness = {"status": "not_ready" if reasons else "ready", "reasons": reasons}
+        return json(told, HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK)
 
     async def metrics(self, _request: Request) -> Response:
         """For Prometheus."""
         text = b"".join(generate_latest(registry) for registry in self._registries)
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def whoami(self, request: Request) -> Response:
+        """Whose token was sent."""
+        parameters(request)
+        told: Whoami = {"role": request.state.role}
+        return json(told)
 
     async def live(self, request: Request) -> Response:
         """How fast the engine went in the last minutes."""

@@ -325,6 +325,10 @@ class Engine:
             found[name].append(_output(message))
         return found
 
+    def each(self, name: str) -> Iterator[Output]:
+        """Every record of one output topic, one at a time: there may be more than memory holds."""
+        return (_output(message) for _, message in self._read([name]))
+
     def stored(self) -> bytes:
         """Every key of the engine's and all that it holds."""
         keys = list(self.store.scan_iter(f"{self.prefix}:*", count=1000))

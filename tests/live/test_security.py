@@ -18,8 +18,10 @@ import redis
 from confluent_kafka import Consumer, KafkaError, Producer
 
 from sinks.topics_admin import create_topics
+from stream.servers.child_process import ServerError
 from tests.live.certificates import Authority
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
+from tests.live.kafka_jars import KafkaUnavailableError
 from tests.live.secure_servers import MECHANISMS, PASSWORD, SecureKafka, SecureRedis
 
 ACCOUNTS: Final = ("worker", "publisher", "consumer", "operator")
@@ -46,9 +48,16 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     authority = Authority(folder / "authority")
     [rights] = REDIS_RIGHTS
     kafka = SecureKafka(folder / "kafka", authority, ACCOUNTS)
-    kafka.start()
-    with SecureRedis(folder / "redis", authority, {"worker": rights.replace("~idweave:*", "~test-*")}) as store:
-        yield Guarded(kafka, store, authority)
+    store = SecureRedis(folder / "redis", authority, {"worker": rights.replace("~idweave:*", "~test-*")})
+    try:
+        kafka.start()
+        store.start()
+    except (KafkaUnavailableError, ServerError) as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"Servers with TLS and accounts cannot be started, and nothing may stand in for them: {error}")
+        pytest.skip(f"These tests need the real servers, with TLS, but {error}")
+    yield Guarded(kafka, store, authority)
+    store.stop()
     kafka.stop()
 
 
@@ -93,13 +102,15 @@ def test_workers_with_the_least_rights_do_their_work(guarded: Guarded, topic_pre
         workers = [engine.start_worker(**way, IDWEAVE_REDIS_URL=account) for way in ways]
         engine.until(lambda: all(map(engine.is_ready, workers)), "each has a partition, and both servers")
         engine.publish([login(str(one), phone=f"1380013{one:04}", cookie=f"c{one}") for one in range(40)])
-        engine.publish([Published(b"broken", b"{")])
+        reply = ("Faust-Ag-ReplyTo", f"{topic_prefix}.commands".encode())  # Faust's agents would answer there
+        engine.publish([Published(b"broken", b"{", (reply,))])
         engine.settle()
         engine.until(lambda: all(engine.accepted(worker) > 0 for worker in workers), "each has done some of it")
         outputs = engine.outputs()
         assert len({one.key for one in outputs["profiles"]}) == 40
         assert len({one.key for one in outputs["identities"]}) == 80
         assert len(outputs["touchpoints.dlq"]) == 1
+        assert [*engine.each("commands")] == []
         assert not re.search(r"denied|authorization|NOPERM", engine.logs(), re.IGNORECASE)
         assert PASSWORD not in engine.logs()
 

@@ -210,7 +210,9 @@ async def test_every_answer_has_the_security_headers(site: Site) -> None:
             assert headers.keys() >= {name.lower() for name in SECURITY_HEADERS}
             assert headers["x-content-type-options"] == "nosniff"
             assert "server" not in headers
-            assert headers["cache-control"] == ("private, no-cache" if path.endswith(NUMBER) else "no-store")
+            assert headers["cache-control"] == (
+                "private, no-cache" if path == "/" or path.endswith(NUMBER) else "no-store"
+            )
 
 
 async def test_loopback_answers_to_its_own_names(site: Site) -> None:
