@@ -157,6 +157,8 @@ class RedisStore:
 
     async def notes(self, names: Sequence[str]) -> list[str | None]:
         """What was noted of the store as a whole under these names; None: nothing."""
+        if not names:
+            return []
         [found] = await self._servers.call([["HMGET", self._keys.meta, *[f"{NOTE}{name}" for name in names]]])
         return [None if one is None else one.decode() for one in found]
 

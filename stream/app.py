@@ -90,6 +90,7 @@ class Worker:
             self.session,
             self.metrics,
             pages,
+            changes=changes,
             reading=lambda: [tp.partition for tp in self._reading() if tp.topic == changes],
             is_behind=lambda: resolves.is_behind,
             fingerprint=settings.rules_fingerprint,

@@ -86,6 +86,8 @@ def test_help_names_every_target() -> None:
         "check",
         "bench",
         "real",
+        "docs",
+        "dashboard",
         "example-chando",
         "example-alcon",
         "setup",

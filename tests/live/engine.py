@@ -162,9 +162,11 @@ class Engine:
 
     def accepted(self, worker: ChildProcess) -> float:
         """How many events the worker says that it has accepted."""
-        said = re.search(
-            r'^idweave_events_total\{result="accepted"\} (\S+)$', self._asked(worker, "metrics") or "", re.MULTILINE
-        )
+        return self.metric(worker, 'idweave_events_total{result="accepted"}')
+
+    def metric(self, worker: ChildProcess, series: str) -> float:
+        """The value of a series, labels and all, as the worker tells it; 0 where it tells of none."""
+        said = re.search(rf"^{re.escape(series)} (\S+)$", self._asked(worker, "metrics") or "", re.MULTILINE)
         return float(said[1]) if said else 0.0
 
     def _asked(self, worker: ChildProcess, path: str) -> str | None:
@@ -312,6 +314,11 @@ class Engine:
     def forget_positions(self) -> None:
         """Delete the store's positions of the touchpoints, as if nothing had been read yet."""
         self.store.delete(*(self._position_key("touchpoints", one) for one in self._partitions("touchpoints")))
+
+    def lose_the_store(self) -> None:
+        """Everything that the store held is gone."""
+        for key in self.store.scan_iter(f"{self.prefix}:*", count=1_000):
+            self.store.delete(key)
 
     def _position_key(self, topic: str, partition: int) -> str:
         return f"{self.prefix}:pos:{self.prefix}.{topic}:{partition}"

@@ -148,23 +148,9 @@ def test_the_guides(terminal: Terminal) -> None:
     (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())  # as in a clone
     for script, printed in typed(DOCS / "guides" / "publisher.md"):
         terminal.play(script, printed)
-    for name in ("subscriber", "sre"):
+    for name in ("subscriber", "member-centre", "sre"):
         for script, printed in typed(DOCS / "guides" / f"{name}.md"):
             terminal.play(script, printed)
-
-
-def test_the_guide_for_member_centres(terminal: Terminal) -> None:
-    """On what the example publishes."""
-    (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())
-    terminal.run(f"{sys.executable} {DOCS}/examples/publish.py")
-    for script, printed in typed(DOCS / "guides" / "member-centre.md"):
-        terminal.play(script, printed)
-
-
-def test_the_chinese_quick_start(terminal: Terminal) -> None:
-    """The same tour, shorter."""
-    for script, printed in typed(DOCS / "quickstart.zh.md"):
-        terminal.play(script, printed)
 
 
 @pytest.mark.parametrize(
