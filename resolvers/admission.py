@@ -242,7 +242,7 @@ def _read_all(
                 dropped.append(reading)
     if len(readings) > 1:
         readings.sort()
-        if any(one == other for one, other in pairwise(readings)):
+        if any([one == other for one, other in pairwise(readings)]):
             return list(dict.fromkeys(readings))
     return readings
 

@@ -49,7 +49,7 @@ class _Settled(NamedTuple):
 
 def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> Protocol[Resolved]:
     """Apply a batch: arrivals of any partitions, those of one partition in offset order."""
-    keys = list(dict.fromkeys(key for arrival in arrivals for key in arrival.keys))
+    keys = list(dict.fromkeys([key for arrival in arrivals for key in arrival.keys]))
     roots = yield from find_all(keys, cache)
     groups = yield from _housed(grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in with_facts(groups)])

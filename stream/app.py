@@ -97,9 +97,10 @@ class Worker:
         )
         self.app.task(waking.run)
         pulse = Pulse()
+        self._lag = lag(settings, self.session, self.metrics, pulse)
         self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
+        self.app.task(self._lag.watch)
         spare_the_collector()
 
     def _rolled_back(self, lost: Mapping[TP, int]) -> None:
@@ -112,7 +113,7 @@ class Worker:
 
     def not_ready(self) -> list[str]:
         """Why it is not ready, as codes; none: it is."""
-        return not_ready(self.session, self._reading, self.flood)
+        return not_ready(self.session, self._reading, self.flood, self._lag)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""

@@ -1,6 +1,7 @@
 """Logging: one line of JSON for each thing that happened, or a readable line on a terminal.
 
-Rules: information and above from the engine, warnings and above from libraries; no personal data. So an exception is
+Rules: information and above from the engine, warnings and above from libraries, the same words of a library once in a
+while, because a client whose server is away says them many times a second; no personal data. So an exception is
 logged as its type and the lines of code it came through: its message may quote an event. The world's errors (sockets,
 Kafka) keep theirs, because they speak of servers.
 Must not know: what is logged.
@@ -9,6 +10,7 @@ Must not know: what is logged.
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -51,6 +53,13 @@ def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> N
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("idweave").setLevel(level)
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """What Python would print of a thread that an exception has ended, as a line like all others."""
+    thread = None if ended.thread is None else ended.thread.name
+    structlog.get_logger("idweave.threads").error("a thread has ended", thread=thread, exc_info=ended.exc_value)
 
 
 class Seldom(logging.Filter):
