@@ -10,7 +10,7 @@ PROCESSES ?= 2
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz audit real docs dashboard example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -46,6 +46,13 @@ bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the res
 
 fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
 	@$(BIN)/python -m benchmarks.fuzz
+
+chaos: setup-dev ## everything killed under load, and what is lost or counted twice (docs/faults.md); some ten minutes
+	@$(BIN)/python -m pytest tests/live/test_faults.py tests/live/test_recovery.py -m "chaos or not chaos"
+	@$(BIN)/python -m benchmarks.chaos --keep
+
+soak: setup-dev ## does a worker grow in half an hour? memory, descriptors, keys; `make soak MINUTES=600` for longer
+	@$(BIN)/python -m benchmarks.soak --keep --minutes $(or $(MINUTES),30)
 
 audit: setup-dev ## is a locked package known to be vulnerable? Asks the OSV database; exit 3 where it can't
 	@$(BIN)/python -m benchmarks.audit

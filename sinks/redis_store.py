@@ -67,7 +67,7 @@ class RedisStore:
         Args:
             url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
             prefix: of all keys.
-            identity: fingerprint of the identity configuration; the first one to open a store decides it.
+            identity: fingerprint of the identity configuration; the first one to fill a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
             rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
@@ -130,6 +130,12 @@ class RedisStore:
         """The key of the identifier that leads to a profile, as `NameProfile` wrote it; None: there is no such id."""
         [key] = await self._timed("lookup", self._servers.call([["GET", self._keys.profile(profile_id)]]))
         return None if key is None else key.decode()
+
+    async def unknown_profiles(self, profile_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that no identifier leads to."""
+        asked = [["GET", self._keys.profile(one)] for one in profile_ids]
+        there = await self._timed("lookup", self._servers.call(asked)) if asked else []
+        return [one for one, found in zip(profile_ids, there, strict=True) if found is None]
 
     async def scan_homes(self, cursor: int = 0) -> Page:
         """Some of the identifiers that are in a component."""
@@ -273,7 +279,9 @@ async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None
             )
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
-        fields.append(("topics", topics))
+        [is_first] = await servers.call([["HSETNX", keys.meta, "topics", topics]])
+        if is_first:  # so nothing is in it, and whoever only read from it before has decided nothing
+            await servers.call([["HSET", keys.meta, "identity", identity]])
     names = ["schema", "identity", "generation", "topics"]
     await servers.call([["HSETNX", keys.meta, name, value] for name, value in fields])
     [there] = await servers.call([["HMGET", keys.meta, *names]])

@@ -9,7 +9,7 @@ events when one does. `faust -A stream.app worker` and `idweave worker` run the 
 """
 
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Worker:
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
-        self.progress = Progress(self.session)
+        self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
         self.rulebook = rulebook_of(settings)
         self.app: ChunkApp = create_app(
@@ -97,14 +97,23 @@ class Worker:
         )
         self.app.task(waking.run)
         pulse = Pulse()
+        self._lag = lag(settings, self.session, self.metrics, pulse)
         self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
+        self.app.task(self._lag.watch)
         spare_the_collector()
+
+    def _rolled_back(self, lost: Mapping[TP, int]) -> None:
+        log.error(
+            "Redis has lost writes that it had acknowledged: they are done again from the log, as far as it is kept;"
+            " afterwards run `idweave republish`: docs/runbook.md#idweavestorelostwrites",
+            records={f"{tp.topic}-{tp.partition}": count for tp, count in lost.items()},
+        )
+        self.metrics.store_rollback_records.inc(sum(lost.values()))
 
     def not_ready(self) -> list[str]:
         """Why it is not ready, as codes; none: it is."""
-        return not_ready(self.session, self._reading, self.flood)
+        return not_ready(self.session, self._reading, self.flood, self._lag)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""
@@ -140,7 +149,7 @@ class Worker:
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
-                batches.put(chunk)
+                batches.put(chunk, self.app.intake)
 
         async def prepare() -> None:
             await batches.prepare(self.app.intake)

@@ -85,6 +85,8 @@ def test_help_names_every_target() -> None:
         "test",
         "check",
         "bench",
+        "chaos",
+        "soak",
         "real",
         "docs",
         "dashboard",

@@ -40,6 +40,7 @@ from stream.cli.requirements import require_topics
 from stream.cli.store import given, open_store, read_identifier
 from stream.config.settings import Settings
 from stream.operating.republishing import Compared, Republishing, Told
+from stream.rulebook import rulebook_of
 from topics.catalogue import IDENTITIES, PROFILES
 from topics.codec import encode
 
@@ -89,7 +90,11 @@ def republish(
         say(encode(told._asdict()).decode())
         return
     say(f"Looked at {plural(told.components, 'component')}: {plural(told.profiles, 'profile')} to be said again.")
-    if told.again:
+    if told.strays:
+        say(
+            f"{plural(told.strays, 'profile')} on the topic that the store had forgotten: the workers are told of them."
+        )
+    if told.again or told.strays:
         say("The workers publish them now; where none runs, as soon as one does.")
 
 
@@ -107,7 +112,8 @@ async def _told(settings: Settings, who: list[str], topic: Compared | None, show
             await asyncio.to_thread(_read, settings, topic, journal, shown)
         publisher = await KafkaPublisher.open(broker_list(settings), settings.topic_prefix, kafka)
         stack.push_async_callback(publisher.close)
-        republishing = Republishing(store, publisher, lambda done: shown("looking at people", done))
+        mint = rulebook_of(settings).mint
+        republishing = Republishing(store, publisher, mint, lambda done: shown("looking at people", done))
         if who:
             return await republishing.of_keys(keys)
         return await republishing.everybody(journal, topic or "profiles")

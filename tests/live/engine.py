@@ -78,6 +78,7 @@ class Engine:
     ) -> None:
         """`kafka`: how this side of the test, which may do all, gets in; workers are told by `start_worker`."""
         self.prefix = prefix
+        self.patience_seconds = PATIENCE_SECONDS
         self.workers: list[ChildProcess] = []
         self._brokers = brokers
         self._kafka = dict(kafka or {})
@@ -192,7 +193,7 @@ class Engine:
 
     def until(self, what: Callable[[], bool], claim: str) -> None:
         """Wait until it is so. Servers that are away at the moment only make it take longer."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while True:
             self.look_after()
             try:
@@ -238,6 +239,18 @@ class Engine:
         """The profile ids that the store knows."""
         start = f"{self.prefix}:p:"
         return {key.decode().removeprefix(start) for key in self.store.scan_iter(f"{start}*", count=1000)}
+
+    def ends(self) -> dict[int, int]:
+        """How far the partitions of the touchpoints go."""
+        return dict(self._ends)
+
+    def published_changes(self) -> int:
+        """How many records of changes the store's positions have passed."""
+        return sum(self._positions("changes").values())
+
+    def changes_end(self) -> int:
+        """How many records of changes there are."""
+        return sum(self._ends_asked("changes").values())
 
     def keys(self) -> int:
         """How many keys the store holds: a measure of how far a worker is within a batch."""
@@ -290,7 +303,7 @@ class Engine:
             assert partition is not None
             assert offset is not None
             if topic == "touchpoints":
-                self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
+                self.has_input(partition, offset + 1)
 
         settings = {"linger.ms": 5, "message.timeout.ms": 90_000}
         producer = Producer({"bootstrap.servers": self._brokers, **settings, **self._kafka})
@@ -299,8 +312,12 @@ class Engine:
                 f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
             )
             producer.poll(0)
-        assert producer.flush(PATIENCE_SECONDS) == 0, "the broker has not taken everything"
+        assert producer.flush(self.patience_seconds) == 0, "the broker has not taken everything"
         assert not failures, failures[0]
+
+    def has_input(self, partition: int, end: int) -> None:
+        """A partition of the touchpoints goes so far, at least."""
+        self._ends[partition] = max(self._ends.get(partition, 0), end)
 
     def input_log(self) -> list[Record]:
         """The touchpoints as the broker keeps them."""
@@ -362,7 +379,7 @@ class Engine:
         consumer = self._reader()
         left = {(name, one) for name in names for one in self._partitions(name)}
         consumer.assign([TopicPartition(f"{self.prefix}.{name}", one, OFFSET_BEGINNING) for name, one in left])
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while left:
             assert time.monotonic() < deadline, "the broker does not hand out its topics any more"
             for message in consumer.consume(500, READ_SECONDS):  # it waits for so many, or for so long

@@ -77,7 +77,8 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
     for name, decision in outcome.store.content.decisions.items():
         recorded = json.loads(decision)
         assert found[name] == recorded
-        assert said[name, recorded["body"]] == {decision}, "an answer was said in two ways"
+        # A store that has forgotten what it decided decides anew; the last answer is the one that holds.
+        assert outcome.rollbacks or said[name, recorded["body"]] == {decision}, "an answer was said in two ways"
         assert not recorded["dry_run"], "a dry run left something behind"
     for answer in found.values():
         if answer["type"] == "split" and answer["status"] == "done":
@@ -134,8 +135,8 @@ def check_output(sent: list[Outgoing], expected: Counter[bytes]) -> dict[str, st
     return homes
 
 
-def check_merges(sent: list[Outgoing]) -> None:
-    """`merged` exactly once, by id, per published profile id that ends."""
+def check_merges(sent: list[Outgoing], *, again: bool = False) -> None:
+    """`merged` exactly once, by id, per published profile id that ends; `again`: a store has forgotten that it told."""
     ended = {
         record.key.decode()
         for record in sent
@@ -147,8 +148,9 @@ def check_merges(sent: list[Outgoing]) -> None:
             value = json.loads(record.value)
             if value["type"] == "merged":
                 said[value["profile_id"]].add(value["id"])
-    assert set(said) == ended, "merged records and ended ids differ"
-    assert all(len(ids) == 1 for ids in said.values()), "an id ended twice"
+    # What was under way when the store forgot it may have been told in part.
+    assert set(said) <= ended if again else set(said) == ended, "merged records and ended ids differ"
+    assert again or all(len(ids) == 1 for ids in said.values()), "an id ended twice"
 
 
 def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
@@ -270,11 +272,12 @@ DECIDED = ("tags", "lifecycle", "segments", "reminders")
 
 def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, str]:
     """All of it -> identifier -> profile id."""
-    check_versions(outcome.sent, monotone=outcome.zombies == 0)
+    check_versions(outcome.sent, monotone=outcome.zombies == 0 and not outcome.rollbacks)
     homes = check_output(outcome.sent, expected.people)
-    check_merges(outcome.sent)
-    check_survivors(outcome.sent)
-    check_decisions(outcome)
+    check_merges(outcome.sent, again=outcome.rollbacks > 0)
+    if not outcome.rollbacks:  # a store that has forgotten what it told tells it again
+        check_survivors(outcome.sent)
+        check_decisions(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))
