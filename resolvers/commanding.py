@@ -13,25 +13,26 @@ from msgspec.structs import replace
 from resolvers.asking import Asked
 from resolvers.cache import Cache
 from resolvers.component import Component, Draft
-from resolvers.deciding import Surroundings, constraint_of, decide, invalid, keys_of, other_body
+from resolvers.deciding import Seal, Surroundings, constraint_of, decide, invalid, keys_of, other_body
 from resolvers.difference import header
+from resolvers.erasing import erase, notice_of, who
 from resolvers.finding import find_all
 from resolvers.gathering import gather
 from resolvers.namespaces import IdentityRules
-from resolvers.steps import Commit, Decide, Notice, Notify, Outgoing, Protocol, Publish, ReadDecision
+from resolvers.steps import Commit, Decide, Notify, Outgoing, Protocol, Publish, ReadDecision
 from topics.catalogue import RESULTS
 from topics.codec import encode
-from topics.commands import COMMAND_SOURCE, Result, Undo, decode_result
+from topics.commands import Erase, Result, Undo, decode_result
 
 CACHED = 1_000
 """Components that are remembered while one command is carried out; each reads everything afresh."""
 
 
-def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str]) -> Protocol[Result]:
+def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> Protocol[Result]:
     """Carry out one command -> its answer."""
     there: bytes | None = yield ReadDecision(asked.id)
     if there is None:
-        decided = yield from _decided(asked, rules, blocked)
+        decided = yield from _decided(asked, rules, blocked, seal)
         if asked.command is None or asked.command.dry_run:
             yield Publish([_answer(decided, asked)])
             return decided
@@ -44,26 +45,31 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str]) -> Protoco
         return refused
     yield Publish([_answer(recorded, asked)])
     if recorded.status == "done":
-        yield from apply(recorded, asked.traceparent)
+        yield from _apply(recorded, asked, seal)
     return recorded
 
 
-def apply(decision: Result, traceparent: str | None) -> Protocol[None]:
+def _apply(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     """Do what was decided; nothing changes where it was done before, but the projection is told again."""
     cache = Cache(CACHED)
-    if decision.type == "undo":
-        component = yield from _take_back(decision, cache)
-    else:
-        component = yield from _rule(decision, cache)
+    match decision.type:
+        case "undo":
+            component = yield from _take_back(decision, cache)
+        case "erase":
+            yield from erase(decision, asked, seal)
+            return
+        case _:
+            component = yield from _rule(decision, cache)
     if component is not None:
-        told = (decision.id, COMMAND_SOURCE, decision.append_ms, traceparent)
-        yield Notify(Notice(component.name, component.version, *told))
+        yield Notify(notice_of(component, decision, asked))
 
 
-def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str]) -> Protocol[Result]:
+def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> Protocol[Result]:
     """What is to become of a command that nothing was decided about."""
     if asked.command is None:
         return invalid(asked)
+    if isinstance(asked.command, Erase):
+        return decide(asked, (yield from who(asked)), rules, blocked, seal)
     keys, undone = [seen.key for seen in asked.named], None
     if isinstance(asked.command, Undo):
         there: bytes | None = yield ReadDecision(asked.command.of)
@@ -71,7 +77,7 @@ def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str]) -> Pro
         keys = [] if undone is None else list(keys_of(undone.identifiers))
     found = (yield from find_all(keys, Cache(CACHED))) if keys else {}
     components = {key: component for key, component in found.items() if component is not None}
-    return decide(asked, Surroundings(components, undone), rules, blocked)
+    return decide(asked, Surroundings(components, undone), rules, blocked, seal)
 
 
 def _rule(decision: Result, cache: Cache) -> Protocol[Component]:

@@ -6,16 +6,23 @@ Rules: a pure function; no value of an identifier is in what people are told.
 Must not know: the store, how a decision is recorded or applied.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from resolvers.asking import Asked
 from resolvers.component import Component
 from resolvers.constraints import Constraint, parted_by
 from resolvers.evidence import Mark
+from resolvers.lives import Ended
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import Partition, partition
-from topics.commands import COMMAND_SOURCE, Merge, Result, Split, Undo
+from resolvers.people import VALUES_OF
+from resolvers.profile_ids import survivor
+from resolvers.publication import State
+from topics.commands import COMMAND_SOURCE, Erase, Merge, Result, Split, Undo
+
+Seal = Callable[[str], str]
+"""An identifier's key -> its keyed digest, which is all that is kept of who was erased."""
 
 Status = Literal["done", "refused", "not_found", "invalid"]
 
@@ -25,11 +32,14 @@ UNDOABLE = ("merge", "split", "unbind", "block")
 class Surroundings(NamedTuple):
     """What a command is decided by: the component of each identifier that is in one; of an `undo`, what it takes back.
 
-    `undone`: the decision that an `undo` speaks of, None if there is none.
+    `undone`: the decision that an `undo` speaks of, None if there is none. `person`: of an `erase`, the key of one of
+    the person's identifiers, None if nobody is known. `published`: what was published of the component.
     """
 
     components: Mapping[str, Component]
     undone: Result | None = None
+    person: str | None = None
+    published: State | None = None
 
 
 class _Verdict(NamedTuple):
@@ -60,9 +70,11 @@ def other_body(asked: Asked) -> Result:
     return _result(asked, _Verdict("refused", "Another command had this id before; its answer stands."))
 
 
-def decide(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str]) -> Result:
+def decide(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> Result:
     """What becomes of a command that can be read."""
     match asked.command:
+        case Erase():
+            verdict = _erase(asked, around, rules, blocked, seal)
         case Merge():
             verdict = _merge(asked, around, rules, blocked)
         case Split():
@@ -145,6 +157,26 @@ def _split(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: fr
     would = "would leave" if _is_dry(asked) else "leaves" if len(keys) == 1 else "leave"
     said = f"{_counted(len(keys), 'identifier')} {would} {_counted(len(left), 'identifier')} behind."
     return _Verdict("done", said, keys, {"left": [written(key) for key in sorted(left)]})
+
+
+def _erase(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> _Verdict:
+    component = None if around.person is None else around.components.get(around.person)
+    if around.person is None or component is None or not _is_seen(around.person, around):
+        return _Verdict("not_found", "Nobody is known by that.")
+    [group] = [one for one in _division(component, rules, blocked).groups if around.person in one]
+    state = around.published or State()
+    ids = {name for name, one in state.profiles.items() if one.holder.removeprefix(VALUES_OF) in group}
+    ids |= {name for name in state.ended if survivor(state.ended, name) in ids}
+    would = "would be" if _is_dry(asked) else "is"
+    said = f"One person of {_counted(len(group), 'identifier')} {would} erased."
+    sealed = tuple(f"{key.partition(':')[0]}:{seal(key)}" for key in group)
+    return _Verdict("done", said, sealed, {"profiles": sorted(ids)})
+
+
+def ended_by(decision: Result) -> Ended:
+    """The lives that a decided erase ends."""
+    seals = tuple(name.partition(":~")[2] for name in decision.identifiers)
+    return Ended(decision.append_ms, decision.topic, decision.partition, decision.offset, seals)
 
 
 def _undo(name: str, around: Surroundings) -> _Verdict:

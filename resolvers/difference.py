@@ -17,8 +17,8 @@ from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.partition import Refused
 from resolvers.people import People, Person
-from resolvers.profile_ids import Assigned, Mint, assign
-from resolvers.publication import BLANK, Published, Sending, State
+from resolvers.profile_ids import Assigned, Mint, assign, survivor
+from resolvers.publication import BLANK, ERASED, Published, Sending, State
 from resolvers.steps import Notice, Outgoing
 from topics.codec import canonical, encode
 from topics.instants import to_text
@@ -83,9 +83,22 @@ def header(traceparent: str | None) -> tuple[tuple[str, bytes], ...]:
     return () if traceparent is None else (("traceparent", traceparent.encode()),)
 
 
+class _Gone(NamedTuple):
+    """Profile ids that nobody has any more, and what is said of them: on `profiles`, `identities` and `merges`."""
+
+    ids: frozenset[str]
+    profiles: list[Outgoing]
+    identities: list[Outgoing]
+    merges: list[tuple[str, Outgoing]]
+
+
+_NOBODY = _Gone(frozenset(), [], [], [])
+
+
 class _Differ:
     def __init__(self, component: Component, before: State, notice: Notice, now_us: int) -> None:
         self._edges = component.edges
+        self._facets = component.facets
         self._component_version = component.version
         self._before = before
         self._version = max(before.version + 1, now_us)
@@ -126,21 +139,33 @@ class _Differ:
                 moved = True
                 known = set() if old is None or old.digest == BLANK else {*old.members}
                 identities += [self._identity(key, profile_id) for key in person.members if key not in known]
+                if old is not None:
+                    identities += self._nobodys(old)
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
         ended = [self._ended(one, into) for one, into in assigned.ended.items()]
+        identities += [record for one in assigned.ended for record in self._nobodys(before.profiles[one])]
+        gone = self._gone(assigned.erased) if assigned.erased else _NOBODY
+        merges += gone.merges
         reports = [*(record for _, record in merges), *values, *conflicts]
         refused = tuple(sorted(_digest_of(one) for one in now.refused))
-        if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
+        if (
+            not sent
+            and not ended
+            and not reports
+            and not gone.ids
+            and after == before.profiles
+            and refused == before.refused
+        ):
             return None
         return Difference(
-            [*profiles, *ended, *identities, *reports],
+            [*profiles, *ended, *gone.profiles, *identities, *gone.identities, *reports],
             tuple(sent),
             State(
                 self._version,
                 after,
-                {**before.ended, **assigned.ended} if ended else before.ended,
+                self._ids_ended(assigned.ended, gone.ids) if ended or gone.ids else before.ended,
                 refused,
                 before.taken_over,
                 self._component_version,
@@ -176,6 +201,27 @@ class _Differ:
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
         return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
 
+    def _gone(self, erased: tuple[str, ...]) -> "_Gone":
+        """What is said of people who were erased, and of all ids that had ended in theirs."""
+        before = self._before
+        ids = {*erased, *(one for one in before.ended if survivor(before.ended, one) in erased)}
+        contents = {"type": "erased", "to": [], "identifiers": [], "evidence": []}
+        return _Gone(
+            frozenset(ids),
+            [Outgoing("profiles", one.encode(), None, self._headers) for one in sorted(ids)],
+            [record for one in erased for record in self._nobodys(before.profiles[one])],
+            [("erased", self._framed("merges", one, canonical({**contents, "from": [one]}))) for one in erased],
+        )
+
+    def _nobodys(self, old: Published) -> list[Outgoing]:
+        """Tombstones of a profile's identifiers that were erased."""
+        gone = [key for key in old.members if key not in self._facets]
+        return [Outgoing("identities", key.encode(), None, self._headers) for key in gone]
+
+    def _ids_ended(self, news: Mapping[str, str], gone: frozenset[str]) -> dict[str, str]:
+        """The ids that nobody has any more, and where each leads to."""
+        return {**self._before.ended, **news, **dict.fromkeys(gone, ERASED)}
+
     def _framed(self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None) -> Outgoing:
         """A record keyed by profile id; its content is canonical JSON already, and may have been digested already."""
         key = profile_id.encode()
@@ -203,7 +249,7 @@ class _Differ:
             if new is not None and new != old:
                 left.setdefault(old, {})[key] = new
         records: list[tuple[str, Outgoing]] = []
-        for old in sorted({*left, *ended}):
+        for old in sorted({*left, *ended}.difference(assigned.erased)):
             went = left.get(old, {})
             if old in ended:
                 kind, to = "merged", [ended[old]]

@@ -7,14 +7,18 @@
     P:p:<profile id>            string   the identifier that leads to a published profile
     P:cmd:<command id>          string   what was decided about a command: its result, as published
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
-    P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
-                                          fingerprint of the identity configuration
+    P:meta                      hash     `schema`, `generation` (drawn when the store was empty, and at each fence),
+                                          `identity`: the fingerprint of the identity configuration, `topics`, and
+                                          `fence:<name>` for each fence
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
 between the first `{` and the first `}` after it, and ignores an empty one; so a `}` in a component's name is escaped.
 """
 
 import re
+
+FENCE_FIELD = "fence:"
+"""What the names of fences begin with, among the fields of `meta`."""
 
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a prefix may be: no braces, which would make a tag of their own, and nothing that shells or patterns know."""

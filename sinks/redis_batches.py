@@ -5,6 +5,7 @@ costs a quarter of what it costs alone); but not too many, because nobody else i
 Must not know: connections.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,23 +17,31 @@ from resolvers.steps import (
     Complete,
     Decide,
     DropPublication,
+    Fence,
+    ForgetComponent,
+    ForgetHome,
+    ForgetProfile,
     Freeze,
     Intend,
+    IsFenced,
     NameProfile,
     ReadComponent,
     ReadDecision,
     ReadHome,
+    ReadProfileName,
     ReadPublication,
     Reply,
     Settle,
     ShortenHome,
 )
-from sinks.keys import Keys
+from sinks.keys import FENCE_FIELD, Keys
 from sinks.redis_link import Command
 from sinks.redis_scripts import (
     CLAIM,
     COMMIT,
     COMPLETE,
+    FENCE,
+    FORGET,
     FREEZE,
     INTEND,
     READ_COMPONENTS,
@@ -157,6 +166,35 @@ def _decide(keys: Keys, steps: Sequence[Decide]) -> Command:
     return invoke(CLAIM, keys, [keys.command(step.command) for step in steps], [step.decision for step in steps])
 
 
+def _fence(keys: Keys, steps: Sequence[Fence]) -> Command:
+    [step] = steps  # after one, this session has ended
+    return invoke(FENCE, keys, [keys.meta], [step.name, step.ended, secrets.token_hex(8)])
+
+
+def _is_fenced(keys: Keys, steps: Sequence[IsFenced]) -> Command:
+    return ["HMGET", keys.meta, *[f"{FENCE_FIELD}{step.name}" for step in steps]]
+
+
+def _fenced(_steps: Sequence[Any], reply: list[bytes | None]) -> Sequence[bool]:
+    return [there is not None for there in reply]
+
+
+def _read_profile_names(keys: Keys, steps: Sequence[ReadProfileName]) -> Command:
+    return ["MGET", *[keys.profile(step.profile_id) for step in steps]]
+
+
+def _forget_profiles(keys: Keys, steps: Sequence[ForgetProfile]) -> Command:
+    return invoke(FORGET, keys, [keys.profile(step.profile_id) for step in steps])
+
+
+def _forget_homes(keys: Keys, steps: Sequence[ForgetHome]) -> Command:
+    return invoke(FORGET, keys, [keys.home(step.key) for step in steps])
+
+
+def _forget_components(keys: Keys, steps: Sequence[ForgetComponent]) -> Command:
+    return invoke(FORGET, keys, [of(step.component) for step in steps for of in (keys.component, keys.publication)])
+
+
 BATCHES: dict[type, Batch] = {
     ReadHome: Batch(_read_homes, _names),
     ClaimHome: Batch(_claim, _names),
@@ -172,4 +210,10 @@ BATCHES: dict[type, Batch] = {
     NameProfile: Batch(_name, _none),
     ReadDecision: Batch(_read_decisions, _as_they_are),
     Decide: Batch(_decide, _as_they_are),
+    Fence: Batch(_fence, _none),
+    IsFenced: Batch(_is_fenced, _fenced),
+    ReadProfileName: Batch(_read_profile_names, _names),
+    ForgetProfile: Batch(_forget_profiles, _none),
+    ForgetHome: Batch(_forget_homes, _none),
+    ForgetComponent: Batch(_forget_components, _none),
 }

@@ -15,6 +15,8 @@ from sinks.keys import Keys
 from sinks.redis_link import Command, RedisLink
 from sinks.store import StoreError, StoreFullError, StoreLostError
 
+OTHER_GENERATION = "The store was emptied under this worker, is another one, or an erase lets everybody begin again"
+
 
 class Script(NamedTuple):
     """A script: its text, and the digest that it is called by."""
@@ -43,9 +45,24 @@ READ_PUBLICATIONS = script("read_publications")
 INTEND = script("intend")
 COMPLETE = script("complete")
 ADVANCE = script("advance")
+FENCE = script("fence")
+FORGET = script("forget")
 SOURCES = {
     one.sha1: one.source
-    for one in (CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE, ADVANCE)
+    for one in (
+        CLAIM,
+        SHORTEN,
+        READ_COMPONENTS,
+        COMMIT,
+        FREEZE,
+        SETTLE,
+        READ_PUBLICATIONS,
+        INTEND,
+        COMPLETE,
+        ADVANCE,
+        FENCE,
+        FORGET,
+    )
 }
 
 
@@ -72,7 +89,7 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
             if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
             if str(reply).startswith("LOST"):
-                raise StoreLostError("The store was emptied under this worker, or is another one")
+                raise StoreLostError(OTHER_GENERATION)
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
             # An unknown command is answered with its arguments, which may hold identifiers.

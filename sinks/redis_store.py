@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from resolvers.steps import Reply, Step
-from sinks.keys import PREFIX, Keys
+from sinks.keys import FENCE_FIELD, PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches
 from sinks.redis_link import RedisLink
-from sinks.redis_scripts import ADVANCE, call, invoke
+from sinks.redis_scripts import ADVANCE, OTHER_GENERATION, call, invoke
 from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Page, StoreLostError, StoreRefusedError
 
 OLDEST = (6, 2)
@@ -34,8 +34,10 @@ class Server(NamedTuple):
 class RedisStore:
     """The store behind one connection; made by `open`."""
 
-    def __init__(self, link: RedisLink, keys: Keys, server: Server) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, server: Server, fences: list[bytes]) -> None:
+        """`fences`: what is remembered with the fences that this session has begun behind."""
         self.server = server
+        self.fences = fences
         self._link = link
         self._keys = keys
 
@@ -68,11 +70,11 @@ class RedisStore:
         link = await RedisLink.open(url, timeout_seconds)
         try:
             server = _checked(_facts(*await call(link, [["INFO"]])))
-            keys = Keys(prefix, await _agree(link, Keys(prefix), identity, topics))
+            generation, fences = await _agree(link, Keys(prefix), identity, topics)
         except BaseException:
             await link.close()
             raise
-        return cls(link, keys, server)
+        return cls(link, Keys(prefix, generation), server, fences)
 
     @property
     def run_id(self) -> str:
@@ -157,7 +159,7 @@ class RedisStore:
         """Return if the server answers on this connection, with what was in it; an idle worker asks every second."""
         [generation] = await call(self._link, [["HGET", self._keys.meta, "generation"]])
         if generation is None or generation.decode() != self._keys.generation:
-            raise StoreLostError("The store was emptied under this worker, or is another one")
+            raise StoreLostError(OTHER_GENERATION)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -185,17 +187,22 @@ def _checked(facts: dict[str, str]) -> Server:
     return Server(facts["run_id"], version, facts.get("aof_enabled") == "1")
 
 
-async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None) -> str:
-    """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None) -> tuple[str, list[bytes]]:
+    """Write down, or compare, the layout and the identity configuration of what is in the store.
+
+    Returns:
+        Its generation, and what is remembered with fences: both of one moment.
+    """
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
         fields.append(("topics", topics))
-    names = ["schema", "identity", "generation", "topics"]
-    *_, there = await call(
+    *_, flat = await call(
         link,
-        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HMGET", keys.meta, *names]],
+        [*[["HSETNX", keys.meta, name, value] for name, value in fields], ["HGETALL", keys.meta]],
     )
-    schema, identity_there, generation, topics_there = ((value or b"").decode() for value in there)
+    there = dict(zip(flat[::2], flat[1::2], strict=True))
+    names = (b"schema", b"identity", b"generation", b"topics")
+    schema, identity_there, generation, topics_there = (there.get(name, b"").decode() for name in names)
     if schema != SCHEMA:
         raise StoreRefusedError(
             f"The store has layout {schema} and this program writes layout {SCHEMA}: replay into a fresh store."
@@ -210,4 +217,5 @@ async def _agree(link: RedisLink, keys: Keys, identity: str, topics: str | None)
             f"The store was filled from the topics {topics_there}.*, not {topics}.*: offsets would be taken for those"
             " of the others. Fill a fresh store (IDWEAVE_REDIS_PREFIX)."
         )
-    return str(generation)
+    fences = [value for name, value in there.items() if name.startswith(FENCE_FIELD.encode()) and value]
+    return str(generation), fences

@@ -80,14 +80,20 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
 
 
 def applied(sent: list[Outgoing], topic: str) -> dict[str, dict[str, Any]]:
-    """What a consumer that applies only greater versions holds at the end, by key."""
+    """What a consumer that applies only greater versions holds at the end, by key; a profile id never comes back."""
     state: dict[str, dict[str, Any]] = {}
+    versions: dict[str, int] = {}
+    erased: set[str] = set()
     for record in sent:
+        key = record.key.decode()
         if record.topic == topic and record.value is not None:
             value = json.loads(record.value)
-            there = state.get(record.key.decode())
-            if there is None or value["version"] > there["version"]:
-                state[record.key.decode()] = value
+            if value["version"] > versions.get(key, -1) and key not in erased:
+                state[key], versions[key] = value, value["version"]
+        elif record.topic == topic:
+            state.pop(key, None)
+            if topic == "profiles":
+                erased.add(key)
     return state
 
 
