@@ -76,7 +76,11 @@ def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str], seal: 
         undone = None if there is None else decode_result(there)
         keys = [] if undone is None else list(keys_of(undone.identifiers))
     found = (yield from find_all(keys, Cache(CACHED))) if keys else {}
-    components = {key: component for key, component in found.items() if component is not None}
+    newest: dict[str, Component] = {}  # identifiers may have been found in one component at two moments
+    for component in found.values():
+        if component is not None and component.version >= newest.get(component.name, component).version:
+            newest[component.name] = component
+    components = {key: newest[component.name] for key, component in found.items() if component is not None}
     return decide(asked, Surroundings(components, undone), rules, blocked, seal)
 
 

@@ -26,7 +26,7 @@ from resolvers.finding import find_all
 from resolvers.lives import encode
 from resolvers.people import VALUES_OF
 from resolvers.profile_ids import survivor
-from resolvers.publication import ERASED, Publication
+from resolvers.publication import ERASED, Publication, State
 from resolvers.steps import (
     Commit,
     Fence,
@@ -34,6 +34,7 @@ from resolvers.steps import (
     ForgetHome,
     ForgetProfile,
     IsFenced,
+    NameProfile,
     Notice,
     Notify,
     Protocol,
@@ -53,6 +54,13 @@ class _Found(NamedTuple):
     key: str
     component: Component
     publication: Publication
+
+
+class _Gone(NamedTuple):
+    """A component that somebody was erased from, and what is published of it now."""
+
+    component: Component
+    state: State
 
 
 def who(asked: Asked) -> Protocol[Surroundings]:
@@ -79,12 +87,15 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     found = yield from _found(asked)
     if found is not None:
         yield from _removed(found, decision, asked, seal)
-        component, ended = yield from _told(found, decision, asked)
+        gone = yield from _told(found, decision, asked)
         yield Fence(told)
-        yield Together([ForgetProfile(name) for name in ended if name != named])
-        if not component.facets and not component.constraints:
-            yield ForgetComponent(component.name)
-        yield ForgetHome(found.key)
+        if gone is not None:
+            yield from _renamed(gone)
+            ids = [one for one in gone.state.ended if survivor(gone.state.ended, one) == ERASED]
+            yield Together([ForgetProfile(one) for one in ids if one != named])
+            if not gone.component.facets and not gone.component.constraints:
+                yield ForgetComponent(gone.component.name)
+            yield ForgetHome(found.key)
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
     yield Fence(over, encode(ended_by(decision)))  # so that ids of this moment are minted by nobody later
@@ -117,7 +128,8 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
     cache, told = Cache(CACHED), 0
     while True:
         component = (yield from find_all([found.key], cache))[found.key]
-        assert component is not None, "its home goes last"
+        if component is None:  # the home goes last: somebody else is further
+            return
         if component.absorbed:
             cache.components.forget(component.name)
             if component.version != told:
@@ -177,19 +189,32 @@ def _left(keys: Iterable[str], gone: set[str]) -> tuple[str, ...]:
     return tuple(key for key in keys if key not in gone)
 
 
-def _told(found: _Found, decision: Result, asked: Asked) -> Protocol[tuple[Component, list[str]]]:
-    """Have the projection publish that somebody is gone -> the component then, and the ids of all who were erased."""
+def _told(found: _Found, decision: Result, asked: Asked) -> Protocol[_Gone | None]:
+    """Have the projection publish that somebody is gone -> how it is then; None: somebody else is further."""
     name, version = "", 0
     while True:
         component = (yield from find_all([found.key], Cache(CACHED)))[found.key]
-        assert component is not None, "its home goes last"
+        if component is None:
+            return None
         if component.name != name:  # at first, and when it has moved meanwhile
             name, version = component.name, component.version
             yield Notify(notice_of(component, decision, asked))
         publication: Publication = yield ReadPublication(name)
         if not component.absorbed and _is_told(component, publication, version):
-            state = publication.state
-            return component, [one for one in state.ended if survivor(state.ended, one) == ERASED]
+            return _Gone(component, publication.state)
+
+
+def _renamed(gone: _Gone) -> Protocol[None]:
+    """Let those profile ids lead to somebody that led to who is gone: an id may be older than who holds it now."""
+    profiles = gone.state.profiles
+    names: list[str | None] = yield Together([ReadProfileName(one) for one in profiles])
+    lost = [
+        one
+        for one, key in zip(profiles, names, strict=True)
+        if key is not None and _holder(key) not in gone.component.facets
+    ]
+    yield Together([ForgetProfile(one) for one in lost])
+    yield Together([NameProfile(one, profiles[one].holder) for one in lost])
 
 
 def _is_told(component: Component, publication: Publication, version: int) -> bool:
