@@ -44,7 +44,8 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], seal: Seal
         yield Publish([_answer(refused, asked), _answer(recorded, asked)])
         return refused
     yield Publish([_answer(recorded, asked)])
-    if recorded.status == "done":
+    place = (recorded.append_ms, recorded.topic, recorded.partition, recorded.offset)
+    if recorded.status == "done" and place == asked.mark.position:  # else it was done when its own record was read
         yield from _apply(recorded, asked, seal)
     return recorded
 

@@ -10,6 +10,7 @@ events when one does. `faust -A stream.app worker` and `idweave worker` run the 
 import gc
 import os
 from collections.abc import AsyncIterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ import structlog
 
 from resolvers.admission import Admission
 from resolvers.cache import Cache
+from resolvers.lives import Lives
+from resolvers.lives import decode as decode_ended
+from resolvers.people import VALUES_OF
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
+from stream.barrier import Barrier
 from stream.batches import Batches
 from stream.chunks import Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
@@ -54,12 +59,15 @@ class Worker:
         rules = settings.configuration.rules
         id_key = settings.id_key.reveal().encode()
         self.admission = Admission(rules, Pseudonyms(settings.hash_key.reveal().encode()))
-        self.rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth))
+        self._lives = Lives([], self.admission.pseudonyms.seal)
+        self.rulebook = Rulebook(rules, frozenset(), partial(self._mint, id_key))
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics)
+        commands_topic = COMMANDS.full_name(settings.topic_prefix)
+        barrier = Barrier(",".join(settings.brokers), commands_topic, settings.kafka_settings())
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, barrier)
         projecting = Projecting(self.rulebook, self.metrics)
         resolves = Batches(self.session, self.progress, resolving, records_max=RESOLVE_RECORDS)
         projects = Batches(
@@ -74,7 +82,7 @@ class Worker:
         commands = Batches(self.session, self.progress, commanding, records_max=COMMAND_RECORDS)
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
-        self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
+        self._agent(commands_topic, commands)
         self.app.task(self.session.watch)
         reading = lambda: self.app.consumer.assignment()  # noqa: E731, PLW0108 - there is no consumer before the start
         self.web = web_server(settings, self.session, self.admission, self.metrics, reading)
@@ -96,7 +104,12 @@ class Worker:
             raise
         if not store.server.appends:
             log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
-        return Parts(store, publisher, Cache())
+        self._lives = Lives(map(decode_ended, store.fences), self.admission.pseudonyms.seal)
+        return Parts(store, publisher, Cache(), self._lives)
+
+    def _mint(self, id_key: bytes, key: str, nth: int) -> str:
+        """A profile id: another one for each life of the identifier that it is minted for."""
+        return mint(id_key, key, self._lives.number(key.removeprefix(VALUES_OF)), nth)
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

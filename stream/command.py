@@ -45,7 +45,7 @@ class Commanding:
     async def begin(self, commands: list[Asked], parts: Parts) -> Finish:
         """Carry the commands out."""
         for asked in commands:
-            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked)
+            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked, self._admission.pseudonyms.seal)
             with self._metrics.store_seconds.labels("command").time():
                 answer = await carry(protocol, parts.store, parts.publisher)
             self._metrics.commands.labels(answer.type or "unknown", answer.status).inc()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from resolvers.cache import Cache
+from resolvers.lives import Lives
 from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
@@ -30,11 +31,12 @@ WorldError = (StoreError, PublishFailedError, OSError)
 
 
 class Parts(NamedTuple):
-    """What a session is made of. The cache is of this store, and is gone with it."""
+    """What a session is made of. The cache is of this store, and is gone with it; so is what it knew of lives."""
 
     store: RedisStore
     publisher: KafkaPublisher
     cache: Cache
+    lives: Lives
 
 
 class Session:

@@ -16,13 +16,19 @@ from resolvers.steps import (
     Complete,
     Decide,
     DropPublication,
+    Fence,
+    ForgetComponent,
+    ForgetHome,
+    ForgetProfile,
     Freeze,
     Intend,
+    IsFenced,
     NameProfile,
     Outgoing,
     ReadComponent,
     ReadDecision,
     ReadHome,
+    ReadProfileName,
     ReadPublication,
     Reply,
     Settle,
@@ -30,6 +36,8 @@ from resolvers.steps import (
     Step,
 )
 from sinks.memory_store import MemoryStore
+from sinks.redis_store import RedisStore
+from sinks.store import StoreLostError
 from tests.contract.conftest import AnyStore, AwaitedMemory, OpenStore
 
 ONE, TWO = (State(n, {"p1": Published("phone:a", n, n, b"d", ("phone:a",))}) for n in (1, 2))
@@ -270,6 +278,44 @@ async def test_two_commits_of_one_call_meet(store: AnyStore) -> None:
     """Of commits of the same version to the same component in one call, one is taken."""
     replies = await store.execute_many([Commit("c", 0, {f"a:{number}": b""}) for number in range(10)])
     assert sorted(replies, key=str) == [1, *[None] * 9]
+
+
+async def test_what_is_forgotten_is_not_there(store: AnyStore) -> None:
+    """A home, a component with its publication, and the name of a profile; others stay."""
+    for name in ("a", "b"):
+        await do(store, ClaimHome(name, name))
+        await do(store, Commit(name, 0, FIELDS))
+        await do(store, Intend(name, 0, at_rest(ONE), at_rest(Sending())))
+        await do(store, NameProfile(name, name))
+    await store.execute_many([ForgetHome("a"), ForgetComponent("a"), ForgetProfile("a")])
+    assert await do(store, ReadHome("a")) is None
+    assert (await do(store, ReadComponent("a"))).version == 0
+    assert await do(store, ReadPublication("a")) == NOTHING
+    assert await store.execute_many([ReadProfileName("a"), ReadProfileName("b")]) == [None, "b"]
+    assert (await do(store, ReadComponent("b"))).version == 1
+    assert await do(store, ReadHome("b")) == "b"
+
+
+async def test_nothing_is_published_of_what_is_not_there(store: AnyStore) -> None:
+    """A component that was forgotten begins no publication, whatever revision is named."""
+    assert await do(store, Intend("gone", 0, at_rest(ONE), at_rest(Sending()))) is None
+
+
+async def test_a_fence_ends_the_sessions_before_it(open_store: OpenStore) -> None:
+    """Every session that was open, its own too, once a name; those after it know what was put up with it."""
+    first, second = await open_store(), await open_store()
+    assert await do(first, IsFenced("one")) is False
+    await do(first, Fence("one", b"what is over"))
+    if isinstance(first, RedisStore):
+        for session in (first, second):
+            with pytest.raises(StoreLostError):
+                await do(session, ReadComponent("a"))
+    third = await open_store()
+    assert await do(third, IsFenced("one")) is True
+    await do(third, Fence("one", b"again"))
+    assert (await do(third, ReadComponent("a"))).version == 0, "it goes on behind a fence that was there"
+    if isinstance(third, RedisStore):
+        assert third.fences == [b"what is over"]
 
 
 async def test_what_is_decided_first_holds(store: AnyStore) -> None:

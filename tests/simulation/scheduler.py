@@ -14,10 +14,12 @@ from resolvers.admission import Admission
 from resolvers.asking import ask
 from resolvers.cache import Cache
 from resolvers.commanding import obey
+from resolvers.deciding import ended_by
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.lives import Lives
 from resolvers.lives import decode as decode_ended
+from resolvers.lives import encode as encode_ended
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.projecting import Rulebook, conflated, project
 from resolvers.pseudonyms import Pseudonyms, mint
@@ -25,6 +27,7 @@ from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
+from topics.commands import decode_result
 from topics.envelope import Limits
 from topics.instants import to_us
 from topics.records import LogPosition, Record
@@ -101,6 +104,9 @@ class Simulation:
         if self._commands and not decided:
             self._events_first = self._rng.choice([0, len(log) // 2, len(log) - len(self._commands)])
         self._store.content.decisions.update(decided or {})
+        for one in map(decode_result, (decided or {}).values()):
+            if one.type == "erase" and one.status == "done":
+                self._store.content.fences[f"{one.id}/begun"] = encode_ended(ended_by(one))
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
         self._done_input = dict.fromkeys(self._inputs, 0)
