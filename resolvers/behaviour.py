@@ -125,15 +125,18 @@ def ranked(counts: Sequence[dict[str, dict[int, int]]], more: Sequence[tuple[str
 
 def viewed(doings: Sequence[Doings]) -> list[str]:
     """Products looked at or tried, the latest first."""
-    return newest_first(latest_of(one.viewed for one in doings), VIEWED)
+    if not any([one.viewed for one in doings]):
+        return []
+    return newest_first(latest_of([one.viewed for one in doings]), VIEWED)
 
 
 def engagement(doings: Sequence[Doings]) -> dict[str, Any]:
     """The profile's `engagement`: the latest interaction, and campaigns, the latest first."""
-    last_us = max((one.engaged_us for one in doings), default=NEVER_US)
+    last_us = max([one.engaged_us for one in doings], default=NEVER_US)
+    campaigns = [one.campaigns for one in doings if one.campaigns]
     return {
         "last_at": to_text(last_us) if last_us != NEVER_US else None,
-        "campaigns": newest_first(latest_of(one.campaigns for one in doings), CAMPAIGNS),
+        "campaigns": newest_first(latest_of(campaigns), CAMPAIGNS) if campaigns else [],
     }
 
 
@@ -142,13 +145,15 @@ def membership(doings: Sequence[Doings], cards: int) -> dict[str, Any]:
     since = [one.member_us for one in doings if one.member_us != NEVER_US]
     return {
         "since": to_text(min(since)) if since else None,
-        "legacy": any(one.legacy for one in doings),
+        "legacy": any([one.legacy for one in doings]),
         "cards": cards,
     }
 
 
 def wechat(doings: Sequence[Doings]) -> dict[str, Any]:
     """The profile's `wechat`."""
+    if not any([one.follows for one in doings]):
+        return {"following": [], "followed_at": None, "scene": None}
     follows = latest_of(one.follows for one in doings)
     on = [
         follow for one in doings for follow in (*one.follows.values(), one.followed) if follow is not None and follow.on
@@ -163,6 +168,8 @@ def wechat(doings: Sequence[Doings]) -> dict[str, Any]:
 
 def upcoming(doings: Sequence[Doings], now_us: int) -> tuple[dict[str, Any], int]:
     """The profile's `appointments` at `now_us`, and when the next of those to come is due."""
+    if not any([one.appointments or one.kept for one in doings]):
+        return {"upcoming": [], "redeemed": 0}, NEVER_DUE_US
     kept = unpacked(one.kept for one in doings)
     booked = {
         name: one

@@ -151,12 +151,14 @@ class Component:
 class Draft:
     """Changes to a component, until the store takes or refuses them."""
 
-    __slots__ = ("_base", "_constraints", "_edges", "_facets")
+    __slots__ = ("_base", "_constraints", "_edges", "_facets", "_own_facts", "_own_values")
 
     def __init__(self, base: Component) -> None:
         self._base = base
         self._facets: dict[str, Facet] = {}
         self._edges: dict[Pair, Edge] = {}
+        self._own_facts: set[str] = set()
+        self._own_values: set[str] = set()
         self._constraints: dict[str, Constraint] | None = None
 
     def peek(self, key: str) -> Facet | None:
@@ -185,12 +187,12 @@ class Draft:
 
     def own(self, key: str, facet: Facet, *, values: bool) -> None:
         """Let a copy have a fence and facts of its own, and values: most sights bring none, so only now."""
-        there = self._base.facets.get(key)
-        if there is not None:
-            if facet.facts is there.facts:
-                facet.own_facts()
-            if values and facet.values is there.values:
-                facet.own_values()
+        if key not in self._own_facts:
+            facet.own_facts()
+            self._own_facts.add(key)
+        if values and key not in self._own_values:
+            facet.own_values()
+            self._own_values.add(key)
 
     def observe(self, pair: Pair, mark: Mark, *, counted: bool, asserted: bool) -> None:
         """Evidence of a pair."""

@@ -103,7 +103,8 @@ class _Differ:
         self._before = before
         self._version = max(before.version + 1, now_us)
         self._more = False
-        self._frame = {"at": to_text(now_us), "cause": {"id": notice.id, "source": notice.source}}
+        cause = encode({"id": notice.id, "source": notice.source}).decode()
+        self._frame = f'"version":{self._version},"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
 
     def run(self, now: People, mint: Mint) -> Difference | None:
@@ -225,13 +226,9 @@ class _Differ:
     def _framed(self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None) -> Outgoing:
         """A record keyed by profile id; its content is canonical JSON already, and may have been digested already."""
         key = profile_id.encode()
-        frame = {
-            "id": _record_id(topic, key, self._version, digest or content),
-            "profile_id": profile_id,
-            "version": self._version,
-            **self._frame,
-        }
-        return Outgoing(topic, key, encode(frame)[:-1] + b"," + content[1:], self._headers)
+        record_id = _record_id(topic, key, self._version, digest or content)
+        frame = f'{{"id":"{record_id}","profile_id":"{profile_id}",{self._frame}'
+        return Outgoing(topic, key, frame.encode() + content[1:], self._headers)
 
     def _identity(self, key: str, profile_id: str) -> Outgoing:
         namespace, _, token = key.partition(":")

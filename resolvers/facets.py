@@ -177,14 +177,20 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
         self.last_us = max(self.last_us, time_us)
 
 
+# What most identifiers have; a facet has its own only when it is to be changed (see `own_facts`).
+_NO_FENCE: dict[int, int] = {}
+_NO_FACTS = Facts()
+_NO_VALUES = Values()
+
+
 def sighted(display: str, time_us: int) -> Facet:
-    """The facet of an identifier seen for the first time."""
-    return Facet(display, time_us, time_us)
+    """The facet of an identifier seen for the first time; its fence, facts and values are not its own."""
+    return Facet(display, time_us, time_us, False, (), _NO_FENCE, b"", _NO_FACTS, _NO_VALUES)  # noqa: FBT003 - by position is faster
 
 
 def unseen(display: str) -> Facet:
-    """The facet of an identifier that is spoken of before it is seen."""
-    return Facet(display, UNSEEN_US, NEVER_US)
+    """The facet of an identifier that is spoken of before it is seen; likewise."""
+    return Facet(display, UNSEEN_US, NEVER_US, False, (), _NO_FENCE, b"", _NO_FACTS, _NO_VALUES)  # noqa: FBT003
 
 
 _encoder = msgspec.msgpack.Encoder()

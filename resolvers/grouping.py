@@ -114,23 +114,14 @@ def _hanging_together(
     for arrival in arrivals:
         if linked is None and len(arrival.pairs) == len(arrival.keys) - 1:  # most often: all are in one place
             at = places.find(arrival.keys[0])
-            there = events.get(at)
-            if there is None:
-                events[at] = [arrival]
-                keys[at] = dict.fromkeys(arrival.keys)
-            else:
-                there.append(arrival)
-                keys[at].update(dict.fromkeys(arrival.keys))
+            keys.setdefault(at, {}).update(dict.fromkeys(arrival.keys))
+            events.setdefault(at, []).append(arrival)
             continue
-        for key in arrival.keys:
-            if key not in places:
-                continue  # an event that is no evidence may name identifiers of other groups
+        # An event that is no evidence may name identifiers of several groups, and of others.
+        for key in filter(places.__contains__, arrival.keys):
             at = places.find(key)
-            there = events.get(at)
-            if there is None:
-                there = events[at] = []
-                keys[at] = {}
-            keys[at][key] = None
+            keys.setdefault(at, {})[key] = None
+            there = events.setdefault(at, [])
             if not there or there[-1] is not arrival:
                 there.append(arrival)
     return zip(keys.values(), events.values(), strict=True)

@@ -73,6 +73,8 @@ def points(holdings: Iterable[Holdings]) -> dict[str, int]:
 
 def coupons(holdings: Sequence[Holdings], now_us: int) -> tuple[dict[str, Any], int]:
     """The profile's `coupons` at `now_us`, and when the next of those held runs out."""
+    if not any([one.coupons or one.redeemed for one in holdings]):
+        return {"held": [], "redeemed": 0}, NEVER_DUE_US
     redeemed = unpacked(one.redeemed for one in holdings)
     held = {
         name: one

@@ -118,35 +118,36 @@ def _cards(members: tuple[str, ...], component: Component) -> int:
 def _fold(members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], at: _At) -> tuple[Person, list[Person]]:
     """A group's person, and the second profiles of those of its devices that are contested."""
     pairs = list(zip(members, facets, strict=True))
-    values = [facet.values for key, facet in pairs if key not in apart]
-    aside = [(key, facet) for key, facet in pairs if key in apart and facet.values.dated]
+    values = [facet.values for key, facet in pairs if key not in apart and facet.values.dated]
+    aside = [(key, facet) for key, facet in pairs if key in apart and facet.values.dated] if apart else []
+    person = _person(members[0], pairs, values, at)
+    if not aside:
+        return person, []
     alone = at._replace(cards=0)
-    return (
-        _person(members[0], pairs, values, at),
-        [_person(f"{VALUES_OF}{key}", [], [facet.values], alone) for key, facet in aside],
-    )
+    return person, [_person(f"{VALUES_OF}{key}", [], [facet.values], alone) for key, facet in aside]
 
 
 def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], at: _At) -> Person:
     """The fold of some facets and some value facts."""
-    dated = [(facet.first_us, facet.last_us) for _, facet in facets] or [(v.first_us, v.last_us) for v in values]
+    dated: list[Facet] | list[Values] = [facet for _, facet in facets] or values
     members = tuple([key for key, _ in facets])
     facts = [facet.facts for _, facet in facets]
     doings = [fact.more for fact in facts if fact.more is not None]
     holdings = [one.more for one in values if one.more is not None]
-    orders = all_orders([value.orders for value in values if value.orders])
+    having = [value.orders for value in values if value.orders]
+    orders = all_orders(having) if having else {}
     value, bought = _bought(orders)
     activity, move_us = _activity(facts, orders, at.now_us)
     behaves, next_us = behaviour(doings, at.cards, at.now_us)
     holds, expiry_us = holding(holdings, at.now_us)
     contents: dict[str, Any] = {
-        "first_seen": to_text(min([first_us for first_us, _ in dated])),
-        "last_seen": to_text(max([last_us for _, last_us in dated])),
-        "known": any(namespace_of(key, at.rules).person for key in members),
+        "first_seen": to_text(min([one.first_us for one in dated])),
+        "last_seen": to_text(max([one.last_us for one in dated])),
+        "known": any([namespace_of(key, at.rules).person for key in members]),
         "identifiers": [_identifier(key, facet) for key, facet in facets],
         "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
-        "consents": _consents(values),
+        "consents": _consents(values) if values else {},
         "lifetime_value": value,
         **bought,
         "activity": activity,

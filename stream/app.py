@@ -44,8 +44,8 @@ from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 log = structlog.get_logger("idweave.app")
 
-GATHER_SECONDS = 0.2
-"""How long changes gather under load: published so much later, and so much less often."""
+GATHER_SECONDS = 2.0
+"""How long changes gather while the resolver is behind: published so much later, and so much less often."""
 
 
 class Worker:
@@ -75,8 +75,8 @@ class Worker:
             self.progress,
             projecting,
             records_max=PROJECT_RECORDS,
-            # While touchpoints wait, changes gather: a component that changes again is published once.
-            patience_seconds=lambda: GATHER_SECONDS if resolves.is_busy else 0.0,
+            # While touchpoints pile up, changes gather: a component that changes again is published once.
+            patience_seconds=lambda: GATHER_SECONDS if resolves.is_behind else 0.0,
         )
         commanding = Commanding(self.admission, self.rulebook, self.metrics)
         commands = Batches(self.session, self.progress, commanding, records_max=COMMAND_RECORDS)
@@ -128,12 +128,12 @@ class Worker:
 
 
 def spare_the_collector() -> None:
-    """Look for garbage cycles a hundred times less often.
+    """Look for garbage cycles a hundred times less often, and never in everything that there is.
 
     What the cache holds lives long and has no cycles, but each full collection walks it: measured at two thirds of the
     worker's CPU with Python's defaults.
     """
-    gc.set_threshold(70_000, 50, 100)
+    gc.set_threshold(70_000, 10, 1_000)
 
 
 def worker_from_environment() -> Worker:

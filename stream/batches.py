@@ -60,6 +60,7 @@ class Batches(Generic[Prepared]):
         self._patience_seconds = patience_seconds
         self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
+        self._waiting = 0  # records of the last batch prepared
         self._finishing: asyncio.Task[None] | None = None
 
     def put(self, chunk: Chunk) -> None:
@@ -67,9 +68,9 @@ class Batches(Generic[Prepared]):
         self._queue.put_nowait(chunk)
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a batch waits for the one that is worked on."""
-        return not self._ahead.empty()
+    def is_behind(self) -> bool:
+        """Whether a batch that is half full or more waits for the one that is worked on."""
+        return not self._ahead.empty() and self._waiting >= self._records_max // 2
 
     async def prepare(self, intake: Intake) -> NoReturn:
         """Prepare batches, one ahead of the one that is worked on, until cancelled."""
@@ -81,6 +82,7 @@ class Batches(Generic[Prepared]):
                 except Exception as error:  # noqa: BLE001 - a bug: no state of this process can be trusted any more
                     end_process(error)
                 await self._ahead.put(_Batch(chunks, prepared))
+                self._waiting = sum(len(chunk.records) for chunk in chunks)
 
     async def run(self, intake: Intake) -> NoReturn:
         """Work until cancelled."""

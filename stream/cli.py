@@ -14,7 +14,19 @@ from typing import Annotated, Final
 import typer
 import typer.exceptions
 
-from stream import cli_audit, cli_command, cli_engine, cli_explain, cli_profile, cli_publish, cli_topics
+from stream import (
+    cli_audit,
+    cli_command,
+    cli_engine,
+    cli_explain,
+    cli_import,
+    cli_profile,
+    cli_publish,
+    cli_rules,
+    cli_shadow,
+    cli_timeline,
+    cli_topics,
+)
 from stream.child_process import ServerError
 from stream.cli_console import (
     FAILED,
@@ -27,6 +39,7 @@ from stream.cli_console import (
     servers,
     settings_for,
 )
+from stream.cli_rules import counted
 from stream.mistakes import ConfigError
 
 INTERRUPTED: Final = 130
@@ -45,9 +58,13 @@ config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at 
 app.add_typer(cli_engine.commands)
 app.add_typer(cli_topics.commands, name="topics")
 app.add_typer(cli_publish.commands)
+app.add_typer(cli_import.commands)
 app.add_typer(cli_profile.commands)
 app.add_typer(cli_explain.commands)
+app.add_typer(cli_timeline.commands)
 app.add_typer(cli_audit.commands)
+app.add_typer(cli_rules.commands, name="rules")
+app.add_typer(cli_shadow.commands)
 app.add_typer(cli_command.commands)
 app.add_typer(config, name="config")
 
@@ -62,15 +79,20 @@ def idweave(context: typer.Context, brokers: Brokers = None, redis: Redis = None
 def check(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
+    rules_file: Annotated[
+        Path | None, typer.Option("--rules", metavar="FILE", help="The member rules; before IDWEAVE_RULES.")
+    ] = None,
 ) -> None:
     """Read configuration and environment as the worker would.
 
     Every mistake is named with its file, line and column, and what to do about it.
     """
     named = {} if file is None else {"IDWEAVE_CONFIG": str(file)}
+    named |= {} if rules_file is None else {"IDWEAVE_RULES": str(rules_file)}
     settings = settings_for({**servers(context, None), **named})
     rules = settings.configuration.rules
     say(f"{settings.config_file}: good. Policy {rules.policy}; strongest first: {', '.join(rules.namespaces)}.")
+    say(f"{settings.rules_file}: good. {counted(settings.member_rules)}.")
     say(f"Kafka {','.join(settings.brokers)}, topics {settings.topic_prefix}.*; Redis {settings.redis_shown}.")
 
 

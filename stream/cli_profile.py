@@ -47,16 +47,7 @@ def profile(
 
     By profile id or by any of the identifiers. An id that was merged away shows the person that it became part of.
     """
-    settings = settings_for(servers(context, brokers, redis))
-    name = given(who)
-    identifier = read_identifier(name, settings) if ":" in name else None
-    found = asyncio.run(_found(name if identifier is None else identifier, settings))
-    if found is None:
-        raise CommandFailedError(
-            "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
-            if identifier is None
-            else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
-        )
+    found = last_published(given(who), settings_for(servers(context, brokers, redis)))
     for line in [found.json.decode()] if as_json else card(orjson.loads(found.json)):
         say(line)
 
@@ -72,6 +63,23 @@ def token(
     """
     identifier = read_identifier(given(value), settings_for(servers(context, None)))
     say(identifier.token)
+
+
+def last_published(name: str, settings: Settings) -> Found:
+    """The profile of an id or of an identifier, as last published.
+
+    Raises:
+        CommandFailedError: there is none, or it can't be read.
+    """
+    identifier = read_identifier(name, settings) if ":" in name else None
+    found = asyncio.run(_found(name if identifier is None else identifier, settings))
+    if found is None:
+        raise CommandFailedError(
+            "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
+            if identifier is None
+            else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
+        )
+    return found
 
 
 async def _found(who: str | Identifier, settings: Settings) -> Found | None:

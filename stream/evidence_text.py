@@ -55,11 +55,11 @@ def _events(link: EvidenceLink) -> str:
     if first["source"] == COMMAND_SOURCE:
         return f"joined by an operator, by command {first['id']} at {_minute(first)}"
     if first == last:
-        return f"together in {_event(first)}"
-    return f"together in {_event(first)} to {_event(last)}, {plural(link['events'], 'event')} in all"
+        return f"together in {event(first)}"
+    return f"together in {event(first)} to {event(last)}, {plural(link['events'], 'event')} in all"
 
 
-def _event(event: EvidenceRef) -> str:
+def event(event: EvidenceRef) -> str:
     """An event and its time to the minute, UTC."""
     return f"{event['id']} ({event['source']}) at {_minute(event)}"
 

@@ -135,7 +135,7 @@ class Lookup:
         async def start(_store: LookupStore) -> str | None:
             return identifier.key
 
-        return await self._bounded(start, lambda published: _profile_of(published, identifier.key))
+        return await self._bounded(start, lambda published: profile_of(published, identifier.key))
 
     async def _bounded(
         self,
@@ -225,7 +225,7 @@ def survivor(publications: list[Publication], profile_id: str) -> Chosen | None:
     raise AssertionError("ids that merged into each other")
 
 
-def _profile_of(publications: list[Publication], key: str) -> Chosen | None:
+def profile_of(publications: list[Publication], key: str) -> Chosen | None:
     """The profile that has the identifier."""
     for one in publications:
         for profile_id, published in one.state.profiles.items():

@@ -38,7 +38,10 @@ class TopicMissingError(PublishingError):
 
 
 class TouchpointPublisher:
-    """A producer to the touchpoints topic. `delivered` records were acknowledged, `failed` were not."""
+    """A producer to the touchpoints topic. `delivered` records were acknowledged, `failed` were not.
+
+    `cluster` is the name that the brokers give themselves.
+    """
 
     def __init__(self, brokers: str, prefix: str, settings: Mapping[str, str]) -> None:
         """Connect.
@@ -53,10 +56,11 @@ class TouchpointPublisher:
         self.topic = TOUCHPOINTS.full_name(prefix)
         self._producer = Producer(client_settings(brokers, settings, OURS))
         try:
-            there = self._producer.list_topics(self.topic, METADATA_SECONDS).topics[self.topic]
+            metadata = self._producer.list_topics(self.topic, METADATA_SECONDS)
         except KafkaException as error:
             raise PublishingError(error.args[0].str()) from error
-        if there.error is not None:
+        self.cluster: str = metadata.cluster_id or ""
+        if metadata.topics[self.topic].error is not None:
             raise TopicMissingError(f"there is no topic {self.topic}")
 
     def publish(

@@ -35,8 +35,8 @@ from stream.session import Parts
 from topics.envelope import Limits
 from topics.refusals import Refusal
 
-BATCH_RECORDS = 8_000
-"""Records resolved together, of all partitions: enough to share round trips, few enough to stay quick."""
+BATCH_RECORDS = 16_000
+"""Records resolved together, of all partitions, when so many wait: who is named in several of them is written once."""
 
 log = structlog.get_logger("idweave.resolve")
 

@@ -80,13 +80,22 @@ class Section:
 
     def mistake(self, name: object, reason: str, hint: str = "", *, at_name: bool = False) -> None:
         """Something is wrong with a setting: at its value, or at its name."""
-        self.reading.mistakes.append(Mistake(self._place(name, at_name=at_name), self.path(name), reason, hint))
+        self.reading.mistakes.append(Mistake(self.place(name, at_name=at_name), self.path(name), reason, hint))
+
+    def wrong(self, reason: str, hint: str = "") -> None:
+        """Something is wrong with the section as a whole."""
+        self.reading.mistakes.append(Mistake(self.reading.place(self._at), self._path, reason, hint))
+
+    def missing(self, name: str, hint: str = "") -> None:
+        """A setting that has to be there is not: told at the section's place."""
+        self.reading.mistakes.append(Mistake(self.reading.place(self._at), self.path(name), "is missing", hint))
 
     def warning(self, name: object, reason: str, hint: str) -> None:
         """A setting is allowed and unwise."""
-        self.reading.warnings.append(Mistake(self._place(name, at_name=True), self.path(name), reason, hint))
+        self.reading.warnings.append(Mistake(self.place(name, at_name=True), self.path(name), reason, hint))
 
-    def _place(self, name: object, *, at_name: bool) -> str:
+    def place(self, name: object, *, at_name: bool = False) -> str:
+        """Where a setting is: its value, or its name."""
         try:
             at = self.content.lc.key(name) if at_name else self.content.lc.value(name)
         except (KeyError, TypeError):  # a name that came in by a YAML merge has no place of its own

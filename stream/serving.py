@@ -3,11 +3,13 @@
 Must not know: what the agents do.
 """
 
+import asyncio
 from collections.abc import Callable, Collection
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from resolvers.admission import Admission
+from sinks.history_reader import History, read_history
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
 from stream.explaining import Explaining
@@ -15,6 +17,7 @@ from stream.lag import Lag, LogEnds
 from stream.lookup import Lookup, UnavailableError
 from stream.metrics import Metrics
 from stream.profile_source import ProfileSource
+from stream.recalling import READ_SECONDS, Keys, Recalling
 from stream.session import Session
 from stream.settings import Settings
 from stream.web import create_web
@@ -40,6 +43,13 @@ def web_server(
     async def reader() -> ProfileReader:
         return await ProfileReader.open(brokers, settings.topic_prefix, settings.kafka_settings())
 
+    def read(keys: Keys) -> History:
+        kafka = settings.kafka_settings()
+        return read_history(brokers, settings.topic_prefix, kafka, keys, seconds=READ_SECONDS)
+
+    async def histories(keys: Keys) -> History:
+        return await asyncio.to_thread(read, keys)
+
     source = ProfileSource(reader)
     web = create_web(
         Lookup(store, source),
@@ -47,6 +57,7 @@ def web_server(
         admission,
         lambda: not_ready(session, reading),
         [metrics.registry, _process_metrics()],
+        recalling=Recalling(store, histories, settings.configuration.retention_days),
     )
     return WebServer(Guard(web, settings.http, settings.api_tokens), settings.http, source)
 

@@ -1,4 +1,4 @@
-"""Settings: what this process was told by its environment and `idweave.yaml`, checked before anything starts.
+"""Settings: what this process was told by its environment and its two files, checked before anything starts.
 
 Job: turn names and texts into one frozen value, or into one error that names every mistake and what to do.
 Rules: secrets are wrapped, so that no repr, log line or traceback shows them, and no message repeats a value.
@@ -17,9 +17,11 @@ from msgspec import Struct
 
 from resolvers.namespaces import identity_fingerprint
 from resolvers.pseudonyms import key_id
-from stream.configuration import FILE_NAME, PACKAGED_FILE, Configuration, read_configuration
+from stream.configuration import PACKAGED_FILE, Configuration, read_configuration
 from stream.environment import PREFIX, Variables, WrongTextError
 from stream.mistakes import ConfigError, Mistake, closest
+from stream.rules_file import PACKAGED_FILE as PACKAGED_RULES
+from stream.rules_file import RulesFile, read_rules
 
 Role = Literal["reader", "operator"]
 
@@ -108,7 +110,7 @@ class Address(NamedTuple):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All that a process was told. `warnings` is allowed but unwise; `config_file` is the file that was read."""
+    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read."""
 
     brokers: tuple[str, ...]
     redis_url: Secret
@@ -121,6 +123,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     kafka: Mapping[str, str | Secret]
     config_file: Path
     configuration: Configuration
+    rules_file: Path
+    member_rules: RulesFile
     warnings: tuple[Mistake, ...] = ()
 
     @property
@@ -155,7 +159,7 @@ def load_settings(
 
     Args:
         environ: the environment; names that do not begin with IDWEAVE_ are left alone.
-        folder: where `.env` and `idweave.yaml` are looked for.
+        folder: where `.env`, `idweave.yaml` and `rules.yaml` are looked for.
         overrides: what the command line says, by the variable's name.
         defaults: what the caller has for variables that nobody set, such as passing keys for a demonstration.
 
@@ -164,8 +168,10 @@ def load_settings(
 
     """
     variables = Variables(environ, folder, overrides or {}, {**DEFAULTS, **(defaults or {})})
-    file = _config_file(variables, folder)
+    file = _found(variables.get("IDWEAVE_CONFIG"), folder, PACKAGED_FILE)
     configuration, mistakes = read_configuration(file)
+    rules_file = _found(variables.get("IDWEAVE_RULES"), folder, PACKAGED_RULES)
+    member_rules, wrong_rules = read_rules(rules_file)
     settings = Settings(
         brokers=variables.read("IDWEAVE_BROKERS", _brokers, ()),
         redis_url=variables.read("IDWEAVE_REDIS_URL", _redis_url, Secret("")),
@@ -178,21 +184,24 @@ def load_settings(
         kafka=_kafka(variables),
         config_file=file,
         configuration=configuration,
+        rules_file=rules_file,
+        member_rules=member_rules,
         warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables)),
     )
     if not _is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
         hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
         variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
-    if variables.mistakes or mistakes:
-        raise ConfigError([*variables.mistakes, *mistakes])
+    if variables.mistakes or mistakes or wrong_rules:
+        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
     return settings
 
 
-def _config_file(variables: Variables, folder: Path) -> Path:
-    if named := variables.get("IDWEAVE_CONFIG"):
+def _found(named: str, folder: Path, packaged: Path) -> Path:
+    """The file that a variable names, or the one in the working folder, or the packaged one."""
+    if named:
         return folder / named
-    own = folder / FILE_NAME
-    return own if own.exists() else PACKAGED_FILE
+    own = folder / packaged.name
+    return own if own.exists() else packaged
 
 
 def _key(variables: Variables, name: str) -> Secret:

@@ -5,6 +5,7 @@
     POST /v1/lookup {"identifier": "ns:value"}    the same, with nothing personal in a URL
     GET  /v1/explain?a=ns:value&b=ns:value        why two identifiers are one person, or why not; also ns:~token
     GET  /v1/profiles/{id}/graph        the evidence between a profile's identifiers, and what was refused around it
+    GET  /v1/profiles/{id}/timeline     merges, splits, moves, conflicts and commands of a profile, newest last
     GET  /healthz, /readyz, /metrics, /
 
 Rules: unknown and erased get the same answer; no value of a request is repeated or logged; a profile is sent as the
@@ -28,8 +29,9 @@ from starlette.routing import Route
 from resolvers.admission import Admission, Unreadable, parse_identifier
 from stream.explaining import Explaining
 from stream.lookup import Found, Lookup, UnavailableError
+from stream.recalling import Recalling
 from stream.web_guard import on_bug, on_http_exception, problem
-from topics.answers import Explanation, ProfileGraph
+from topics.answers import Explanation, ProfileGraph, Timeline
 from topics.codec import encode
 from topics.identifiers import Identifier
 
@@ -53,6 +55,7 @@ also <code>~token</code></li>
 <li><code>GET /v1/explain?a={namespace:value}&amp;b={namespace:value}</code>: why two identifiers are one person, or
 not</li>
 <li><code>GET /v1/profiles/{id}/graph</code>: the evidence of a profile</li>
+<li><code>GET /v1/profiles/{id}/timeline</code>: what happened to a profile</li>
 <li><code>POST /v1/lookup {"identifier": "namespace:value"}</code>: the same, with nothing personal in an address</li>
 </ul>
 </body></html>
@@ -77,9 +80,11 @@ def create_web(
     admission: Admission,
     reasons: Reasons,
     registries: Iterable[CollectorRegistry],
+    *,
+    recalling: Recalling,
 ) -> Starlette:
     """The app with all routes, to be put behind a `Guard`."""
-    routes = _Routes(lookup, explaining, admission, reasons, tuple(registries))
+    routes = _Routes(lookup, explaining, admission, reasons, tuple(registries), recalling=recalling)
     app = Starlette(
         routes=[
             Route("/", routes.page),
@@ -88,6 +93,7 @@ def create_web(
             Route("/metrics", routes.metrics),
             Route("/v1/profiles/{profile_id}", routes.profile),
             Route("/v1/profiles/{profile_id}/graph", routes.graph),
+            Route("/v1/profiles/{profile_id}/timeline", routes.timeline),
             Route("/v1/explain", routes.explain),
             Route("/v1/identifiers/{namespace}/{value:path}", routes.identifier),
             Route("/v1/lookup", routes.look_up, methods=["POST"]),
@@ -106,9 +112,12 @@ class _Routes:
         admission: Admission,
         reasons: Reasons,
         registries: tuple[CollectorRegistry, ...],
+        *,
+        recalling: Recalling,
     ) -> None:
         self._lookup = lookup
         self._explaining = explaining
+        self._recalling = recalling
         self._admission = admission
         self._reasons = reasons
         self._registries = registries
@@ -135,6 +144,9 @@ class _Routes:
 
     async def graph(self, request: Request) -> Response:
         return await _told(self._explaining.around(request.path_params["profile_id"]), "profile")
+
+    async def timeline(self, request: Request) -> Response:
+        return await _told(self._recalling.by_id(request.path_params["profile_id"]), "profile")
 
     async def explain(self, request: Request) -> Response:
         if sorted(request.query_params.keys()) != ["a", "b"] or len(request.query_params.multi_items()) != ENDS:
@@ -192,7 +204,7 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
-async def _told(telling: Awaitable[Explanation | ProfileGraph | None], what: str) -> Response:
+async def _told(telling: Awaitable[Explanation | ProfileGraph | Timeline | None], what: str) -> Response:
     """An answer of this moment, which nobody keeps."""
     try:
         told = await telling

@@ -52,7 +52,7 @@ def test_commands_exist() -> None:
         words = text.split()
         assert words[0] in known or not words, f"idweave {text}"
     for text in re.findall(r"idweave [^\n`#]*?(--[a-z-]+)", README):
-        assert text in {"--check", "--help"}
+        assert text in {"--check", "--help", "--map"}
 
 
 def test_its_events_are_one_person() -> None:

@@ -1,11 +1,11 @@
-"""Answers: what is told to who asks why: evidence between identifiers, and around a person.
+"""Answers: what is told to who asks why, or what happened: evidence between identifiers, around a person, timelines.
 
 Dicts, as in `topics.updates`, and additive like them. Nothing here shows more of an identifier than a profile does.
 """
 
 from typing import Literal, TypedDict
 
-from topics.updates import EvidenceRef, ShownIdentifier
+from topics.updates import Cause, EvidenceRef, ShownIdentifier
 
 
 class EvidenceLink(TypedDict):
@@ -60,3 +60,52 @@ class ProfileGraph(TypedDict):
     version: int
     nodes: list[GraphNode]
     edges: list[EvidenceLink]
+
+
+# `from` is a keyword, so this key cannot be written as a class's attribute.
+_FromProfiles = TypedDict("_FromProfiles", {"from": list[str]})
+
+
+class TimelineIdentifier(ShownIdentifier):
+    """An identifier in a timeline. `profile_id`: whose it was after the change; null where that is not said."""
+
+    profile_id: str | None
+
+
+class TimelineEntry(_FromProfiles):
+    """Something that happened to a profile. What an entry has nothing to say of is null or empty.
+
+    `id`: of the record on its topic; of a command, the command's. `at`: when it was decided; of a conflict, when its
+    latest event was appended. `merged`, `split`, `moved`: `from` and `to` are profile ids. `conflict`: evidence that
+    did not count, or a value that was dropped, by `rule`. `command`: what an operator asked for, and the answer to it.
+    `cause`: the event or command that brought it about. `evidence`: events behind it.
+    """
+
+    id: str
+    at: str
+    type: Literal["merged", "split", "moved", "erased", "conflict", "command"]
+    to: list[str]
+    identifiers: list[TimelineIdentifier]
+    rule: str | None
+    reason: str | None
+    command: str | None
+    status: str | None
+    cause: Cause | None
+    evidence: list[EvidenceRef]
+
+
+class Timeline(TypedDict):
+    """What happened to a profile and to those that merged into it, newest last.
+
+    `version`: of the profile as last published. `kept_days`: for how many days what it is made of is kept, by topic;
+    older entries are gone. `whole`: everything that is kept was read; if not, `since` is the instant from which on it
+    was, null if not even the newest was. `more`: older entries that are left out, because there are so many.
+    """
+
+    profile_id: str
+    version: int
+    kept_days: dict[str, int]
+    whole: bool
+    since: str | None
+    entries: list[TimelineEntry]
+    more: int

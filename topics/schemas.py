@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from topics.answers import Explanation, ProfileGraph
+from topics.answers import Explanation, ProfileGraph, Timeline
 from topics.catalogue import ALL
 from topics.commands import COMMAND_TYPES
 from topics.envelope import Envelope
@@ -40,8 +40,8 @@ def record_schemas() -> dict[str, dict[str, Schema]]:
 
 
 def answer_schemas() -> dict[str, Schema]:
-    """Name -> schema of what is answered to who asks why."""
-    return {"Explanation": _schema(Explanation), "ProfileGraph": _schema(ProfileGraph)}
+    """Name -> schema of what is answered to who asks why, or what happened."""
+    return {one.__name__: _schema(one) for one in (Explanation, ProfileGraph, Timeline)}
 
 
 def _schema(record: Any) -> Schema:  # noqa: ANN401 - a TypedDict is no type to the type checker

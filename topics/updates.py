@@ -71,9 +71,13 @@ class OpenOrder(TypedDict):
 
 
 class Orders(TypedDict):
-    """`count`: orders paid and not cancelled; `paid`, `refunded`: currency -> sum; `first_at`, `last_at`: payments."""
+    """`count`: orders paid and not cancelled; `paid`, `refunded`: currency -> sum; `first_at`, `last_at`: payments.
+
+    `reached_at`: when the count came to 1, 2, ..., 10.
+    """
 
     count: int
+    reached_at: NotRequired[list[str]]
     paid: dict[str, str]
     refunded: dict[str, str]
     first_at: str | None
@@ -96,10 +100,13 @@ class Activity(TypedDict):
     """The last doing, and windows of 30, 90 and 365 days up to `at`.
 
     What the brand, the carrier or time did is no doing: messages sent, coupons issued or expired, points expired,
-    shipments, rows of an old member base.
+    shipments, rows of an old member base. `since`: the day on which the present run of activity began, in which there
+    is no silence of 90 days; `silence_days`: how long the silence before it was, 0 if there was none.
     """
 
     last_at: str | None
+    since: NotRequired[str | None]
+    silence_days: NotRequired[int]
     d30: Window
     d90: Window
     d365: Window
@@ -114,18 +121,26 @@ class Scores(TypedDict):
 
 
 class Points(TypedDict):
-    """What is left of each kind, and of all points together, also of those without a kind."""
+    """What is left of each kind, and of all points together, also of those without a kind.
+
+    `changed_at`: when points were last earned, spent or expired.
+    """
 
     balance: int
+    changed_at: NotRequired[str | None]
     consumption: int
     benefit: int
     interaction: int
 
 
 class Coupons(TypedDict):
-    """Ids of coupons issued and neither redeemed nor expired nor past their date, and how many were redeemed."""
+    """Ids of coupons issued and neither redeemed nor expired nor past their date, and how many were redeemed.
+
+    `next_expires_at`: when the first of those held runs out.
+    """
 
     held: list[str]
+    next_expires_at: NotRequired[str | None]
     redeemed: int
 
 
@@ -147,12 +162,13 @@ class Appointments(TypedDict):
 
 
 class Shipment(TypedDict):
-    """An order on its way, the last shipped first."""
+    """An order on its way, the last shipped first. `at`: the carrier's last word."""
 
     order_id: str
     status: str
     carrier: NotRequired[str | None]
     tracking: NotRequired[str | None]
+    at: NotRequired[str]
 
 
 class Affinity(TypedDict):

@@ -182,6 +182,7 @@ async def test_settling_empties_a_pending_component_once(store: AnyStore) -> Non
 
 async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
     """Nothing; one begun beside what holds; the state and the offsets; the revision grows with each that is begun."""
+    await do(store, Commit("c", 0, {}))
     assert await do(store, ReadPublication("c")) == NOTHING
     assert await do(store, begin("c", 0, ONE)) == 1
     assert await do(store, ReadPublication("c")) == Publication(1, State(), {}, Begun(ONE, SENDING))
@@ -194,6 +195,7 @@ async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
 
 async def test_a_publication_may_end_otherwise(store: AnyStore) -> None:
     """Who ends what another one began can say what holds instead."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     assert await do(store, Complete("c", 1, OFFSETS, at_rest(TWO))) is True
     assert await do(store, ReadPublication("c")) == Publication(1, TWO, {"p1": 7})
@@ -201,6 +203,7 @@ async def test_a_publication_may_end_otherwise(store: AnyStore) -> None:
 
 async def test_beginning_at_another_revision_is_refused(store: AnyStore) -> None:
     """It changes nothing: somebody else published since."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     assert await do(store, begin("c", 0, TWO)) is None
     assert await do(store, begin("c", 2, TWO)) is None
@@ -209,6 +212,7 @@ async def test_beginning_at_another_revision_is_refused(store: AnyStore) -> None
 
 async def test_a_moved_component_begins_nothing(store: AnyStore) -> None:
     """From the moment it is frozen; but what was on its way can be completed."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     await do(store, Freeze("c", "b"))
     assert await do(store, begin("c", 1, TWO)) is None
@@ -219,6 +223,7 @@ async def test_a_moved_component_begins_nothing(store: AnyStore) -> None:
 
 async def test_completion_is_refused_at_another_revision(store: AnyStore) -> None:
     """And where nothing is begun: who comes second learns that somebody ended it."""
+    await do(store, Commit("c", 0, {}))
     assert await do(store, Complete("c", 0, OFFSETS)) is False
     await do(store, begin("c", 0, ONE))
     assert await do(store, Complete("c", 0, OFFSETS, at_rest(TWO))) is False
@@ -248,6 +253,7 @@ async def test_a_profile_is_named_once(store: AnyStore) -> None:
 
 async def test_steps_of_many_kinds_are_answered_in_order(store: AnyStore) -> None:
     """Each reply stands where its step stood, whatever the store grouped."""
+    await do(store, Commit("c5", 0, {}))
     replies = await store.execute_many(
         [
             Commit("c1", 0, {"a:x": b""}),

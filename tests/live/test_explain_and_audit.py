@@ -50,6 +50,7 @@ def command(redis_url: str, prefix: str, *arguments: str) -> subprocess.Complete
         "PYTHONPATH": str(ROOT),
         "IDWEAVE_REDIS_URL": redis_url,
         "IDWEAVE_REDIS_PREFIX": prefix,
+        "IDWEAVE_TOPIC_PREFIX": prefix,
         "IDWEAVE_HASH_KEY": HASH_KEY,
         "IDWEAVE_ID_KEY": ID_KEY,
     }

@@ -16,7 +16,7 @@ ORDER = {"order_id": "o1", "amount": "10.00", "currency": "CNY"}
 
 def facet_of(*arrivals: Arrival) -> Facet:
     """The strongest identifier's facet after these events, in this order."""
-    facet = sighted("x", 0)
+    facet = sighted("x", 0).copied()
     for one in arrivals:
         apply_facts(facet, one)
     return facet

@@ -54,7 +54,7 @@ MUTANTS = (
     Mutant(
         "no dedupe",
         applying.Work._apply_facts,
-        '"new" if there is None else verdict(there.recent, arrival.signature, rules.dedupe)',
+        '"new" if there is None else verdict(there.recent, arrival.signature, self._rules.dedupe)',
         '"new"',
     ),
     Mutant(
@@ -119,8 +119,8 @@ MUTANTS = (
     Mutant(
         "a cut's identifiers are all here",
         applying.Work.apply,
-        "self._small and not cuts",
-        "self._small",
+        "cuts or not self._small",
+        "not self._small",
         world="cutting",
     ),
     Mutant(

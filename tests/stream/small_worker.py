@@ -1,6 +1,6 @@
 """A worker in memory for the tests of lookups and of the web: events in, people published, one step at a time."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from resolvers.admission import Admission
@@ -11,6 +11,7 @@ from resolvers.projecting import Rulebook, conflated, project
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
 from resolvers.steps import Notice, Notify, Protocol, Publish, Reply, Step, Together
+from sinks.history_reader import History
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
 from sinks.murmur2 import partition_of
@@ -93,6 +94,18 @@ class SmallWorker:
         partition = self.log.topic("profiles")[partition_of(profile_id.encode(), self.log.partitions)]
         there = partition[offset] if 0 <= offset < len(partition) else None
         return there.value if there is not None and there.key == profile_id.encode() else None
+
+    async def history(self, keys: Mapping[str, frozenset[bytes] | None]) -> History:
+        """As `read_history` does."""
+        self.between()
+        found = [
+            (name, record.value)
+            for name, wanted in keys.items()
+            for partition in self.log.topic(name)
+            for record in partition
+            if record.value is not None and (wanted is None or record.key in wanted)
+        ]
+        return History(found, whole=True, since_ms=None)
 
     def _now_us(self) -> int:
         self._ticks += 1

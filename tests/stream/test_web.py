@@ -20,10 +20,12 @@ from structlog.testing import capture_logs
 from resolvers.namespaces import DEFAULT_RULES
 from sinks.profile_reader import ProfileReader, ProfileReadError
 from stream import web
+from stream.configuration import DEFAULT_RETENTION_DAYS
 from stream.explaining import Explaining
 from stream.lookup import Lookup, LookupStore
 from stream.metrics import Metrics
 from stream.profile_source import ProfileSource
+from stream.recalling import Recalling
 from stream.settings import Address, ApiToken, Secret
 from stream.web import create_web
 from stream.web_guard import SECURITY_HEADERS, Guard
@@ -142,6 +144,7 @@ class Site:
             self.world.admission,
             lambda: self.reasons,
             [self.metrics.registry],
+            recalling=Recalling(store, self.world.history, DEFAULT_RETENTION_DAYS),
         )
         server = WebServer(Guard(routes, bound, tokens), LOOPBACK, ProfileSource(no_reader))
         address = server.bind()
@@ -396,6 +399,11 @@ async def test_the_evidence_of_a_profile(site: Site) -> None:
         assert len(graph["nodes"]) == len(graph["edges"]) + 1 == len(site.world.profiles()[profile_id]["identifiers"])
         assert NUMBER.encode() not in answer.body
         assert (await client.get("/v1/profiles/nobody/graph")).problem["status"] == 404
+        answer = await client.get(f"/v1/profiles/{profile_id}/timeline")
+        told = json.loads(answer.body)
+        assert (answer.status, told["profile_id"], told["whole"]) == (200, profile_id, True)
+        assert NUMBER not in answer.body.decode()
+        assert (await client.get("/v1/profiles/nobody/timeline")).problem["status"] == 404
 
 
 async def test_servers_that_are_away_are_503_with_a_time(site: Site) -> None:
@@ -503,7 +511,12 @@ def create_nothing() -> Any:  # noqa: ANN401 - an ASGI app
         return world
 
     return create_web(
-        Lookup(store, world), Explaining(store, DEFAULT_RULES), world.admission, list, [CollectorRegistry()]
+        Lookup(store, world),
+        Explaining(store, DEFAULT_RULES),
+        world.admission,
+        list,
+        [CollectorRegistry()],
+        recalling=Recalling(store, world.history, DEFAULT_RETENTION_DAYS),
     )
 
 
