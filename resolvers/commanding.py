@@ -85,9 +85,11 @@ def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str], seal: 
     return decide(asked, Surroundings(components, undone), rules, blocked, seal)
 
 
-def _rule(decision: Result, cache: Cache) -> Protocol[Component]:
+def _rule(decision: Result, cache: Cache) -> Protocol[Component | None]:
     """Bring all that a merge or a split names into one component, and write there what it rules."""
     constraint = constraint_of(decision)
+    if not constraint.named:  # all were erased
+        return None
     created: dict[str, str] = decision.effect.get("created", {})
     while True:
         root = (yield from gather(constraint.named, cache)).component
@@ -106,6 +108,8 @@ def _rule(decision: Result, cache: Cache) -> Protocol[Component]:
 def _take_back(decision: Result, cache: Cache) -> Protocol[Component | None]:
     """Mark what an earlier command ruled as undone -> where that was; None: nothing of it is left."""
     name = decision.effect["of"]
+    if not decision.identifiers:
+        return None
     key = keys_of(decision.identifiers)[0]
     while True:
         root = (yield from find_all([key], cache))[key]

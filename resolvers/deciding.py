@@ -6,8 +6,10 @@ Rules: a pure function; no value of an identifier is in what people are told.
 Must not know: the store, how a decision is recorded or applied.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from resolvers.asking import Asked
 from resolvers.component import Component
@@ -179,6 +181,22 @@ def ended_by(decision: Result) -> Ended:
     return Ended(decision.append_ms, decision.topic, decision.partition, decision.offset, seals)
 
 
+def without(decision: Result, seals: frozenset[str], seal: Seal) -> Result:
+    """An earlier decision that does not name those who were erased; the same where it named none of them."""
+
+    def left(names: Iterable[str]) -> list[str]:
+        return [name for name in names if seal(keys_of([name])[0]) not in seals]
+
+    effect = dict(decision.effect)
+    effect.update({name: left(effect[name]) for name in ("values", "left") if name in effect})
+    if "created" in effect:
+        effect["created"] = {name: effect["created"][name] for name in left(effect["created"])}
+    identifiers = tuple(left(decision.identifiers))
+    if identifiers == decision.identifiers and effect == decision.effect:
+        return decision
+    return replace(decision, identifiers=identifiers, effect=effect)
+
+
 def _undo(name: str, around: Surroundings) -> _Verdict:
     was = around.undone
     if was is None:
@@ -186,7 +204,7 @@ def _undo(name: str, around: Surroundings) -> _Verdict:
     keys = keys_of(was.identifiers)
     if was.type not in UNDOABLE or was.status != "done":
         return _Verdict("refused", f"That command was {was.type}, {was.status}: there is nothing to take back.", keys)
-    component = around.components.get(keys[0])
+    component = around.components.get(keys[0]) if keys else None
     constraint = None if component is None else component.constraints.get(name)
     if constraint is None or constraint.undone:
         return _Verdict("refused", f"That {was.type} was taken back before.", keys)

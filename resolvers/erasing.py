@@ -19,7 +19,7 @@ from resolvers.asking import Asked
 from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.constraints import encode as encode_constraint
-from resolvers.deciding import Seal, Surroundings, ended_by
+from resolvers.deciding import Seal, Surroundings, ended_by, without
 from resolvers.facets import Facet
 from resolvers.facets import encode as encode_facet
 from resolvers.finding import find_all
@@ -37,13 +37,19 @@ from resolvers.steps import (
     NameProfile,
     Notice,
     Notify,
+    Outgoing,
     Protocol,
+    Publish,
     ReadComponent,
+    ReadDecisions,
     ReadProfileName,
     ReadPublication,
+    Rewrite,
     Together,
 )
-from topics.commands import COMMAND_SOURCE, Erase, Result
+from topics.catalogue import RESULTS
+from topics.codec import encode as encode_json
+from topics.commands import COMMAND_SOURCE, Erase, Result, decode_result
 
 CACHED = 1_000
 
@@ -84,6 +90,7 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     if (yield IsFenced(over)):
         return
     yield Fence(begun, encode(ended_by(decision)))
+    yield from _rewritten(decision, seal)
     found = yield from _found(asked)
     if found is not None:
         yield from _removed(found, decision, asked, seal)
@@ -99,6 +106,25 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
     yield Fence(over, encode(ended_by(decision)))  # so that ids of this moment are minted by nobody later
+
+
+def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
+    """Take the person's identifiers out of all earlier answers, in the store and on their topic."""
+    seals = frozenset(ended_by(decision).seals)
+    recorded: list[bytes] = yield ReadDecisions()
+    for there in recorded:
+        answer = decode_result(there)
+        if answer.type == "erase" or _place(answer) > _place(decision):
+            continue
+        if (left := without(answer, seals, seal)) is not answer:
+            content = encode_json(left)
+            # On its topic first: who dies in between finds it unchanged in the store, and does it again.
+            yield Publish([Outgoing(RESULTS.name, answer.id.encode(), content)])
+            yield Rewrite(answer.id, content)
+
+
+def _place(result: Result) -> tuple[int, str, int, int]:
+    return (result.append_ms, result.topic, result.partition, result.offset)
 
 
 def notice_of(component: Component, decision: Result, asked: Asked) -> Notice:

@@ -120,6 +120,17 @@ class Decide(NamedTuple):
     decision: bytes
 
 
+class ReadDecisions(NamedTuple):
+    """-> everything that was decided about commands, in no order."""
+
+
+class Rewrite(NamedTuple):
+    """Replace what is recorded about a command that was decided -> None."""
+
+    command: str
+    decision: bytes
+
+
 class Fence(NamedTuple):
     """Let every session but those that begin from now on end, this one too; once for each name -> None.
 
@@ -218,6 +229,8 @@ Step = (
     | NameProfile
     | ReadDecision
     | Decide
+    | ReadDecisions
+    | Rewrite
     | Fence
     | IsFenced
     | ReadProfileName

@@ -5,7 +5,7 @@
     P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `o` offsets,
                                           and of what is begun: `n` the state after it, `c` what is sent
     P:p:<profile id>            string   the identifier that leads to a published profile
-    P:cmd:<command id>          string   what was decided about a command: its result, as published
+    P:cmd                       hash     what was decided about each command, by its id: its result, as published
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
     P:meta                      hash     `schema`, `generation` (drawn when the store was empty, and at each fence),
                                           `identity`: the fingerprint of the identity configuration, `topics`, and
@@ -27,7 +27,7 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 class Keys:
     """The keys under one prefix."""
 
-    __slots__ = ("_command", "_component", "_home", "_position", "_profile", "_publication", "generation", "meta")
+    __slots__ = ("_component", "_home", "_position", "_profile", "_publication", "decisions", "generation", "meta")
 
     def __init__(self, prefix: str, generation: str = "") -> None:
         """`generation`: of what is in the store, as the session found it; every write is refused in another one."""
@@ -36,9 +36,9 @@ class Keys:
         self._component = f"{prefix}:c:{{"
         self._publication = f"{prefix}:q:{{"
         self._profile = f"{prefix}:p:"
-        self._command = f"{prefix}:cmd:"
         self._position = f"{prefix}:pos:"
         self.meta = f"{prefix}:meta"
+        self.decisions = f"{prefix}:cmd"
         self.generation = generation
 
     def home(self, key: str) -> str:
@@ -56,10 +56,6 @@ class Keys:
     def profile(self, profile_id: str) -> str:
         """Where the identifier that leads to a profile is named."""
         return self._profile + profile_id
-
-    def command(self, command_id: str) -> str:
-        """Where what was decided about a command is."""
-        return self._command + command_id
 
     @property
     def homes(self) -> str:

@@ -26,10 +26,12 @@ from resolvers.steps import (
     NameProfile,
     ReadComponent,
     ReadDecision,
+    ReadDecisions,
     ReadHome,
     ReadProfileName,
     ReadPublication,
     Reply,
+    Rewrite,
     Settle,
     ShortenHome,
     Step,
@@ -85,6 +87,8 @@ class MemoryStore:
             NameProfile: self._name_profile,
             ReadDecision: self._read_decision,
             Decide: self._decide,
+            ReadDecisions: self._read_decisions,
+            Rewrite: self._rewrite,
             Fence: self._fence,
             IsFenced: self._is_fenced,
             ReadProfileName: self._read_profile_name,
@@ -220,6 +224,12 @@ class MemoryStore:
 
     def _decide(self, step: Decide) -> bytes:
         return self.content.decisions.setdefault(step.command, step.decision)
+
+    def _read_decisions(self, _step: ReadDecisions) -> list[bytes]:
+        return list(self.content.decisions.values())
+
+    def _rewrite(self, step: Rewrite) -> None:
+        self.content.decisions[step.command] = step.decision
 
     def _fence(self, step: Fence) -> None:
         self.content.fences.setdefault(step.name, step.ended)

@@ -27,10 +27,12 @@ from resolvers.steps import (
     NameProfile,
     ReadComponent,
     ReadDecision,
+    ReadDecisions,
     ReadHome,
     ReadProfileName,
     ReadPublication,
     Reply,
+    Rewrite,
     Settle,
     ShortenHome,
 )
@@ -40,12 +42,14 @@ from sinks.redis_scripts import (
     CLAIM,
     COMMIT,
     COMPLETE,
+    DECIDE,
     FENCE,
     FORGET,
     FREEZE,
     INTEND,
     READ_COMPONENTS,
     READ_PUBLICATIONS,
+    REWRITE,
     SETTLE,
     SHORTEN,
     invoke,
@@ -159,11 +163,24 @@ def _name(keys: Keys, steps: Sequence[NameProfile]) -> Command:
 
 
 def _read_decisions(keys: Keys, steps: Sequence[ReadDecision]) -> Command:
-    return ["MGET", *[keys.command(step.command) for step in steps]]
+    return ["HMGET", keys.decisions, *[step.command for step in steps]]
 
 
 def _decide(keys: Keys, steps: Sequence[Decide]) -> Command:
-    return invoke(CLAIM, keys, [keys.command(step.command) for step in steps], [step.decision for step in steps])
+    return invoke(DECIDE, keys, [keys.decisions], [one for step in steps for one in step])
+
+
+def _all_decisions(keys: Keys, steps: Sequence[ReadDecisions]) -> Command:
+    assert len(steps) == 1, "asked for once at a time"
+    return ["HVALS", keys.decisions]
+
+
+def _at_once(_steps: Sequence[Any], reply: list[bytes]) -> Sequence[Reply]:
+    return [reply]
+
+
+def _rewrite(keys: Keys, steps: Sequence[Rewrite]) -> Command:
+    return invoke(REWRITE, keys, [keys.decisions], [one for step in steps for one in step])
 
 
 def _fence(keys: Keys, steps: Sequence[Fence]) -> Command:
@@ -210,6 +227,8 @@ BATCHES: dict[type, Batch] = {
     NameProfile: Batch(_name, _none),
     ReadDecision: Batch(_read_decisions, _as_they_are),
     Decide: Batch(_decide, _as_they_are),
+    ReadDecisions: Batch(_all_decisions, _at_once),
+    Rewrite: Batch(_rewrite, _none),
     Fence: Batch(_fence, _none),
     IsFenced: Batch(_is_fenced, _fenced),
     ReadProfileName: Batch(_read_profile_names, _names),

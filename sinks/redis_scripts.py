@@ -45,6 +45,8 @@ READ_PUBLICATIONS = script("read_publications")
 INTEND = script("intend")
 COMPLETE = script("complete")
 ADVANCE = script("advance")
+DECIDE = script("decide")
+REWRITE = script("rewrite")
 FENCE = script("fence")
 FORGET = script("forget")
 SOURCES = {
@@ -60,6 +62,8 @@ SOURCES = {
         INTEND,
         COMPLETE,
         ADVANCE,
+        DECIDE,
+        REWRITE,
         FENCE,
         FORGET,
     )
