@@ -33,7 +33,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     `seen`: its identifiers, strongest first; `keys`: theirs. `strongest`: the key its facts go to. `pairs`: the
     evidence it is. `asserted`: the one of these, if any, that asserts that the two count as one value. `traceparent`:
-    W3C trace context to carry on. `inviter`: on whose invitation the event's person registered.
+    W3C trace context to carry on. `inviter`: on whose invitation the event's person registered; `uncounted`: nobody is
+    to be told of that.
     """
 
     mark: Mark
@@ -46,6 +47,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     asserted: Pair | None = None
     traceparent: str | None = None
     inviter: Seen | None = None
+    uncounted: bool = False
 
 
 def arrival(

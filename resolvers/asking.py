@@ -11,7 +11,7 @@ import msgspec
 
 from resolvers.admission import Admission, Seen, Unreadable, is_nobodys_value, parse_seen
 from resolvers.evidence import Mark
-from topics.commands import COMMAND_SOURCE, Command, Merge, Split, command_id, decode_command
+from topics.commands import COMMAND_SOURCE, Command, Erase, Merge, Split, command_id, decode_command
 from topics.headers import traceparent
 from topics.records import Record
 from topics.refusals import Refusal
@@ -49,7 +49,7 @@ def ask(record: Record, admission: Admission) -> Asked:
     if isinstance(command, Refusal):
         return Asked(name, None, command.message, (), (), "", mark, trace)
     body = admission.pseudonyms.sealed(_canonical.encode(command))
-    texts = command.identifiers if isinstance(command, Merge | Split) else ()
+    texts = _texts(command)
     named: dict[str, Seen] = {}
     for text_of_one in texts:
         seen = parse_seen(text_of_one, admission)
@@ -58,3 +58,13 @@ def ask(record: Record, admission: Admission) -> Asked:
         named.setdefault(seen.key, seen)
     nobodys = tuple(one.partition(":")[0].strip() for one in texts if is_nobodys_value(one, admission))
     return Asked(name, command, "", tuple(named.values()), nobodys, body, mark, trace)
+
+
+def _texts(command: Command) -> tuple[str, ...]:
+    match command:
+        case Merge() | Split():
+            return command.identifiers
+        case Erase(identifier=str(text)):
+            return (text,)
+        case _:
+            return ()

@@ -6,16 +6,25 @@ Rules: a pure function; no value of an identifier is in what people are told.
 Must not know: the store, how a decision is recorded or applied.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from resolvers.asking import Asked
 from resolvers.component import Component
 from resolvers.constraints import Constraint, parted_by
 from resolvers.evidence import Mark
+from resolvers.lives import Ended
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import Partition, partition
-from topics.commands import COMMAND_SOURCE, Merge, Result, Split, Undo
+from resolvers.people import VALUES_OF
+from resolvers.profile_ids import survivor
+from resolvers.publication import State
+from topics.commands import COMMAND_SOURCE, Erase, Merge, Result, Split, Undo
+
+Seal = Callable[[str], str]
+"""An identifier's key -> its keyed digest, which is all that is kept of who was erased."""
 
 Status = Literal["done", "refused", "not_found", "invalid"]
 
@@ -25,11 +34,14 @@ UNDOABLE = ("merge", "split", "unbind", "block")
 class Surroundings(NamedTuple):
     """What a command is decided by: the component of each identifier that is in one; of an `undo`, what it takes back.
 
-    `undone`: the decision that an `undo` speaks of, None if there is none.
+    `undone`: the decision that an `undo` speaks of, None if there is none. `person`: of an `erase`, the key of one of
+    the person's identifiers, None if nobody is known. `published`: what was published of the component.
     """
 
     components: Mapping[str, Component]
     undone: Result | None = None
+    person: str | None = None
+    published: State | None = None
 
 
 class _Verdict(NamedTuple):
@@ -60,9 +72,11 @@ def other_body(asked: Asked) -> Result:
     return _result(asked, _Verdict("refused", "Another command had this id before; its answer stands."))
 
 
-def decide(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str]) -> Result:
+def decide(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> Result:
     """What becomes of a command that can be read."""
     match asked.command:
+        case Erase():
+            verdict = _erase(asked, around, rules, blocked, seal)
         case Merge():
             verdict = _merge(asked, around, rules, blocked)
         case Split():
@@ -147,6 +161,42 @@ def _split(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: fr
     return _Verdict("done", said, keys, {"left": [written(key) for key in sorted(left)]})
 
 
+def _erase(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: frozenset[str], seal: Seal) -> _Verdict:
+    component = None if around.person is None else around.components.get(around.person)
+    if around.person is None or component is None or not _is_seen(around.person, around):
+        return _Verdict("not_found", "Nobody is known by that.")
+    [group] = [one for one in _division(component, rules, blocked).groups if around.person in one]
+    state = around.published or State()
+    ids = {name for name, one in state.profiles.items() if one.holder.removeprefix(VALUES_OF) in group}
+    ids |= {name for name in state.ended if survivor(state.ended, name) in ids}
+    would = "would be" if _is_dry(asked) else "is"
+    said = f"One person of {_counted(len(group), 'identifier')} {would} erased."
+    sealed = tuple(f"{key.partition(':')[0]}:{seal(key)}" for key in group)
+    return _Verdict("done", said, sealed, {"profiles": sorted(ids)})
+
+
+def ended_by(decision: Result) -> Ended:
+    """The lives that a decided erase ends."""
+    seals = tuple(name.partition(":~")[2] for name in decision.identifiers)
+    return Ended(decision.append_ms, decision.topic, decision.partition, decision.offset, seals)
+
+
+def without(decision: Result, seals: frozenset[str], seal: Seal) -> Result:
+    """An earlier decision that does not name those who were erased; the same where it named none of them."""
+
+    def left(names: Iterable[str]) -> list[str]:
+        return [name for name in names if seal(keys_of([name])[0]) not in seals]
+
+    effect = dict(decision.effect)
+    effect.update({name: left(effect[name]) for name in ("values", "left") if name in effect})
+    if "created" in effect:
+        effect["created"] = {name: effect["created"][name] for name in left(effect["created"])}
+    identifiers = tuple(left(decision.identifiers))
+    if identifiers == decision.identifiers and effect == decision.effect:
+        return decision
+    return replace(decision, identifiers=identifiers, effect=effect)
+
+
 def _undo(name: str, around: Surroundings) -> _Verdict:
     was = around.undone
     if was is None:
@@ -154,7 +204,7 @@ def _undo(name: str, around: Surroundings) -> _Verdict:
     keys = keys_of(was.identifiers)
     if was.type not in UNDOABLE or was.status != "done":
         return _Verdict("refused", f"That command was {was.type}, {was.status}: there is nothing to take back.", keys)
-    component = around.components.get(keys[0])
+    component = around.components.get(keys[0]) if keys else None
     constraint = None if component is None else component.constraints.get(name)
     if constraint is None or constraint.undone:
         return _Verdict("refused", f"That {was.type} was taken back before.", keys)

@@ -77,6 +77,10 @@ class Pseudonyms:
         message = f"{namespace.name}\0{value}".encode(errors="surrogatepass")
         return self.key_id + _digest(self._hash_key, message)[:DIGEST_CHARACTERS]
 
+    def seal(self, key: str) -> str:
+        """What stands for an identifier's key once its person is erased."""
+        return self.sealed(key.encode())
+
     def sealed(self, content: bytes) -> str:
         """A keyed digest by which equal content is told, and nothing of it can be guessed without the key."""
         return _digest(self._hash_key, _SEAL_LABEL + hashlib.sha256(content).hexdigest().encode())[:DIGEST_CHARACTERS]

@@ -17,8 +17,11 @@ from typing import Any
 import structlog
 
 from resolvers.cache import Cache
+from resolvers.lives import Lives
+from resolvers.lives import decode as decode_ended
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
+from stream.barrier import Barrier
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
@@ -54,13 +57,16 @@ class Worker:
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
         self.admission = admission_of(settings)
-        self.rulebook = rulebook_of(settings)
+        self._lives = Lives([], self.admission.pseudonyms.seal)
+        self.rulebook = rulebook_of(settings, lambda: self._lives)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
+        commands_topic = COMMANDS.full_name(settings.topic_prefix)
+        barrier = Barrier(",".join(settings.brokers), commands_topic, settings.kafka_settings())
         flood = Flood(self.metrics, settings.configuration.dead_letters)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood, barrier)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -82,7 +88,7 @@ class Worker:
         )
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
-        self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
+        self._agent(commands_topic, commands)
         self.app.task(self.session.watch)
         changes = CHANGES.full_name(settings.topic_prefix)
         waking = Waking(
@@ -130,7 +136,8 @@ class Worker:
                 " write (appendfsync always), some may be lost; `idweave audit` looks for holes",
                 nodes=store.nodes_changed,
             )
-        return Parts(store, publisher, Cache())
+        self._lives = Lives(map(decode_ended, store.fences), self.admission.pseudonyms.seal)
+        return Parts(store, publisher, Cache(), self._lives)
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

@@ -45,7 +45,7 @@ class Commanding:
     async def begin(self, commands: list[Asked], parts: Parts) -> Finish:
         """Carry the commands out."""
         for asked in commands:
-            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked)
+            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked, self._admission.pseudonyms.seal)
             answer = await carry(protocol, parts.store, parts.publisher)
             self._metrics.commands.labels(answer.type or "unknown", answer.status).inc()
             log.info("command", id=answer.id, type=answer.type, status=answer.status, dry_run=answer.dry_run)

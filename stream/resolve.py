@@ -1,6 +1,7 @@
 """The resolve agent: touchpoints in, the identity graph changed, and the projection told.
 
-The way of a batch: take in (decode, admit) -> the resolver's protocol against the store -> dead letters, conflicts
+The way of a batch: take in (decode, admit) -> commands from before it are done -> the resolver's protocol against the
+store -> dead letters, conflicts
 and notices acknowledged by Kafka -> the position moves on. The last two run while the next batch is resolved.
 Rules: I5, a position moves only after its effects are in the store and its notices are acknowledged; I6, a refused
 record is in the dead letters before its position is passed.
@@ -8,6 +9,7 @@ Must not know: how people are published.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,12 +20,14 @@ from resolvers.admission import Admission, Dropped
 from resolvers.arrivals import Arrival
 from resolvers.difference import conflict, header
 from resolvers.intake import take_in
+from resolvers.lives import Alive
 from resolvers.namespaces import IdentityRules
 from resolvers.resolving import Changed, Resolved, resolve
 from resolvers.steps import Notice
 from sinks.carrying import carry
 from sinks.dead_letters import dead_letter
 from sinks.publisher import Sendable
+from stream.barrier import Barrier
 from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.flood import Flood
@@ -41,31 +45,36 @@ log = structlog.get_logger("idweave.resolve")
 class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
-    `refused`: records by code. `gap`: offsets that were deleted before they were read. `flood_ms`: when too many are
-    refused, the append time of the last of them; 0: not so.
+    `refused`: records by code. `gap`: offsets that were deleted before they were read. `at`: when, by `time.monotonic`.
+    `flood_ms`: when too many are refused, the append time of the last of them; 0: not so.
     """
 
     arrivals: list[Arrival]
     reports: list[Sendable]
     refused: Counter[str]
     gap: list[int]
+    at: float
     flood_ms: int = 0
 
 
 class Resolving:
     """What `Batches` does with chunks of touchpoints."""
 
-    def __init__(self, admission: Admission, limits: Limits, metrics: Metrics, flood: Flood) -> None:
+    def __init__(
+        self, admission: Admission, limits: Limits, metrics: Metrics, flood: Flood, barrier: Barrier | None
+    ) -> None:
+        """`barrier`: None where nothing but touchpoints is read, once all commands are done."""
         self._flood = flood
         self._admission = admission
         self._rules: IdentityRules = admission.rules
         self._limits = limits
         self._metrics = metrics
+        self._barrier = barrier
         self._largest = 0
 
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        taken_in = TakenIn([], [], Counter(), [])
+        taken_in = TakenIn([], [], Counter(), [], time.monotonic())
         flood_ms = 0
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
@@ -88,7 +97,10 @@ class Resolving:
         """Resolve the events; what is left is to tell."""
         if taken_in.flood_ms:
             await self._flood.pause(taken_in.flood_ms, parts.store)
-        protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
+        if self._barrier is not None:
+            await self._barrier.passed(parts.store, taken_in.at)
+        alive = parts.lives.alive(taken_in.arrivals) if parts.lives else Alive(taken_in.arrivals, [])
+        protocol = resolve(alive.arrivals, parts.cache, self._rules, alive.orphans)
         resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [
             conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))

@@ -3,10 +3,13 @@
 Must not know: stores, brokers, what a stage does.
 """
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.lives import Lives
+from resolvers.people import VALUES_OF
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from stream.config.settings import Settings
@@ -17,8 +20,15 @@ def admission_of(settings: Settings) -> Admission:
     return Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
 
 
-def rulebook_of(settings: Settings) -> Rulebook:
-    """All that decides how people are published."""
+def rulebook_of(settings: Settings, lives: Callable[[], Lives]) -> Rulebook:
+    """All that decides how people are published.
+
+    `lives`: those that are over; an identifier mints other profile ids in each of its lives.
+    """
     rules, id_key = settings.configuration.rules, settings.id_key.reveal().encode()
     member = MemberRules(settings.member_rules.rules, ZoneInfo(rules.timezone))
-    return Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, 0, nth), member)
+
+    def minted(key: str, nth: int) -> str:
+        return mint(id_key, key, lives().number(key.removeprefix(VALUES_OF)), nth)
+
+    return Rulebook(rules, frozenset(), minted, member)

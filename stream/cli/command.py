@@ -1,4 +1,4 @@
-"""`idweave merge`, `split` and `undo`: what an operator rules is put on the commands topic, and the answer waited for.
+"""`idweave merge`, `split`, `undo`, `erase`: what an operator rules is put on its topic, and the answer waited for.
 
 Rules: nothing is decided here; a command is sent only when its identifiers can be read. Exit code 0: done; 1: refused,
 not found, or nobody answered. An identifier is shown as the answer names it, by token.
@@ -30,7 +30,7 @@ from stream.cli.store import given
 from stream.config.settings import Settings
 from stream.operating.requesting import NoAnswerError, NoTopicError, RequestError, Requests
 from topics.codec import encode
-from topics.commands import Command, Merge, Result, Split, Undo
+from topics.commands import Command, Erase, Merge, Result, Split, Undo
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -116,6 +116,34 @@ def undo(
     _request(command, settings, timeout, as_json=as_json)
 
 
+@commands.command(epilog="Example:  idweave erase phone:13800138000 --by dpo --reason 'request 118'")
+def erase(
+    context: typer.Context,
+    who: Annotated[
+        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
+    ],
+    *,
+    dry_run: DryRun = False,
+    by: By = None,
+    reason: Reason = None,
+    name: Name = None,
+    timeout: Timeout = TIMEOUT_SECONDS,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Forget a person, and everything that was merged into them. This cannot be undone.
+
+    Events from before now bring nothing back, however late they come; later ones are of somebody new.
+    """
+    settings = settings_for(servers(context, brokers), UNUSED_KEYS)
+    text = given(who)
+    identifier, profile_id = (_readable([text], settings)[0], None) if ":" in text else (None, text)
+    command = Erase(
+        id=name or _new_id(), by=by, reason=reason, dry_run=dry_run, identifier=identifier, profile_id=profile_id
+    )
+    _request(command, settings, timeout, as_json=as_json)
+
+
 def _new_id() -> str:
     return uuid.uuid4().hex
 
@@ -175,4 +203,5 @@ def _say(answer: Result, *, as_json: bool) -> None:
     for one in answer.identifiers:
         say(f"  {one}")
     if not answer.dry_run:
-        say(f"Id {answer.id}" + ("" if answer.type == "undo" else f"; take it back with `idweave undo {answer.id}`."))
+        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in {"merge", "split"} else "."
+        say(f"Id {answer.id}{back}")

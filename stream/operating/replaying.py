@@ -19,8 +19,13 @@ from resolvers.admission import Admission
 from resolvers.cache import Cache
 from resolvers.commanding import apply
 from resolvers.component import Component
+from resolvers.deciding import ended_by
 from resolvers.difference import Difference, difference
+from resolvers.erasing import fences_of
 from resolvers.finding import find_all
+from resolvers.lives import Lives
+from resolvers.lives import decode as decode_ended
+from resolvers.lives import encode as encode_ended
 from resolvers.people import VALUES_OF, People, people
 from resolvers.projecting import Rulebook
 from resolvers.publication import Publication, State
@@ -133,9 +138,11 @@ class Replaying:
         self._shown = shown
         metrics = Metrics()
         flood = Flood(metrics, DeadLetterLimit())
-        self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood)
+        self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood, None)
         self._projecting = Projecting(rulebook, metrics, Pages())
         self._cache = Cache()
+        self._seal = admission.pseudonyms.seal
+        self.lives = Lives(map(decode_ended, store.fences), self._seal)
         self._commands = self._touchpoints = self._refused = 0
         self._since_ms: int | None = None
 
@@ -166,9 +173,12 @@ class Replaying:
                 found[result.id], values[result.id] = result, record.value or b""
         decided = [one for one in found.values() if one.status != "invalid" and not one.dry_run]
         decided.sort(key=lambda one: (one.append_ms, one.topic, one.partition, one.offset))
+        erased = [one for one in decided if one.type == "erase" and one.status == "done"]
+        self.lives = Lives(map(ended_by, erased), self._seal)
+        await self._store.remember({fence: encode_ended(ended_by(one)) for one in erased for fence in fences_of(one)})
         for at, result in enumerate(decided):
             await self._store.execute_many([Decide(result.id, values[result.id])])
-            if result.status == "done":
+            if result.status == "done" and result.type != "erase":
                 await carry(apply(result, None), self._store, Quiet())
             self._shown("applying commands", at + 1, len(decided))
         self._commands = len(decided)
@@ -220,7 +230,7 @@ class Replaying:
             [Chunk(*one.place, one.first, one.next, one.records, 0, 0) for one in stretches]
         )
         self._refused += taken_in.refused.total()
-        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache))
+        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache, self.lives))
         await finish()
 
     def totals(self) -> Totals:
@@ -276,7 +286,7 @@ class Replaying:
                 raise ReplayFailedError("Somebody else works on the store: stop that, empty the store and start again.")
             notices = [self._notice(one.component, now_us) for one in page]
             while notices:
-                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache))
+                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache, self.lives))
                 await finish()
                 notices, quiet.notices = quiet.notices, []
         return quiet.sent

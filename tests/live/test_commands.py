@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Broker
-from tests.live.against_model import Check, personal
+from tests.live.against_model import Check, parsed, personal
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
 from tests.live.redis_server import RedisServer
 
@@ -217,3 +217,40 @@ def test_what_is_not_done_is_said(engine: Engine, kafka: Broker) -> None:
     assert answers["m"] == first
     assert answers["early"]["status"] == "not_found"
     assert line.run("merge", "card:A", "nothing").returncode == 2
+
+
+def test_erase(engine: Engine, kafka: Broker) -> None:
+    """Gone from the store and from every keyed topic; what is read again brings nothing back; later events are new."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    worker = engine.start_worker()
+    events = [*MOTHER_AND_DAUGHTER, event(64, 7, card="other", openid="o")]
+    engine.publish(events)
+    before = check(engine)
+    [gone] = [key for key, one in before.published.profiles.items() if len(one["identifiers"]) > 2]
+    assert line.answered("erase", f"phone:{NUMBER}", "--dry-run")["dry_run"]
+    assert check(engine).published.contents == before.published.contents
+    answer = line.answered("erase", f"phone:{NUMBER}", "--id", "e-1")
+    assert answer["detail"] == "One person of 5 identifiers is erased."
+    engine.settle()
+    for secret in (b"main:A", b"main:daughter", b"tablet"):
+        assert secret not in engine.stored()
+        assert secret not in json.dumps(answer["identifiers"]).encode()
+    topics = engine.outputs()
+    last = {name: {one.key: one.value for one in topics[name]} for name in ("profiles", "identities")}
+    assert last["profiles"][gone.encode()] is None
+    assert last["identities"][b"card:main:A"] is last["identities"][b"cookie:tablet"] is None
+    assert [key for key, value in last["profiles"].items() if value is not None] != []
+    [told] = [one for one in map(parsed, topics["merges"]) if one["type"] == "erased"]
+    assert (told["from"], told["identifiers"]) == ([gone], [])
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    engine.publish([event(128, 8, card="A", openid="daughter")])
+    engine.settle()
+    after = Check(engine.input_log(), engine.outputs())
+    after.people()
+    after.identities()
+    assert values(after) == ["128.00", "64.00"]
+    assert gone not in after.published.profiles
+    assert line.run("erase", gone).stderr == "Not found: Nobody is known by that.\n"

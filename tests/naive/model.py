@@ -13,7 +13,7 @@ from typing import Any
 from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
 from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
-from tests.naive.rulings import read_rulings
+from tests.naive.rulings import is_over, read_rulings, seal_of
 from tests.naive.values import DroppedError, Identifier, read
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -48,7 +48,17 @@ class Accepted:
     identifiers: list[Identifier]
     replaced: tuple[Identifier, Identifier] | None
     inviter: Identifier | None = None
-    marks: list[Mark] = field(default_factory=list)  # one per record that carried it
+    # One per record that carried it, with those of its identifiers that were erased later than that record.
+    copies: list[tuple[Mark, set[Key]]] = field(default_factory=list)
+
+    @property
+    def over(self) -> set[Key]:
+        """Identifiers that were erased after every record that carried it."""
+        return set.intersection(*[over for _, over in self.copies])
+
+    def marks_of(self, *keys: Key) -> list[Mark]:
+        """The records that speak of all of these."""
+        return [mark for mark, over in self.copies if not over & set(keys)]
 
 
 @dataclass
@@ -84,7 +94,8 @@ def run(
     config = DEFAULT_CONFIG | (config or {})
     outcome = Outcome([], set(), {}, [], [])
     accepted: list[Accepted] = []
-    named: dict[tuple[str, str], list[Accepted]] = {}  # the accepted events by id and source
+    named: dict[tuple[str, str, int], list[Accepted]] = {}  # the accepted events by id, source and life
+    rulings = read_rulings(answers, config, hash_key)
     for record in sorted(records, key=lambda each: each.position):
         try:
             candidate, dropped = admit(decode(record), config, hash_key)
@@ -92,18 +103,26 @@ def run(
             outcome.dead_letters[record.position] = str(error)
             continue
         outcome.dropped += [(record.position, namespace, rule) for namespace, rule in dropped]
-        namesakes = named.setdefault((candidate.event.id, candidate.event.source), [])
+        mentioned = [
+            *candidate.identifiers,
+            *(candidate.replaced or ()),
+            *([candidate.inviter] if candidate.inviter else []),
+        ]
+        keys = {key_of(one) for one in mentioned}
+        over = {key for key in keys if is_over(key, record.position, rulings.erased, hash_key)}
+        ends = rulings.erased.get(seal_of(key_of(candidate.identifiers[0]), hash_key), [])
+        life = sum(end < record.position for end in ends)
+        namesakes = named.setdefault((candidate.event.id, candidate.event.source, life), [])
         earlier = find_earlier(namesakes, candidate, timedelta(days=config["dedupe"]["days"]))
         if earlier is None:
             accepted.append(candidate)
             namesakes.append(candidate)
             earlier = candidate
         if earlier.event.body == candidate.event.body:
-            earlier.marks.append((candidate.event.time, record.position))
+            earlier.copies.append(((candidate.event.time, record.position), over))
         else:
             outcome.reused.append(record.position)
     observed = observe(accepted, config)
-    rulings = read_rulings(answers, config)
     for identifier, at in rulings.created:
         key = key_of(identifier)
         observed.created.append((key, at))
@@ -186,26 +205,32 @@ def observe(accepted: list[Accepted], config: dict[str, Any]) -> Observed:
         seen = each.identifiers + ([each.replaced[1]] if each.replaced else [])
         for identifier in seen:
             key = key_of(identifier)
+            if key in each.over:
+                continue
             observed.identifiers[key] = identifier
             observed.last_seen[key] = max(observed.last_seen.get(key, event.time), event.time)
         if event.type == "card.unbind":
             for card in [key_of(identifier) for identifier in each.identifiers if identifier.namespace == "card"]:
                 others = [key_of(identifier) for identifier in each.identifiers if key_of(identifier) != card]
-                observed.unbound += [(card, other, event.time) for other in others]
+                observed.unbound += [(card, other, event.time) for other in others if each.marks_of(card, other)]
         elif event.type == "session.logout":
             devices = [named for named in each.identifiers if config["namespaces"][named.namespace].get("weak")]
-            observed.logged_out += [(key_of(identifier), event.time) for identifier in devices]
+            left = [key_of(identifier) for identifier in devices if key_of(identifier) not in each.over]
+            observed.logged_out += [(key, event.time) for key in left]
         else:
             for other in each.identifiers[1:]:
-                observe_pair(observed, each.identifiers[0], other, each.marks, alias=False)
+                marks = each.marks_of(key_of(each.identifiers[0]), key_of(other))
+                observe_pair(observed, each.identifiers[0], other, marks, alias=False)
         if each.replaced:
             strong, weak = sorted(each.replaced, key=lambda identifier: identifier.strength)
-            observe_pair(observed, strong, weak, each.marks, alias=True)
+            observe_pair(observed, strong, weak, each.marks_of(key_of(strong), key_of(weak)), alias=True)
     return observed
 
 
 def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, marks: list[Mark], *, alias: bool) -> None:
-    """One more event that names both."""
+    """One more event that names both, in records that speak of both."""
+    if not marks:
+        return
     pair = (key_of(strong), key_of(weak))
     known = observed.evidence.get(pair)
     if known is None:
@@ -215,7 +240,7 @@ def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, marks
     known.alias = known.alias or alias
 
 
-def people(
+def people(  # noqa: C901 - one rule after the other
     accepted: list[Accepted], observed: Observed, links: Links, config: dict[str, Any], now: Now
 ) -> list[dict[str, Any]]:
     """One person per group, and one more per contested device that has value facts."""
@@ -231,13 +256,16 @@ def people(
     invited_by: dict[Key, set[Key]] = {}
     for each in accepted:
         for identifier in each.identifiers + ([each.replaced[1]] if each.replaced else []):
-            seen[key_of(identifier)].append(each.event.time)
+            if key_of(identifier) not in each.over:
+                seen[key_of(identifier)].append(each.event.time)
         strongest = key_of(each.identifiers[0])
-        home = group_of[strongest]
         if each.event.type in facts.SILENT:
             continue
-        if each.inviter is not None:
+        if each.inviter is not None and key_of(each.inviter) not in each.over:
             invited_by.setdefault(key_of(each.inviter), set()).add(strongest)
+        if strongest in each.over:
+            continue
+        home = group_of[strongest]
         events_of[home].append(each)
         second = [group_of[key] for key in neighbours[strongest] if known[group_of[key]] and group_of[key] != home]
         if config["namespaces"][strongest[0]].get("weak") and known[home] and second:

@@ -26,6 +26,11 @@ A, B, C = "card:main:A", "card:main:B", "card:main:C"
 PHONE = "13812345600"
 
 
+def seal(key: str) -> str:
+    """A keyed digest."""
+    return Pseudonyms(b"a key for tests").sealed(key.encode())
+
+
 class Desk(Bench):
     """A bench at which operators give commands; `answers` and `told` are what goes out."""
 
@@ -54,7 +59,7 @@ class Desk(Bench):
 
     def obey(self, asked: Asked) -> Result:
         """Carry a command out."""
-        return carry_in_memory(obey(asked, self.rules, frozenset()), self.execute)
+        return carry_in_memory(obey(asked, self.rules, frozenset(), seal), self.execute)
 
     def say(self, kind: str, *identifiers: str, name: str = "c", **fields: object) -> Result:
         """Ask and carry out."""
@@ -295,7 +300,7 @@ def crashes(body: dict[str, Any]) -> Iterator[tuple[Desk, Asked, bool]]:
         desk = one()
         desk.resolve(arrived({"card": "B"}, 20))
         asked = desk.asked(body)
-        protocol = obey(asked, desk.rules, frozenset())
+        protocol = obey(asked, desk.rules, frozenset(), seal)
         try:
             step = next(protocol)
             for _ in range(steps):

@@ -6,6 +6,7 @@ from typing import Any
 from resolvers.component import Component
 from resolvers.difference import EVIDENCE_MAX, REASONS, Difference, conflict, difference, header, remaining
 from resolvers.evidence import Edge, Pair
+from resolvers.facets import sighted
 from resolvers.partition import Refused
 from resolvers.people import People, Person
 from resolvers.publication import BLANK, Sending, State, blanked
@@ -40,6 +41,8 @@ class Topic:
         """What there is to publish, at the next microsecond; nothing is written down."""
         self.now_us += 1
         people = People(list(persons), refused)
+        there = {key: sighted(key, 0) for person in persons for key in person.members}
+        self.component = Component("card:A", 1, there, self.component.edges)
         return difference(self.component, people, self.state, NOTICE, now_us=self.now_us, mint=mint)
 
     def publish(self, *persons: Person, refused: tuple[Refused, ...] = ()) -> Difference:

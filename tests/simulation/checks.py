@@ -77,25 +77,52 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
     for name, decision in outcome.store.content.decisions.items():
         recorded = json.loads(decision)
         assert found[name] == recorded
-        assert said[name, recorded["body"]] == {decision}, "an answer was said in two ways"
+        erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
+        assert said[name, recorded["body"]] == {decision} or erased, "an answer was said in two ways"
         assert not recorded["dry_run"], "a dry run left something behind"
+    erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
     for answer in found.values():
         if answer["type"] == "split" and answer["status"] == "done":
-            assert answer["identifiers"]
-            assert answer["effect"]["left"]
+            assert erased or (answer["identifiers"] and answer["effect"]["left"])
             assert set(answer["identifiers"]).isdisjoint(answer["effect"]["left"])
 
 
 def applied(sent: list[Outgoing], topic: str) -> dict[str, dict[str, Any]]:
-    """What a consumer that applies only greater versions holds at the end, by key."""
+    """What a consumer that applies only greater versions holds at the end, by key; a profile id never comes back."""
     state: dict[str, dict[str, Any]] = {}
+    versions: dict[str, int] = {}
+    erased: set[str] = set()
     for record in sent:
+        key = record.key.decode()
         if record.topic == topic and record.value is not None:
             value = json.loads(record.value)
-            there = state.get(record.key.decode())
-            if there is None or value["version"] > there["version"]:
-                state[record.key.decode()] = value
+            if value["version"] > versions.get(key, -1) and key not in erased:
+                state[key], versions[key] = value, value["version"]
+        elif record.topic == topic:
+            state.pop(key, None)
+            if topic == "profiles":
+                erased.add(key)
     return state
+
+
+def erased_ids(sent: Iterable[Outgoing]) -> set[str]:
+    """Profile ids with a tombstone."""
+    return {record.key.decode() for record in sent if record.topic == "profiles" and record.value is None}
+
+
+def check_erased(outcome: Outcome) -> None:
+    """Of who was erased, the last record of each key is a tombstone, and `merges` says once that they are gone."""
+    erased = erased_ids(outcome.sent)
+    last = {(record.topic, record.key.decode()): record.value for record in outcome.sent}
+    if not outcome.zombies:
+        for key in erased:
+            assert all(last[topic, key] is None for topic in (*DECIDED, "profiles", "values")), (
+                "no tombstone at the end"
+            )
+    said = [json.loads(one.value) for one in outcome.sent if one.topic == "merges" and one.value is not None]
+    gone = {(one["id"], one["profile_id"]) for one in said if one["type"] == "erased"}
+    merged = {one["profile_id"] for one in said if one["type"] == "merged"}
+    assert Counter(key for _, key in gone) == Counter(erased - merged), "not said once of each that is gone"
 
 
 def check_versions(sent: list[Outgoing], *, monotone: bool) -> None:
@@ -240,11 +267,11 @@ def check_decisions(outcome: Outcome) -> None:
         if record.topic in {"tags", "lifecycle", "segments", "reminders"} and record.value is not None:
             value = json.loads(record.value)
             of_key[record.topic, record.key.decode()][value["version"]] = value
-    profiles = applied(outcome.sent, "profiles")
+    profiles = applied(outcome.sent, "profiles") | dict.fromkeys(erased_ids(outcome.sent), ERASED)
     assert {key for _, key in of_key} <= profiles.keys(), "something is said of a profile that there is not"
     for key, profile in profiles.items():
         said = {topic: [one for _, one in sorted(of_key[topic, key].items())] for topic in DECIDED}
-        live = "merged_into" not in profile
+        live = "merged_into" not in profile and profile is not ERASED
         tags: list[str] = []
         for one in said["tags"]:
             assert not set(one["added"]) & set(tags), "a tag was added twice"
@@ -265,6 +292,9 @@ def check_decisions(outcome: Outcome) -> None:
         assert not occasions or max(occasions.values()) == 1, f"told twice: {occasions}"
 
 
+ERASED: dict[str, Any] = {}
+"""What stands for the profile of who was erased."""
+
 DECIDED = ("tags", "lifecycle", "segments", "reminders")
 
 
@@ -275,6 +305,7 @@ def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, 
     check_merges(outcome.sent)
     check_survivors(outcome.sent)
     check_decisions(outcome)
+    check_erased(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))

@@ -70,7 +70,15 @@ def cutting_log(seed: int) -> list[Record]:
     return crowded_log(seed, kinds=CUTTING_KINDS)
 
 
-def commanded_log(seed: int) -> list[Record]:
+RULINGS = ("merge", "merge", "split", "split", "split", "undo")
+
+
+def erasing_log(seed: int) -> list[Record]:
+    """A commanded log in which people are erased, and often seen again."""
+    return commanded_log(seed, kinds=(*RULINGS, "erase", "erase", "erase"))
+
+
+def commanded_log(seed: int, kinds: Sequence[str] = RULINGS) -> list[Record]:
     """A cutting log in which operators merge, split and take back, now and then wrongly, twice, or to see what if."""
     log = cutting_log(seed)
     rng = random.Random(f"commanded {seed}")
@@ -85,11 +93,13 @@ def commanded_log(seed: int) -> list[Record]:
     commands: list[dict[str, Any]] = []
     for n in range(rng.randint(3, 9)):
         together = rng.choice(seen)
-        kind = rng.choice(["merge", "merge", "split", "split", "split", "undo"])
+        kind = rng.choice(kinds)
         body: dict[str, Any] = {"id": f"c{n}", "type": kind, "by": "amy"}
         if kind == "undo":
-            rulings = [one["id"] for one in commands if one["type"] != "undo"]
+            rulings = [one["id"] for one in commands if one["type"] in {"merge", "split"}]
             body["of"] = rng.choice([*rulings, *rulings, f"c{n}"])
+        elif kind == "erase":
+            body["identifier"] = rng.choice(together)
         elif kind == "split":
             body["identifiers"] = rng.sample(together, rng.randint(1, len(together)))
         else:

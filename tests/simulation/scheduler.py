@@ -17,9 +17,13 @@ from resolvers.admission import Admission
 from resolvers.asking import ask
 from resolvers.cache import Cache
 from resolvers.commanding import obey
+from resolvers.deciding import ended_by
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.lives import Lives
+from resolvers.lives import decode as decode_ended
+from resolvers.lives import encode as encode_ended
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.projecting import Rulebook, conflated, project, time_notice
 from resolvers.pseudonyms import Pseudonyms, mint
@@ -29,9 +33,10 @@ from sinks.memory_store import MemoryStore
 from sinks.store import Due
 from stream.config.rules_file import PACKAGED_FILE, read_rules
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
+from topics.commands import decode_result
 from topics.envelope import Limits
 from topics.instants import DAY_US, to_us
-from topics.records import Record
+from topics.records import LogPosition, Record
 
 HASH_KEY = b"simulation-hash-key"
 ID_KEY = b"simulation-id-key"
@@ -71,7 +76,13 @@ class Process:
     """One worker process: its cache and its loops."""
 
     cache: Cache
+    lives: Lives
+    generation: int
     loops: list[Turn] = field(default_factory=list)
+
+
+class SessionLostError(Exception):
+    """A fence has ended the session of a process."""
 
 
 class Simulation:
@@ -100,18 +111,21 @@ class Simulation:
         self._faults = faults or Faults()
         self._store = MemoryStore(self._tick)
         self._admission = Admission(rules, Pseudonyms(HASH_KEY))
-        self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth), MEMBER)
         self._inputs: dict[int, list[Record]] = {}
         self._commands = [record for record in log if record.topic == COMMANDS_TOPIC]
         for record in log:
             if record.topic != COMMANDS_TOPIC:
                 self._inputs.setdefault(record.partition, []).append(record)
+        self._events = sorted(record.position for record in log if record.topic != COMMANDS_TOPIC)
         # Operators speak of people that they see, so mostly some events go before the first command.
         self._events_first = 0
         if self._commands and not decided:
             events = len(log) - len(self._commands)
             self._events_first = self._rng.choice([0, events // 2, events])
         self._store.content.decisions.update(decided or {})
+        for one in map(decode_result, (decided or {}).values()):
+            if one.type == "erase" and one.status == "done":
+                self._store.content.fences[f"{one.id}/begun"] = encode_ended(ended_by(one))
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
         self._done_input = dict.fromkeys(self._inputs, 0)
@@ -142,10 +156,17 @@ class Simulation:
                 born += 1
                 zombies.append((processes[at], self._rng.randint(3, 60)))
                 processes[at] = self._process(self._ownership()[at])
-            self._turn(processes[at])
+            try:
+                self._turn(processes[at])
+            except SessionLostError:
+                processes[at] = self._process(self._ownership()[at])
             zombies = [(process, left - 1) for process, left in zombies if left > 0]
             if zombies:
-                self._turn(self._rng.choice(zombies)[0])
+                zombie = self._rng.choice(zombies)[0]
+                try:
+                    self._turn(zombie)
+                except SessionLostError:
+                    zombie.loops = []
         return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken)
 
     def _ownership(self) -> list[tuple[list[int], list[int], bool]]:
@@ -157,13 +178,15 @@ class Simulation:
         ]
 
     def _process(self, owned: tuple[list[int], list[int], bool]) -> Process:
-        process = Process(Cache(self._rng.choice([2, 1000])))
+        ended = [decode_ended(one) for one in self._store.content.fences.values() if one]
+        lives = Lives(ended, self._seal)
+        process = Process(Cache(self._rng.choice([2, 1000])), lives, self._store.generation)
         process.loops = [self._resolve_loop(process, partition) for partition in owned[0]]
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
         if owned[2] and self._commands:
-            process.loops.append(self._command_loop())
+            process.loops.append(self._command_loop(process))
         if self._now > NOW:
-            process.loops.append(self._wake_loop())
+            process.loops.append(self._wake_loop(process))
         return process
 
     def _turn(self, process: Process) -> None:
@@ -190,12 +213,15 @@ class Simulation:
         at = self._done_input[partition]
         while True:
             yield
-            if at >= len(records):
+            if at >= len(records) or not self._is_clear(records[at].position):
                 continue
-            batch = records[at : at + self._rng.randint(1, 4)]
+            wanted = records[at : at + self._rng.randint(1, 4)]
+            batch = [record for record in wanted if self._is_clear(record.position)]
             taken = [take_in(record, Limits(), self._admission) for record in batch]
             arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
-            resolved = yield from self._carry(resolve(arrivals, process.cache, self._rules))
+            alive = process.lives.alive(arrivals)
+            protocol = resolve(alive.arrivals, process.cache, self._rules, alive.orphans)
+            resolved = yield from self._carry(protocol, process)
             for seen in resolved.observations:
                 yield
                 self._sent.append(conflict(seen.keys, seen.rule, [seen.arrival.mark], ()))
@@ -204,7 +230,7 @@ class Simulation:
                 notice = Notice(
                     changed.component.name, changed.component.version, cause.id, cause.source, cause.append_ms
                 )
-                yield from self._carry(_one(Notify(notice)))
+                yield from self._carry(_one(Notify(notice)), process)
             yield
             if self._done_input[partition] > at:  # somebody else is further: this is a zombie, or was one
                 at = self._done_input[partition]
@@ -212,24 +238,37 @@ class Simulation:
             at += len(batch)
             self._done_input[partition] = at
 
-    def _command_loop(self) -> Turn:
+    def _seal(self, key: str) -> str:
+        return self._admission.pseudonyms.sealed(key.encode())
+
+    def _is_clear(self, position: LogPosition) -> bool:
+        """Whether every command before an event is done: what the worker's barrier waits for."""
+        return all(one.position > position for one in self._commands[self._done_commands :])
+
+    def _is_due(self, command: Record) -> bool:
+        """Whether an operator has seen enough to give a command."""
+        before = sum(position < command.position for position in self._events)
+        return sum(self._done_input.values()) >= min(self._events_first, before // 2)
+
+    def _command_loop(self, process: Process) -> Turn:
         at = self._done_commands
         while True:
             yield
-            if at >= len(self._commands) or sum(self._done_input.values()) < self._events_first:
+            if at >= len(self._commands) or not self._is_due(self._commands[at]):
                 continue
-            yield from self._carry(obey(ask(self._commands[at], self._admission), self._rules, frozenset()))
+            asked = ask(self._commands[at], self._admission)
+            yield from self._carry(obey(asked, self._rules, frozenset(), self._seal), process)
             yield
             at = self._done_commands = max(at + 1, self._done_commands)
 
-    def _wake_loop(self) -> Turn:
+    def _wake_loop(self, process: Process) -> Turn:
         while True:
             yield
             entries = self._due()
             if not entries:
                 continue
             for notice in [time_notice(*one) for one in entries]:
-                yield from self._carry(_one(Notify(notice)))
+                yield from self._carry(_one(Notify(notice)), process)
                 self._woken += 1
             yield
             self._store.take_off(entries)
@@ -244,14 +283,20 @@ class Simulation:
             size = self._rng.randint(1, 5)
             batch = conflated(notices[at : at + size])
             end = min(at + size, len(notices))
-            yield from self._carry(project(batch, process.cache, self._rulebook, self._tick()))
+            rulebook = Rulebook(
+                self._rules,
+                frozenset(),
+                lambda key, nth: mint(ID_KEY, key, process.lives.number(key.removeprefix("!")), nth),
+                MEMBER,
+            )
+            yield from self._carry(project(batch, process.cache, rulebook, self._tick()), process)
             yield
             if self._done_changes[partition] > at:
                 at = self._done_changes[partition]
                 continue
             at = self._done_changes[partition] = end
 
-    def _carry(self, protocol: Protocol[Any]) -> Generator[None, None, Any]:
+    def _carry(self, protocol: Protocol[Any], process: Process) -> Generator[None, None, Any]:
         """Run a protocol, every leaf of every step a turn of its own."""
         reply: Any = None
         while True:
@@ -259,15 +304,15 @@ class Simulation:
                 step = protocol.send(reply)
             except StopIteration as stop:
                 return stop.value
-            reply = yield from self._carry_step(step)
+            reply = yield from self._carry_step(step, process)
 
-    def _carry_step(self, step: Step) -> Generator[None, None, Any]:
+    def _carry_step(self, step: Step, process: Process) -> Generator[None, None, Any]:
         if isinstance(step, Together):
             replies: dict[int, Any] = {}
             order = list(range(len(step.steps)))
             self._rng.shuffle(order)
             for index in order:
-                replies[index] = yield from self._carry_step(step.steps[index])
+                replies[index] = yield from self._carry_step(step.steps[index], process)
             return [replies[index] for index in range(len(step.steps))]
         if isinstance(step, Publish):
             offsets: list[int] = []
@@ -281,6 +326,8 @@ class Simulation:
         if isinstance(step, Notify):
             self._changes[sum(step.notice.component.encode()) % len(self._changes)].append(step.notice)
             return None
+        if process.generation != self._store.generation:
+            raise SessionLostError
         return self._store.execute(step)
 
 

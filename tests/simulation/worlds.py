@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Policy
-from tests.simulation.logs import commanded_log, crowded_log, cutting_log, random_log
+from tests.simulation.logs import commanded_log, crowded_log, cutting_log, erasing_log, random_log
 from topics.records import Record
 
 
@@ -73,6 +73,7 @@ WORLDS = (
     World("commanded, loose, latest", small_rules("latest", LOOSE), commanded_log),
     World("commanded, loose, first", small_rules("first", LOOSE), commanded_log),
     World("commanded, loose, drop", small_rules("drop", LOOSE), commanded_log),
+    World("erasing", DEFAULT_RULES, erasing_log),
 )
 
 DAYS = (0, 0, 1, 2, 31, 92, 200, 400)

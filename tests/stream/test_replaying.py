@@ -47,7 +47,7 @@ def forgetful(worker: SmallWorker) -> SmallWorker:
     """Another one with the same people, that has forgotten what was published."""
     other = SmallWorker()
     content = worker.store.content
-    other.store.content = Content(content.homes, content.components, {}, {}, {}, content.decisions, {}, {})
+    other.store.content = Content(content.homes, content.components, {}, {}, {}, content.decisions, {}, {}, {})
     return other
 
 
