@@ -9,7 +9,7 @@ Must not know: how records are sent, the store.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.life_keys import shown
 from resolvers.partition import Refused
 from resolvers.people import People, Person
-from resolvers.profile_ids import Assigned, Mint, assign, survivor
+from resolvers.profile_ids import Assigned, Mint, assign, nobody_was, survivor
 from resolvers.publication import BLANK, ERASED, NOTHING_DECIDED, Decisions, Published, Sending, State
 from resolvers.steps import Notice, Outgoing
 from resolvers.telling import Past, Said, take_back, tell
@@ -84,9 +85,11 @@ def difference(
     now_us: int,
     mint: Mint,
     member: MemberRules | None = None,
+    was_erased: Callable[[str], bool] = nobody_was,
 ) -> Difference | None:
     """What has changed since `before`, by the rules that people were judged by; None if nothing has."""
-    return _Differ(component, before, notice, now_us, member).run(now, mint)
+    assigned = assign(now.persons, before, mint, was_erased)
+    return _Differ(component, before, notice, now_us, member).run(now, assigned)
 
 
 def remaining(before: State) -> Difference:
@@ -104,7 +107,7 @@ class _Differ:
         self, component: Component, before: State, notice: Notice, now_us: int, member: MemberRules | None
     ) -> None:
         self._edges = component.edges
-        self._facets = component.facets
+        self._held: frozenset[str] = frozenset()
         self._component_version = component.version
         self._before = before
         self._version = max(before.version + 1, now_us)
@@ -115,9 +118,9 @@ class _Differ:
         self._frame = f'"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
 
-    def run(self, now: People, mint: Mint) -> Difference | None:
+    def run(self, now: People, assigned: Assigned) -> Difference | None:
         before = self._before
-        assigned = assign(now.persons, before, mint)
+        self._held = frozenset(key for person in now.persons for key in person.members)
         merged = _merged_from(before, assigned.ended) if assigned.ended else None
         profiles: list[Outgoing] = []
         identities: list[Outgoing] = []
@@ -256,8 +259,8 @@ class _Differ:
         return {**assigned.ended, **dict.fromkeys((*erased, *former), ERASED)}
 
     def _nobodys(self, old: Published) -> list[Outgoing]:
-        """Tombstones of a profile's identifiers that were erased."""
-        gone = [key for key in old.members if key not in self._facets]
+        """Tombstones of a profile's identifiers that are nobody's any more: they were erased."""
+        gone = [key for key in old.members if key not in self._held]
         return [Outgoing("identities", key.encode(), None, self._headers) for key in gone]
 
     def _framed(
@@ -300,7 +303,7 @@ class _Differ:
                 "from": [old],
                 "to": [old, *to] if kind == "split" else to,
                 "identifiers": [_moved(key, went[key]) for key in sorted(went)],
-                "evidence": self._evidence(set(went), [set(one.members) for one in persons]),
+                "evidence": self._evidence(set(went), [set(one.keys) for one in persons]),
             }
             records.append((kind, self._framed("merges", old, canonical(content))))
         return records
@@ -331,7 +334,7 @@ def _place(one: tuple[str, Said]) -> int:
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:
     """A record of `conflicts`: identifiers by key, and the events that are the evidence."""
-    namespaces = [key.partition(":") for key in keys]
+    namespaces = [shown(key).partition(":") for key in keys]
     content = {
         "identifiers": [{"namespace": namespace, "token": token} for namespace, _, token in namespaces],
         "rule": rule,

@@ -19,14 +19,17 @@ from resolvers.asking import Asked
 from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.constraints import encode as encode_constraint
-from resolvers.deciding import Seal, Surroundings, ended_by, without
+from resolvers.deciding import Surroundings
+from resolvers.decisions import Seal, left_behind, without
 from resolvers.facets import Facet
 from resolvers.facets import encode as encode_facet
 from resolvers.finding import find_all
-from resolvers.lives import encode
+from resolvers.life_keys import shown
+from resolvers.lives import Ended
 from resolvers.people import VALUES_OF
 from resolvers.profile_ids import survivor
 from resolvers.publication import ERASED, Publication, State
+from resolvers.standing import encode
 from resolvers.steps import (
     Commit,
     Fence,
@@ -82,19 +85,28 @@ def who(asked: Asked) -> Protocol[Surroundings]:
     return Surroundings({key: found.component}, person=key, published=state)
 
 
-def fences_of(decision: Result) -> tuple[str, str, str]:
-    """The names of an erase's fences, in the order in which they are put up."""
-    return f"{decision.id}/begun", f"{decision.id}/told", f"{decision.id}/over"
+def fences_of(decision: Result) -> dict[str, bytes]:
+    """An erase's fences in the order in which they are put up, and what is remembered with each."""
+    ended = encode(ended_by(decision))
+    return {f"{decision.id}/begun": ended, f"{decision.id}/told": b"", f"{decision.id}/over": ended}
+
+
+def ended_by(decision: Result) -> Ended:
+    """The lives that a decided erase ends."""
+    said = left_behind(decision)
+    assert isinstance(said, Ended)
+    return said
 
 
 def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     """Carry a decided erase out."""
-    begun, told, over = fences_of(decision)
+    fences = fences_of(decision)
+    begun, told, over = fences
     assert isinstance(asked.command, Erase)
     named = asked.command.profile_id
     if (yield IsFenced(over)):
         return
-    yield Fence(begun, encode(ended_by(decision)))
+    yield Fence(begun, fences[begun])
     yield from _rewritten(decision, seal)
     found = yield from _found(asked)
     if found is not None:
@@ -110,7 +122,7 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
             yield ForgetHome(found.key)
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
-    yield Fence(over, encode(ended_by(decision)))  # so that ids of this moment are minted by nobody later
+    yield Fence(over, fences[over])  # so that ids of this moment are minted by nobody later
 
 
 def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
@@ -195,7 +207,9 @@ def _without(component: Component, gone: set[str]) -> tuple[dict[str, bytes], tu
         if key not in gone and (cleaned := _cleaned(facet, gone)) is not facet:
             kept[f"f:{key}"] = encode_facet(cleaned)
     for name, one in component.constraints.items():
-        if not gone.isdisjoint((*one.keys, *one.values, *one.apart)):
+        if one.kind in {"unbind", "block"} and one.keys[0] in gone:
+            removed.append(f"o:{name}")
+        elif not gone.isdisjoint((*one.keys, *one.values, *one.apart)):
             parts = (_left(one.keys, gone), _left(one.values, gone), _left(one.apart, gone))
             if not any(parts):
                 removed.append(f"o:{name}")
@@ -253,7 +267,10 @@ def _is_told(component: Component, publication: Publication, version: int) -> bo
     state = publication.state
     if publication.begun is not None or state.later or state.component_version < version:
         return False
-    return all(component.facets.keys() >= {*one.members, _holder(one.holder)} for one in state.profiles.values())
+    there = {*map(shown, component.facets)}
+    return all(
+        _holder(one.holder) in component.facets and there.issuperset(one.members) for one in state.profiles.values()
+    )
 
 
 def _holder(holder: str) -> str:

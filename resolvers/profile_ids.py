@@ -24,22 +24,31 @@ class Assigned(NamedTuple):
     erased: tuple[str, ...] = ()
 
 
-def assign(persons: list[Person], state: State, mint: Mint) -> Assigned:
-    """Give every person the oldest id that one of its identifiers holds, or a new one."""
+def nobody_was(_key: str) -> bool:
+    """What says whether an identifier's person was erased, where nobody ever was."""
+    return False
+
+
+def assign(persons: list[Person], state: State, mint: Mint, was_erased: Callable[[str], bool] = nobody_was) -> Assigned:
+    """Give every person the oldest id that one of its identifiers holds, or a new one.
+
+    Nobody holds the id of somebody who was erased, and of nobody else: whoever has moved on has taken it along.
+    """
     if len(persons) == 1 and len(state.profiles) == 1:
         [(only, was)] = state.profiles.items()
-        if was.holder in persons[0].members:
+        if was.holder in persons[0].keys:
             return Assigned([only], {})
     if len(persons) == 1 and not state.profiles and not state.ended and not state.used:
         return Assigned([mint(persons[0].holder, 0)], {})
     of_holder = {person.holder: at for at, person in enumerate(persons)}
-    of_member = {key: at for at, person in enumerate(persons) for key in person.members}
+    of_member = {key: at for at, person in enumerate(persons) for key in person.keys}
     claims: list[list[str]] = [[] for _ in persons]
     erased: list[str] = []
     for profile_id, published in state.profiles.items():
         at = of_holder.get(published.holder)
         if at is None:  # a device's second profile that is no longer contested goes where the device is
-            at = of_member.get(published.holder.removeprefix(VALUES_OF))
+            key = published.holder.removeprefix(VALUES_OF)
+            at = of_member.get(key) if was_erased(key) else of_member[key]
         if at is None:
             erased.append(profile_id)
         else:

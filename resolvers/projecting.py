@@ -7,7 +7,7 @@ one it moved into, once nothing of it is on its way.
 Must not know: Redis, Kafka, which consumer owns what.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from resolvers.difference import Difference, difference, remaining
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import IdentityRules
 from resolvers.people import people
-from resolvers.profile_ids import Mint
+from resolvers.profile_ids import Mint, nobody_was
 from resolvers.publication import (
     Begun,
     Publication,
@@ -56,12 +56,14 @@ class Rulebook(NamedTuple):
     """All that decides how a component is published.
 
     The identity rules, blocked keys, the mint of profile ids, and the member centre's rules (None: there are none).
+    `was_erased`: whether whoever had an identifier was erased once; a profile ends without another one for these only.
     """
 
     rules: IdentityRules
     blocked: frozenset[str]
     mint: Mint
     member: MemberRules | None = None
+    was_erased: Callable[[str], bool] = nobody_was
 
 
 def conflated(notices: Iterable[Notice]) -> list[Notice]:
@@ -113,6 +115,8 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             continue
         if told is not None and not before.later:
             return told
+        if absorbed:  # whoever they published is here, and was not in any older component
+            before = replace(before, component_version=component.version)
         change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
         if change is None and not absorbed:
             cache.publications.put(component.name, publication)
@@ -137,7 +141,16 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
     An entry of `due` stands until it is taken: one that comes too early makes us look once more, and is no harm.
     """
     found = people(component, rulebook.rules, now_us, rulebook.blocked, rulebook.member)
-    change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint, member=rulebook.member)
+    change = difference(
+        component,
+        found,
+        before,
+        notice,
+        now_us=now_us,
+        mint=rulebook.mint,
+        member=rulebook.member,
+        was_erased=rulebook.was_erased,
+    )
     due_us = min([person.due_us for person in found.persons], default=NEVER_DUE_US)
     if now_us < before.due_us <= due_us:
         due_us = before.due_us

@@ -17,8 +17,7 @@ from typing import Any
 import structlog
 
 from resolvers.cache import Cache
-from resolvers.lives import Lives
-from resolvers.lives import decode as decode_ended
+from resolvers.standing import standing_of
 from sinks.kafka_producer import KafkaPublisher
 from sinks.redis_store import RedisStore
 from stream.barrier import Barrier
@@ -57,8 +56,8 @@ class Worker:
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
         self.admission = admission_of(settings)
-        self._lives = Lives([], self.admission.pseudonyms.seal)
-        self.rulebook = rulebook_of(settings, lambda: self._lives)
+        self._standing = standing_of([], self.admission)
+        self.rulebook = rulebook_of(settings, lambda: self._standing)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
@@ -136,8 +135,8 @@ class Worker:
                 " write (appendfsync always), some may be lost; `idweave audit` looks for holes",
                 nodes=store.nodes_changed,
             )
-        self._lives = Lives(map(decode_ended, store.fences), self.admission.pseudonyms.seal)
-        return Parts(store, publisher, Cache(), self._lives)
+        self._standing = standing_of(store.fences, self.admission)
+        return Parts(store, publisher, Cache(), self._standing)
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

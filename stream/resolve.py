@@ -18,6 +18,7 @@ import structlog
 
 from resolvers.admission import Admission, Dropped
 from resolvers.arrivals import Arrival
+from resolvers.blocking import Blocks
 from resolvers.difference import conflict, header
 from resolvers.intake import take_in
 from resolvers.lives import Alive
@@ -46,7 +47,8 @@ class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
     `refused`: records by code. `gap`: offsets that were deleted before they were read. `at`: when, by `time.monotonic`.
-    `flood_ms`: when too many are refused, the append time of the last of them; 0: not so.
+    `chunks`: what it is made of, with these values blocked. `flood_ms`: when too many are refused, the append time of
+    the last of them; 0: not so.
     """
 
     arrivals: list[Arrival]
@@ -54,6 +56,8 @@ class TakenIn(NamedTuple):
     refused: Counter[str]
     gap: list[int]
     at: float
+    chunks: Sequence[Chunk]
+    blocks: Blocks | None
     flood_ms: int = 0
 
 
@@ -70,17 +74,18 @@ class Resolving:
         self._limits = limits
         self._metrics = metrics
         self._barrier = barrier
+        self._blocks: Blocks | None = None
         self._largest = 0
 
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        taken_in = TakenIn([], [], Counter(), [], time.monotonic())
+        taken_in = TakenIn([], [], Counter(), [], time.monotonic(), chunks, self._blocks)
         flood_ms = 0
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
             before = len(taken_in.arrivals)
             for record in chunk.records:
-                taken = take_in(record, self._limits, self._admission)
+                taken = take_in(record, self._limits, self._admission, self._blocks)
                 if isinstance(taken, Refusal):
                     taken_in.refused[taken.code] += 1
                     taken_in.reports.append(dead_letter(record, taken))
@@ -99,7 +104,10 @@ class Resolving:
             await self._flood.pause(taken_in.flood_ms, parts.store)
         if self._barrier is not None:
             await self._barrier.passed(parts.store, taken_in.at)
-        alive = parts.lives.alive(taken_in.arrivals) if parts.lives else Alive(taken_in.arrivals, [])
+        lives, self._blocks = parts.standing
+        if taken_in.blocks is not self._blocks and (taken_in.blocks or self._blocks):
+            taken_in = self.prepare(taken_in.chunks)  # it was read before what is blocked now was known
+        alive = lives.alive(taken_in.arrivals) if lives else Alive(taken_in.arrivals, [])
         protocol = resolve(alive.arrivals, parts.cache, self._rules, alive.orphans)
         resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
 from resolvers.judging import Rulebook as MemberRules
-from resolvers.lives import Lives
 from resolvers.people import VALUES_OF
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
+from resolvers.standing import Standing
 from stream.config.settings import Settings
 
 
@@ -20,15 +20,18 @@ def admission_of(settings: Settings) -> Admission:
     return Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
 
 
-def rulebook_of(settings: Settings, lives: Callable[[], Lives]) -> Rulebook:
+def rulebook_of(settings: Settings, standing: Callable[[], Standing]) -> Rulebook:
     """All that decides how people are published.
 
-    `lives`: those that are over; an identifier mints other profile ids in each of its lives.
+    `standing`: says which lives are over; an identifier mints other profile ids in each of its lives.
     """
     rules, id_key = settings.configuration.rules, settings.id_key.reveal().encode()
     member = MemberRules(settings.member_rules.rules, ZoneInfo(rules.timezone))
 
     def minted(key: str, nth: int) -> str:
-        return mint(id_key, key, lives().number(key.removeprefix(VALUES_OF)), nth)
+        return mint(id_key, key, standing().lives.number(key.removeprefix(VALUES_OF)), nth)
 
-    return Rulebook(rules, frozenset(), minted, member)
+    def was_erased(key: str) -> bool:
+        return standing().lives.number(key) > 0
+
+    return Rulebook(rules, frozenset(), minted, member, was_erased)

@@ -120,7 +120,7 @@ def replay(
 
 async def _replay(settings: Settings, target: Settings, *, dry_run: bool, compare: bool, shown: Shown) -> Outcome:
     admission = admission_of(settings)
-    rulebook = rulebook_of(settings, lambda: replaying.lives)
+    rulebook = rulebook_of(settings, lambda: replaying.standing)
     kafka = settings.kafka_settings()
     async with AsyncExitStack() as stack:
         live = None

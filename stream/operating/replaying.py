@@ -17,19 +17,15 @@ import structlog
 
 from resolvers.admission import Admission
 from resolvers.cache import Cache
-from resolvers.commanding import apply
+from resolvers.commanding import apply, remembered_of
 from resolvers.component import Component
-from resolvers.deciding import ended_by
 from resolvers.difference import Difference, difference
-from resolvers.erasing import fences_of
 from resolvers.finding import find_all
-from resolvers.lives import Lives
-from resolvers.lives import decode as decode_ended
-from resolvers.lives import encode as encode_ended
 from resolvers.people import VALUES_OF, People, people
 from resolvers.projecting import Rulebook
 from resolvers.publication import Publication, State
 from resolvers.restoring import Remembered, Restored, own_ids, restored, write_down
+from resolvers.standing import standing_of
 from resolvers.steps import Decide, Notice, ReadComponent, ReadPublication, together
 from sinks.carrying import carry
 from sinks.journal import Journal
@@ -141,8 +137,8 @@ class Replaying:
         self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood, None)
         self._projecting = Projecting(rulebook, metrics, Pages())
         self._cache = Cache()
-        self._seal = admission.pseudonyms.seal
-        self.lives = Lives(map(decode_ended, store.fences), self._seal)
+        self._admission = admission
+        self.standing = standing_of(store.fences, admission)
         self._commands = self._touchpoints = self._refused = 0
         self._since_ms: int | None = None
 
@@ -173,9 +169,10 @@ class Replaying:
                 found[result.id], values[result.id] = result, record.value or b""
         decided = [one for one in found.values() if one.status != "invalid" and not one.dry_run]
         decided.sort(key=lambda one: (one.append_ms, one.topic, one.partition, one.offset))
-        erased = [one for one in decided if one.type == "erase" and one.status == "done"]
-        self.lives = Lives(map(ended_by, erased), self._seal)
-        await self._store.remember({fence: encode_ended(ended_by(one)) for one in erased for fence in fences_of(one)})
+        done = [one for one in decided if one.status == "done"]
+        fences = {name: said for one in done for name, said in remembered_of(one).items()}
+        await self._store.remember(fences)
+        self.standing = standing_of(fences.values(), self._admission)
         for at, result in enumerate(decided):
             await self._store.execute_many([Decide(result.id, values[result.id])])
             if result.status == "done" and result.type != "erase":
@@ -230,7 +227,7 @@ class Replaying:
             [Chunk(*one.place, one.first, one.next, one.records, 0, 0) for one in stretches]
         )
         self._refused += taken_in.refused.total()
-        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache, self.lives))
+        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache, self.standing))
         await finish()
 
     def totals(self) -> Totals:
@@ -286,7 +283,7 @@ class Replaying:
                 raise ReplayFailedError("Somebody else works on the store: stop that, empty the store and start again.")
             notices = [self._notice(one.component, now_us) for one in page]
             while notices:
-                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache, self.lives))
+                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache, self.standing))
                 await finish()
                 notices, quiet.notices = quiet.notices, []
         return quiet.sent
@@ -294,8 +291,17 @@ class Replaying:
     def different(self, one: Rebuilt, now_us: int) -> Difference | None:
         """What `publish` would publish of a component."""
         notice = self._notice(one.component, now_us)
-        mint, member = self._rulebook.mint, self._rulebook.member
-        return difference(one.component, one.people, one.state, notice, now_us=now_us, mint=mint, member=member)
+        book = self._rulebook
+        return difference(
+            one.component,
+            one.people,
+            one.state,
+            notice,
+            now_us=now_us,
+            mint=book.mint,
+            member=book.member,
+            was_erased=book.was_erased,
+        )
 
     async def finish(self) -> None:
         """Nothing is left to do: workers may work on the store, and need not read what was said before."""

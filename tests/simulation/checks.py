@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import networkx as nx
 
 from resolvers.component import Component
+from resolvers.constraints import in_force
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.publication import NOTHING, Publication
 from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
@@ -182,7 +183,7 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
     """I1: every identifier leads to one component at rest that holds its facet and its evidence."""
     graph: nx.Graph[str] = nx.Graph()
     found: dict[str, Component] = {}
-    for key in keys:
+    for key in store.content.homes:
         name = store.execute(ReadHome(key))
         component: Component = store.execute(ReadComponent(name))
         while component.moved_to is not None:
@@ -201,10 +202,18 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
             assert pair.strong in component.facets
             assert pair.weak in component.facets
             graph.add_edge(*pair)
-    facets = Counter(key for component in found.values() for key, facet in component.facets.items() if facet.seen)
-    assert set(facets) == keys
+    facets = Counter(key for component in found.values() for key in component.facets)
+    assert set(facets) <= set(store.content.homes), "a facet whose identifier has no home"
     assert set(facets.values()) <= {1}, "a facet in two components"
+    held = Counter(key for component in found.values() for key in held_in(component))
+    assert set(held) == keys
+    assert set(held.values()) <= {1}, "an identifier is held twice"
     assert log
+
+
+def held_in(component: Component) -> tuple[str, ...]:
+    """The identifiers of a component that somebody holds now, as outputs show them."""
+    return in_force(component.constraints).held(key for key, facet in component.facets.items() if facet.seen)
 
 
 def check_conflicts(outcome: Outcome, expected: set[tuple[str, str, str]]) -> None:
@@ -237,13 +246,13 @@ def reported(sent: list[Outgoing]) -> set[tuple[str, str, str]]:
     return found
 
 
-def check_names(store: MemoryStore, live: Iterable[str], homes: dict[str, str]) -> None:
+def check_names(store: MemoryStore, live: Iterable[str]) -> None:
     """The store leads from every live profile id to an identifier, by which its component is found."""
     names = store.content.profiles
     missing = set(live) - names.keys()
     assert not missing, f"no way from a profile id to its component: {missing}"
     for profile_id in live:
-        assert names[profile_id].removeprefix("!") in homes
+        assert names[profile_id].removeprefix("!") in store.content.homes
 
 
 def check_survivors(sent: list[Outgoing]) -> None:
@@ -310,7 +319,7 @@ def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, 
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))
     live = [key for key, value in applied(outcome.sent, "profiles").items() if "merged_into" not in value]
-    check_names(outcome.store, live, homes)
+    check_names(outcome.store, live)
     return homes
 
 

@@ -14,20 +14,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
-from resolvers.asking import ask
+from resolvers.asking import ask, matching
 from resolvers.cache import Cache
-from resolvers.commanding import obey
-from resolvers.deciding import ended_by
+from resolvers.commanding import obey, remembered_of
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.judging import Rulebook as MemberRules
-from resolvers.lives import Lives
-from resolvers.lives import decode as decode_ended
-from resolvers.lives import encode as encode_ended
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.projecting import Rulebook, conflated, project, time_notice
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
 from sinks.memory_store import MemoryStore
 from sinks.store import Due
@@ -76,7 +73,7 @@ class Process:
     """One worker process: its cache and its loops."""
 
     cache: Cache
-    lives: Lives
+    standing: Standing
     generation: int
     loops: list[Turn] = field(default_factory=list)
 
@@ -124,8 +121,8 @@ class Simulation:
             self._events_first = self._rng.choice([0, events // 2, events])
         self._store.content.decisions.update(decided or {})
         for one in map(decode_result, (decided or {}).values()):
-            if one.type == "erase" and one.status == "done":
-                self._store.content.fences[f"{one.id}/begun"] = encode_ended(ended_by(one))
+            if one.status == "done":
+                self._store.content.fences.update(remembered_of(one))
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
         self._done_input = dict.fromkeys(self._inputs, 0)
@@ -178,9 +175,8 @@ class Simulation:
         ]
 
     def _process(self, owned: tuple[list[int], list[int], bool]) -> Process:
-        ended = [decode_ended(one) for one in self._store.content.fences.values() if one]
-        lives = Lives(ended, self._seal)
-        process = Process(Cache(self._rng.choice([2, 1000])), lives, self._store.generation)
+        standing = standing_of(self._store.content.fences.values(), self._admission)
+        process = Process(Cache(self._rng.choice([2, 1000])), standing, self._store.generation)
         process.loops = [self._resolve_loop(process, partition) for partition in owned[0]]
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
         if owned[2] and self._commands:
@@ -217,9 +213,9 @@ class Simulation:
                 continue
             wanted = records[at : at + self._rng.randint(1, 4)]
             batch = [record for record in wanted if self._is_clear(record.position)]
-            taken = [take_in(record, Limits(), self._admission) for record in batch]
+            taken = [take_in(record, Limits(), self._admission, process.standing.blocks) for record in batch]
             arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
-            alive = process.lives.alive(arrivals)
+            alive = process.standing.lives.alive(arrivals)
             protocol = resolve(alive.arrivals, process.cache, self._rules, alive.orphans)
             resolved = yield from self._carry(protocol, process)
             for seen in resolved.observations:
@@ -238,9 +234,6 @@ class Simulation:
             at += len(batch)
             self._done_input[partition] = at
 
-    def _seal(self, key: str) -> str:
-        return self._admission.pseudonyms.sealed(key.encode())
-
     def _is_clear(self, position: LogPosition) -> bool:
         """Whether every command before an event is done: what the worker's barrier waits for."""
         return all(one.position > position for one in self._commands[self._done_commands :])
@@ -257,7 +250,10 @@ class Simulation:
             if at >= len(self._commands) or not self._is_due(self._commands[at]):
                 continue
             asked = ask(self._commands[at], self._admission)
-            yield from self._carry(obey(asked, self._rules, frozenset(), self._seal), process)
+            if asked.pattern:
+                homes = sorted(self._store.content.homes)
+                asked = asked._replace(named=tuple(matching(asked, homes, self._admission)))
+            yield from self._carry(obey(asked, self._rules, frozenset(), process.standing), process)
             yield
             at = self._done_commands = max(at + 1, self._done_commands)
 
@@ -286,8 +282,9 @@ class Simulation:
             rulebook = Rulebook(
                 self._rules,
                 frozenset(),
-                lambda key, nth: mint(ID_KEY, key, process.lives.number(key.removeprefix("!")), nth),
+                lambda key, nth: mint(ID_KEY, key, process.standing.lives.number(key.removeprefix("!")), nth),
                 MEMBER,
+                lambda key: process.standing.lives.number(key) > 0,
             )
             yield from self._carry(project(batch, process.cache, rulebook, self._tick()), process)
             yield
