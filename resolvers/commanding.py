@@ -38,7 +38,8 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standing: 
     """Carry out one command -> its answer."""
     lives = standing.lives
     if lives:
-        asked = asked._replace(named=tuple(seen._replace(key=lives.current(seen.key)) for seen in asked.named))
+        place = asked.mark.position
+        asked = asked._replace(named=tuple(seen._replace(key=lives.before(seen.key, place)) for seen in asked.named))
     there: bytes | None = yield ReadDecision(asked.id)
     if there is None:
         decided = yield from _decided(asked, rules, blocked, standing)

@@ -3,8 +3,8 @@
 The protocol: fence, so that nothing is in flight that read the person before, and every session to come knows which
 lives are over (`resolvers.lives`) -> no home leads to the person but that of one identifier -> facets, evidence and
 rulings removed by one compare-and-set -> the projection told, and waited for until the tombstones are out -> fence, so
-that nobody publishes what was read before -> the names of the profiles, the component if nobody is left in it, and the
-last home go -> fence, so that nobody remembers the component's versions, which begin anew.
+that nobody names what was published before -> the names of the profiles, the component if nobody is left in it, and the
+last home go.
 Rules: it begins again after a crash anywhere, and after each fence, which ends this session too; the one home that is
 left is how it is found again. Events after the erase wait until it is over (`stream.barrier`).
 Must not know: Redis, Kafka, how events are filtered.
@@ -36,7 +36,6 @@ from resolvers.steps import (
     ForgetComponent,
     ForgetHome,
     ForgetProfile,
-    IsFenced,
     NameProfile,
     Notice,
     Notify,
@@ -87,8 +86,7 @@ def who(asked: Asked) -> Protocol[Surroundings]:
 
 def fences_of(decision: Result) -> dict[str, bytes]:
     """An erase's fences in the order in which they are put up, and what is remembered with each."""
-    ended = encode(ended_by(decision))
-    return {f"{decision.id}/begun": ended, f"{decision.id}/told": b"", f"{decision.id}/over": ended}
+    return {f"{decision.id}/begun": encode(ended_by(decision)), f"{decision.id}/told": b""}
 
 
 def ended_by(decision: Result) -> Ended:
@@ -101,11 +99,9 @@ def ended_by(decision: Result) -> Ended:
 def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     """Carry a decided erase out."""
     fences = fences_of(decision)
-    begun, told, over = fences
+    begun, told = fences
     assert isinstance(asked.command, Erase)
     named = asked.command.profile_id
-    if (yield IsFenced(over)):
-        return
     yield Fence(begun, fences[begun])
     yield from _rewritten(decision, seal)
     found = yield from _found(asked)
@@ -122,7 +118,6 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
             yield ForgetHome(found.key)
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
-    yield Fence(over, fences[over])  # so that ids of this moment are minted by nobody later
 
 
 def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:

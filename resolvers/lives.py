@@ -1,8 +1,8 @@
 """Lives: which records speak of somebody who was erased, and which of a number that has changed hands since.
 
 An `erase` ends the lives of a person's identifiers at its log position: a record before it, however late it comes,
-brings nothing back; a later one starts from nothing. An `unbind` begins the next life of one identifier: a record
-before it speaks of the life before, a later one of the new life. What is kept of identifiers is a keyed digest.
+brings nothing back; a later one speaks of the next life, which starts from nothing. An `unbind` begins the next life of
+one identifier too, and the life before stays with its person. What is kept of identifiers is a keyed digest.
 Rule: what a record comes to here follows from its position and the identifier alone.
 Must not know: components, facts, what else is done with an event.
 """
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from resolvers.admission import Seen
 from resolvers.arrivals import NO_EVIDENCE, Arrival
 from resolvers.evidence import Pair
-from resolvers.life_keys import in_life, shown
+from resolvers.life_keys import in_life, life_of, shown
 
 CACHED: Final = 100_000
 """Identifiers of which it is remembered what has ended."""
@@ -29,7 +29,7 @@ Position = tuple[int, str, int, int]
 class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="ended"):
     """Lives that ended with one command: its place in the log, and the keyed digests of their keys.
 
-    `anew`: the next life of each begins there, under a key of its own (an unbind); else all is gone (an erase).
+    `anew`: what was before is somebody's still (an unbind); else it is gone (an erase).
     """
 
     append_ms: int
@@ -52,40 +52,74 @@ class Alive(NamedTuple):
     orphans: list[Arrival]
 
 
+class _History(NamedTuple):
+    """One identifier's lives: where each but the first begins, in order, and which are those of who was erased."""
+
+    begins: tuple[Position, ...]
+    erased: frozenset[int]
+
+
+_ONE_LIFE: Final = _History((), frozenset())
+
+
 class Lives:
     """All lives that have ended, as a session of a worker finds them in the store."""
 
-    __slots__ = ("_erased", "_none", "_unbound", "seal")
+    __slots__ = ("_erased", "_history", "_unbound", "seal")
 
     def __init__(self, ended: Iterable[Ended], seal: Callable[[str], str]) -> None:
         """`seal`: an identifier's key -> its keyed digest."""
-        erased: dict[str, list[Position]] = {}
-        unbound: dict[str, list[Position]] = {}
+        self.seal = seal
+        self._erased: dict[str, Position] = {}
+        self._unbound: dict[str, set[Position]] = {}
         for one in ended:
             for sealed in one.seals:
-                (unbound if one.anew else erased).setdefault(sealed, []).append(one.position)
-        self.seal = seal
-        self._none = not erased and not unbound
-        self._erased = lru_cache(CACHED)(lambda key: tuple(sorted(erased.get(seal(key), ()))))
-        self._unbound = lru_cache(CACHED)(lambda key: tuple(sorted(unbound.get(seal(key), ()))))
+                if one.anew:
+                    self._unbound.setdefault(sealed, set()).add(one.position)
+                else:
+                    self._erased[sealed] = min(one.position, self._erased.get(sealed, one.position))
+        self._history = lru_cache(CACHED)(self._read)
 
     def __bool__(self) -> bool:
         """Whether any life has ever ended."""
-        return not self._none
+        return bool(self._erased or self._unbound)
 
-    def number(self, key: str) -> int:
-        """How often whoever had this key was erased."""
-        return 0 if self._none else len(self._erased(key))
+    def was_erased(self, key: str) -> bool:
+        """Whether who had an identifier in this life was erased."""
+        return bool(self._erased) and life_of(key) in self._history(shown(key)).erased
 
     def current(self, key: str) -> str:
-        """The key of the life that an identifier has now."""
-        return key if self._none else in_life(key, len(self._unbound(shown(key))))
+        """The key of the life that an identifier, as outputs show it, has now."""
+        return in_life(key, len(self._history(shown(key)).begins)) if self else key
+
+    def before(self, key: str, position: Position) -> str:
+        """The key of the life that an identifier had when a command at this position was given."""
+        return in_life(key, sum(begin < position for begin in self._history(key).begins)) if self else key
 
     def at(self, key: str, position: Position) -> str | None:
         """The key of the life that a record at this position speaks of; None: of somebody who was erased."""
-        key = in_life(key, sum(begun < position for begun in self._unbound(key)))
-        erased = self._erased(key)
-        return None if erased and position < erased[-1] else key
+        history = self._history(key)
+        life = sum(begin < position for begin in history.begins)
+        return None if life in history.erased else in_life(key, life)
+
+    def _read(self, key: str) -> _History:
+        """A life ends where it is erased, or where the identifier was unbound; a life before may be erased later."""
+        unbound = sorted(self._unbound.get(self.seal(key), ()))
+        erased = self._erased.get(self.seal(key))
+        if not unbound and erased is None:
+            return _ONE_LIFE
+        begins: list[Position] = []
+        over: set[int] = set()
+        while True:
+            erased = self._erased.get(self.seal(in_life(key, len(begins))))
+            since = begins[-1] if begins else None
+            ends = [one for one in unbound if since is None or one > since]
+            if erased is not None:
+                over.add(len(begins))
+                ends.append(erased)
+            if not ends:
+                return _History(tuple(begins), frozenset(over))
+            begins.append(min(ends))
 
     def alive(self, arrivals: Iterable[Arrival]) -> Alive:
         """What is left of events: nothing is said by, or of, identifiers whose life is over."""

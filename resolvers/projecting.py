@@ -108,15 +108,13 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
         publication = yield from _publication(component.name, cache)
-        before, offsets = _taken_over(publication, absorbed, again=notice.again)
+        before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
         if component.version < before.component_version:
             cache.components.forget(component.name)
             notice = notice._replace(version=before.component_version)
             continue
         if told is not None and not before.later:
             return told
-        if absorbed:  # whoever they published is here, and was not in any older component
-            before = replace(before, component_version=component.version)
         change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
         if change is None and not absorbed:
             cache.publications.put(component.name, publication)
@@ -190,12 +188,14 @@ def _publication(name: str, cache: Cache) -> Protocol[Publication]:
 
 
 def _taken_over(
-    publication: Publication, absorbed: Mapping[str, Publication], *, again: bool
+    publication: Publication, absorbed: Mapping[str, Publication], component_version: int, *, again: bool
 ) -> tuple[State, Mapping[str, int]]:
     """The state and offsets to start from; `again`: with everything to be published."""
     state, offsets = publication.state, publication.offsets
     if absorbed or state.taken_over:
         state = inherited(state, {name: one.state for name, one in absorbed.items()})
+        # Whoever the others published is in this component, and need not be in an older one.
+        state = replace(state, component_version=max(state.component_version, component_version if absorbed else 0))
         offsets = dict(item for one in (*absorbed.values(), publication) for item in one.offsets.items())
     return blanked(state, state.profiles, state) if again else state, offsets
 

@@ -148,12 +148,6 @@ class Fence(NamedTuple):
     ended: bytes = b""
 
 
-class IsFenced(NamedTuple):
-    """-> whether there was a fence of this name."""
-
-    name: str
-
-
 class ReadProfileName(NamedTuple):
     """-> the identifier that leads to a profile id, or None."""
 
@@ -242,7 +236,6 @@ Step = (
     | ReadDecisions
     | Rewrite
     | Fence
-    | IsFenced
     | ReadProfileName
     | ForgetProfile
     | ForgetHome

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from resolvers.component import Component
+from resolvers.life_keys import shown
 from resolvers.people import VALUES_OF
 from resolvers.publication import State
 from topics.answers import TimelineEntry, TimelineIdentifier
@@ -45,11 +46,11 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
         ids.update(state.profiles, state.ended)
     keys = set(subject.members)
     for pair in component.edges:
-        if not subject.members.isdisjoint(pair):
-            keys.update(pair)
-    for member in subject.members:
-        facet = component.facets.get(member)
-        keys.update(() if facet is None else facet.strangers)
+        if not subject.members.isdisjoint(map(shown, pair)):
+            keys.update(map(shown, pair))
+    for key, facet in component.facets.items():
+        if shown(key) in subject.members:
+            keys.update(map(shown, facet.strangers))
     return {
         MERGES.name: frozenset(one.encode() for one in ids),
         CONFLICTS.name: frozenset(key.partition(":")[2].encode() for key in keys),
@@ -59,28 +60,30 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
 
 def timeline(records: Iterable[Kept], subject: Subject, component: Component) -> tuple[list[TimelineEntry], int]:
     """The entries that are about the subject, newest last, and how many older ones are left out."""
-    shown = {key: facet.display for key, facet in component.facets.items()}
+    displays = {shown(key): facet.display for key, facet in component.facets.items()}
     found: dict[tuple[str, str], TimelineEntry] = {}
     for topic, value in records:
-        entry = _entry(topic, value, subject, shown)
+        entry = _entry(topic, value, subject, displays)
         if entry is not None:
             found[topic, entry["id"]] = entry
     entries = sorted(found.values(), key=lambda entry: (datetime.fromisoformat(entry["at"]), entry["id"]))
     return entries[-ENTRIES_MAX:], max(len(entries) - ENTRIES_MAX, 0)
 
 
-def _entry(topic: str, value: bytes, subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _entry(topic: str, value: bytes, subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
     """What a record says of the subject; None: nothing, or it is none of ours."""
     try:
         if topic == RESULTS.name:
-            return _of_result(value, subject, shown)
+            return _of_result(value, subject, displays)
         record = decode(value)
-        return _of_change(record, subject, shown) if topic == MERGES.name else _of_conflict(record, subject, shown)
+        return (
+            _of_change(record, subject, displays) if topic == MERGES.name else _of_conflict(record, subject, displays)
+        )
     except (ValueError, LookupError, TypeError, msgspec.MsgspecError):
         return None  # the topic may be written to by others
 
 
-def _of_change(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _of_change(record: Mapping[str, Any], subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
     moved = record["identifiers"]
     keys = {f"{one['namespace']}:{one['token']}" for one in moved}
     if subject.ids.isdisjoint((*record["from"], *record["to"])) and subject.members.isdisjoint(keys):
@@ -91,7 +94,7 @@ def _of_change(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, 
         "type": record["type"],
         "from": record["from"],
         "to": record["to"],
-        "identifiers": [_shown(one["namespace"], one["token"], shown, one["profile_id"]) for one in moved],
+        "identifiers": [_shown(one["namespace"], one["token"], displays, one["profile_id"]) for one in moved],
         "rule": None,
         "reason": None,
         "command": None,
@@ -101,7 +104,7 @@ def _of_change(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, 
     }
 
 
-def _of_conflict(record: Mapping[str, Any], subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _of_conflict(record: Mapping[str, Any], subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
     named = record["identifiers"]
     if subject.members.isdisjoint(f"{one['namespace']}:{one['token']}" for one in named):
         return None
@@ -111,7 +114,7 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject, shown: Mapping[str
         "type": "conflict",
         "from": [],
         "to": [],
-        "identifiers": [_shown(one["namespace"], one["token"], shown) for one in named],
+        "identifiers": [_shown(one["namespace"], one["token"], displays) for one in named],
         "rule": record["rule"],
         "reason": record["reason"],
         "command": None,
@@ -121,7 +124,7 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject, shown: Mapping[str
     }
 
 
-def _of_result(value: bytes, subject: Subject, shown: Mapping[str, str]) -> TimelineEntry | None:
+def _of_result(value: bytes, subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
     """A command that named one of the members. What was only tried is no part of a history."""
     result = decode_result(value)
     named = [text.replace(":~", ":", 1) for text in result.identifiers]  # `namespace:~token` is how commands write keys
@@ -134,7 +137,7 @@ def _of_result(value: bytes, subject: Subject, shown: Mapping[str, str]) -> Time
         "from": [],
         "to": [],
         "identifiers": [
-            _shown(namespace, token, shown) for namespace, _, token in (key.partition(":") for key in named)
+            _shown(namespace, token, displays) for namespace, _, token in (key.partition(":") for key in named)
         ],
         "rule": None,
         "reason": result.detail or None,
@@ -145,8 +148,10 @@ def _of_result(value: bytes, subject: Subject, shown: Mapping[str, str]) -> Time
     }
 
 
-def _shown(namespace: str, token: str, shown: Mapping[str, str], profile_id: str | None = None) -> TimelineIdentifier:
-    display = shown.get(f"{namespace}:{token}", token)
+def _shown(
+    namespace: str, token: str, displays: Mapping[str, str], profile_id: str | None = None
+) -> TimelineIdentifier:
+    display = displays.get(f"{namespace}:{token}", token)
     return {"namespace": namespace, "token": token, "display": display, "profile_id": profile_id}
 
 

@@ -22,7 +22,6 @@ from resolvers.steps import (
     ForgetProfile,
     Freeze,
     Intend,
-    IsFenced,
     NameProfile,
     ReadComponent,
     ReadDecision,
@@ -94,7 +93,6 @@ class MemoryStore:
             ReadDecisions: self._read_decisions,
             Rewrite: self._rewrite,
             Fence: self._fence,
-            IsFenced: self._is_fenced,
             ReadProfileName: self._read_profile_name,
             ForgetProfile: self._forget_profile,
             ForgetHome: self._forget_home,
@@ -258,9 +256,6 @@ class MemoryStore:
 
     def _fence(self, step: Fence) -> None:
         self.content.fences.setdefault(step.name, step.ended)
-
-    def _is_fenced(self, step: IsFenced) -> bool:
-        return step.name in self.content.fences
 
     def _read_profile_name(self, step: ReadProfileName) -> str | None:
         return self.content.profiles.get(step.profile_id)

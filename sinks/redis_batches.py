@@ -22,7 +22,6 @@ from resolvers.steps import (
     ForgetProfile,
     Freeze,
     Intend,
-    IsFenced,
     NameProfile,
     ReadComponent,
     ReadDecision,
@@ -36,7 +35,7 @@ from resolvers.steps import (
     Settle,
     ShortenHome,
 )
-from sinks.keys import FENCE_FIELD, Keys
+from sinks.keys import Keys
 from sinks.redis_link import Command
 from sinks.redis_scripts import (
     CLAIM,
@@ -247,7 +246,7 @@ def _rewrite(keys: Keys, _names: Sequence[str], steps: Sequence[Rewrite]) -> Com
     return invoke(REWRITE, keys, [keys.decisions], [one for step in steps for one in step])
 
 
-def _meta(keys: Keys, steps: Sequence[Fence | IsFenced]) -> list[str]:
+def _meta(keys: Keys, steps: Sequence[Fence]) -> list[str]:
     return [keys.meta] * len(steps)
 
 
@@ -256,18 +255,10 @@ def _fence(keys: Keys, names: Sequence[str], steps: Sequence[Fence]) -> Command:
     return invoke(FENCE, keys, names, [step.name, step.ended, following(keys.generation)])
 
 
-def _is_fenced(_keys: Keys, names: Sequence[str], steps: Sequence[IsFenced]) -> Command:
-    return ["HMGET", names[0], *[f"{FENCE_FIELD}{step.name}" for step in steps]]
-
-
 def _ended(_steps: Sequence[Fence], reply: int) -> Sequence[None]:
     if reply:
         raise StoreLostError(OTHER_GENERATION)
     return [None]
-
-
-def _fenced(_steps: Sequence[Any], reply: list[bytes | None]) -> Sequence[bool]:
-    return [there is not None for there in reply]
 
 
 def _forget(keys: Keys, names: Sequence[str], _steps: object) -> Command:
@@ -297,7 +288,6 @@ BATCHES: dict[type, Batch] = {
     ReadDecisions: Batch(_decisions, _all_decisions, _at_once),
     Rewrite: Batch(_decisions, _rewrite, _none),
     Fence: Batch(_meta, _fence, _ended),
-    IsFenced: Batch(_meta, _is_fenced, _fenced),
     ReadProfileName: Batch(_profiles, _get, _names),
     ForgetProfile: Batch(_profiles, _forget, _none),
     ForgetHome: Batch(_homes, _forget, _none),

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
 from resolvers.judging import Rulebook as MemberRules
-from resolvers.people import VALUES_OF
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.standing import Standing
@@ -23,15 +22,12 @@ def admission_of(settings: Settings) -> Admission:
 def rulebook_of(settings: Settings, standing: Callable[[], Standing]) -> Rulebook:
     """All that decides how people are published.
 
-    `standing`: says which lives are over; an identifier mints other profile ids in each of its lives.
+    `standing`: says who was erased.
     """
     rules, id_key = settings.configuration.rules, settings.id_key.reveal().encode()
     member = MemberRules(settings.member_rules.rules, ZoneInfo(rules.timezone))
 
-    def minted(key: str, nth: int) -> str:
-        return mint(id_key, key, standing().lives.number(key.removeprefix(VALUES_OF)), nth)
-
     def was_erased(key: str) -> bool:
-        return standing().lives.number(key) > 0
+        return standing().lives.was_erased(key)
 
-    return Rulebook(rules, frozenset(), minted, member, was_erased)
+    return Rulebook(rules, frozenset(), lambda key, nth: mint(id_key, key, nth), member, was_erased)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from resolvers.admission import Admission
+from resolvers.standing import standing_of
 from sinks.history_reader import History, read_history
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
@@ -39,10 +40,18 @@ def web_server(
     """The HTTP interface; its `run` is a task of the worker. `reasons`: why the worker is not ready, as codes."""
     brokers = ",".join(settings.brokers)
 
+    lives = standing_of([], admission).lives
+
     async def store() -> RedisStore:
+        nonlocal lives
         if not session.ready.is_set():
             raise UnavailableError("the worker waits for its servers")
-        return (await session.parts()).store
+        parts = await session.parts()
+        lives = parts.standing.lives
+        return parts.store
+
+    def current(key: str) -> str:
+        return lives.current(key)
 
     async def reader() -> ProfileReader:
         return await ProfileReader.open(brokers, settings.topic_prefix, settings.kafka_settings())
@@ -57,12 +66,12 @@ def web_server(
     metrics.ready.set_function(lambda: not reasons())
     source = ProfileSource(reader)
     web = create_web(
-        Lookup(store, source),
-        Explaining(store, admission.rules),
+        Lookup(store, source, current),
+        Explaining(store, admission.rules, current),
         admission,
         reasons,
         [metrics.registry, process_metrics()],
-        recalling=Recalling(store, histories, settings.configuration.retention_days),
+        recalling=Recalling(store, histories, settings.configuration.retention_days, current),
     )
     return WebServer(Guard(web, settings.http, settings.api_tokens), settings.http, source)
 

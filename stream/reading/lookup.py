@@ -50,6 +50,15 @@ class Records(Protocol):
         ...
 
 
+Current = Callable[[str], str]
+"""An identifier's key as outputs show it -> the key of the life that it has now (`resolvers.lives`)."""
+
+
+def first_life(key: str) -> str:
+    """The key of the life that an identifier has, where no number ever changed hands."""
+    return key
+
+
 class UnavailableError(Exception):
     """The profile can't be read now; later it can. The message holds nothing of a profile or of who was asked for."""
 
@@ -108,10 +117,13 @@ async def bounded() -> AsyncIterator[None]:
 class Lookup:
     """Profiles by id and by identifier."""
 
-    def __init__(self, store: Callable[[], Awaitable[LookupStore]], records: Records) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`."""
+    def __init__(
+        self, store: Callable[[], Awaitable[LookupStore]], records: Records, current: Current = first_life
+    ) -> None:
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` is about the last given."""
         self._store = store
         self._records = records
+        self._current = current
 
     async def by_id(self, profile_id: str) -> Found | None:
         """The profile of an id; of one that merged away, the survivor. None: unknown or erased.
@@ -133,7 +145,7 @@ class Lookup:
         """
 
         async def start(_store: LookupStore) -> str | None:
-            return identifier.key
+            return self._current(identifier.key)
 
         return await self._bounded(start, lambda published: profile_of(published, identifier.key))
 

@@ -18,10 +18,12 @@ from stream.reading.lookup import (
     LOOKUP_SECONDS,
     WALKS,
     Chosen,
+    Current,
     LookupStore,
     UnavailableError,
     Walk,
     bounded,
+    first_life,
     profile_of,
     survivor,
     walked,
@@ -48,10 +50,18 @@ class Recalling:
     """Timelines by id and by identifier."""
 
     def __init__(
-        self, store: Callable[[], Awaitable[LookupStore]], histories: Histories, retention_days: Mapping[str, int]
+        self,
+        store: Callable[[], Awaitable[LookupStore]],
+        histories: Histories,
+        retention_days: Mapping[str, int],
+        current: Current = first_life,
     ) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`. `retention_days`: by topic."""
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` speaks of the last one given.
+
+        `retention_days`: by topic.
+        """
         self._store = store
+        self._current = current
         self._histories = histories
         self._kept_days = {name: retention_days[name] for name in (MERGES.name, CONFLICTS.name)}
         self._turn = asyncio.Lock()
@@ -76,7 +86,7 @@ class Recalling:
         """
 
         async def start(_store: LookupStore) -> str | None:
-            return identifier.key
+            return self._current(identifier.key)
 
         return await self._told(start, lambda published: profile_of(published, identifier.key), None)
 

@@ -106,10 +106,8 @@ def in_order(evidence: list[Evidence], policy: str) -> list[Evidence]:
 def standing_rule(evidence: Evidence, observed: Observed, values: "Values") -> str | None:
     """The rules that look at the evidence alone, not at the groups."""
     strong, weak = key_of(evidence.strong), key_of(evidence.weak)
-    if values.is_hub(strong) or values.is_hub(weak):
-        return "hub"
-    if observed.silent & {strong, weak}:
-        return "blocked"
+    if values.is_mute(strong) or values.is_mute(weak):
+        return "hub" if values.is_hub(strong) or values.is_hub(weak) else "blocked"
     if evidence.alias:
         return None
     if values.policy == "drop" and (values.is_torn(strong) or values.is_torn(weak)):

@@ -112,7 +112,7 @@ def run(
     config = DEFAULT_CONFIG | (config or {})
     outcome = Outcome([], set(), {}, [], [])
     accepted: list[Accepted] = []
-    named: dict[tuple[str, str, str, int], list[Accepted]] = {}  # by id, source, and the strongest one's life
+    named: dict[tuple[str, str, str], list[Accepted]] = {}  # by id, source, and the strongest one's life
     rulings = read_rulings(answers, config, hash_key)
     for record in sorted(records, key=lambda each: each.position):
         try:
@@ -122,8 +122,8 @@ def run(
             continue
         outcome.dropped += [(record.position, namespace, rule) for namespace, rule in dropped]
         strongest = rulings.named_at(key_of(candidate.identifiers[0]), record.position)
-        life = (strongest[1].partition(LIFE)[2], rulings.erases_before(strongest, record.position))
-        namesakes = named.setdefault((candidate.event.id, candidate.event.source, *life), [])
+        life = strongest[1].partition(LIFE)[2]
+        namesakes = named.setdefault((candidate.event.id, candidate.event.source, life), [])
         earlier = find_earlier(namesakes, candidate, timedelta(days=config["dedupe"]["days"]))
         if earlier is None:
             accepted.append(candidate)
@@ -238,22 +238,28 @@ def observe(accepted: list[Accepted], config: dict[str, Any]) -> Observed:
                 key = key_of(identifier)
                 observed.identifiers[key] = identifier
                 observed.last_seen[key] = max(observed.last_seen.get(key, event.time), event.time)
-            named = [one for one in copy.identifiers if copy.replaced is None or one is not copy.replaced[1]]
-            if event.type == "card.unbind":
-                for card in [key_of(identifier) for identifier in named if identifier.namespace == "card"]:
-                    others = [key_of(identifier) for identifier in named if key_of(identifier) != card]
-                    observed.unbound += [(card, other, event.time) for other in others]
-            elif event.type == "session.logout":
-                devices = [one for one in named if config["namespaces"][one.namespace].get("weak")]
-                observed.logged_out += [(key_of(identifier), event.time) for identifier in devices]
-            elif copy.strongest is not None:
-                for other in named:
-                    if other is not copy.strongest:
-                        observe_pair(observed, copy.strongest, other, copy.mark, alias=False)
+            observe_links(observed, event.type, copy, config)
             if copy.replaced:
                 strong, weak = sorted(copy.replaced, key=lambda identifier: identifier.strength)
                 observe_pair(observed, strong, weak, copy.mark, alias=True)
     return observed
+
+
+def observe_links(observed: Observed, kind: str, copy: Copy, config: dict[str, Any]) -> None:
+    """What a record says of the links between its identifiers."""
+    time = copy.mark[0]
+    named = [one for one in copy.identifiers if copy.replaced is None or one is not copy.replaced[1]]
+    if kind == "card.unbind":
+        for card in [key_of(identifier) for identifier in named if identifier.namespace == "card"]:
+            others = [key_of(identifier) for identifier in named if key_of(identifier) != card]
+            observed.unbound += [(card, other, time) for other in others]
+    elif kind == "session.logout":
+        devices = [one for one in named if config["namespaces"][one.namespace].get("weak")]
+        observed.logged_out += [(key_of(identifier), time) for identifier in devices]
+    elif copy.strongest is not None:
+        for other in named:
+            if other is not copy.strongest:
+                observe_pair(observed, copy.strongest, other, copy.mark, alias=False)
 
 
 def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, mark: Mark, *, alias: bool) -> None:

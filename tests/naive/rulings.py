@@ -62,14 +62,20 @@ class Rulings:
         """Whether whoever had this (by its name in answers) was erased after this position."""
         return bool(self.erased) and any(position < each for each in self.erased.get(self.seal_of(key), []))
 
-    def erases_before(self, key: Key, position: Position) -> int:
-        """How often whoever had this was erased before a position."""
-        return sum(each < position for each in self.erased.get(self.seal_of(key), [])) if self.erased else 0
-
     def changes_of(self, key: Key) -> list[Unbound]:
-        """When a number changed hands, in the log's order."""
-        seal = self.seal_of(key) if self.unbound else ""
-        return sorted((one for one in self.unbound if one.seal == seal), key=lambda one: one.position)
+        """Where a life of the identifier ends, in the log's order: it is unbound, or its person is erased."""
+        if not self.unbound and not self.erased:
+            return []
+        mine = [one for one in self.unbound if one.seal == self.seal_of(key)]
+        found: list[Unbound] = []
+        while True:
+            named = (key[0], f"{key[1]}{LIFE}{len(found)}") if found else key
+            later = [one for one in mine if not found or one.position > found[-1].position]
+            seal = self.seal_of(named)
+            later += [Unbound(min(self.erased[seal]), seal, undone=False)] if seal in self.erased else []
+            if not later:
+                return found
+            found.append(min(later, key=lambda one: one.position))
 
     def seal_of(self, key: Key) -> str:
         """What stands for an identifier where it must not be named."""

@@ -14,6 +14,7 @@ from resolvers.commanding import obey
 from resolvers.namespaces import Caps, IdentityRules
 from resolvers.people import people
 from resolvers.pseudonyms import Pseudonyms
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Outgoing, Publish, Step
 from sinks.carrying import carry_in_memory
 from tests.resolvers.building import NOON_MS, NOON_US, Bench, arrived, rules_with
@@ -26,11 +27,6 @@ A, B, C = "card:main:A", "card:main:B", "card:main:C"
 PHONE = "13812345600"
 
 
-def seal(key: str) -> str:
-    """A keyed digest."""
-    return Pseudonyms(b"a key for tests").sealed(key.encode())
-
-
 class Desk(Bench):
     """A bench at which operators give commands; `answers` and `told` are what goes out."""
 
@@ -38,6 +34,7 @@ class Desk(Bench):
         super().__init__(*([rules] if rules else []))
         self.answers: list[Outgoing] = []
         self.told: list[Notice] = []
+        self.reading = Admission(self.rules, Pseudonyms(b"a key for tests"))
         self._offset = count()
 
     def execute(self, step: Step) -> object:
@@ -55,11 +52,16 @@ class Desk(Bench):
         value = body if isinstance(body, bytes) else encode(body)
         at = next(self._offset)
         record = Record("t.commands", 0, at, NOON_MS + at, None, value, ())
-        return ask(record, Admission(self.rules, Pseudonyms(b"a key for tests")))
+        return ask(record, self.reading)
 
     def obey(self, asked: Asked) -> Result:
         """Carry a command out."""
-        return carry_in_memory(obey(asked, self.rules, frozenset(), seal), self.execute)
+        return carry_in_memory(obey(asked, self.rules, frozenset(), self.standing), self.execute)
+
+    @property
+    def standing(self) -> Standing:
+        """What commands have left behind."""
+        return standing_of(self.store.content.fences.values(), self.reading)
 
     def say(self, kind: str, *identifiers: str, name: str = "c", **fields: object) -> Result:
         """Ask and carry out."""
@@ -300,7 +302,7 @@ def crashes(body: dict[str, Any]) -> Iterator[tuple[Desk, Asked, bool]]:
         desk = one()
         desk.resolve(arrived({"card": "B"}, 20))
         asked = desk.asked(body)
-        protocol = obey(asked, desk.rules, frozenset(), seal)
+        protocol = obey(asked, desk.rules, frozenset(), desk.standing)
         try:
             step = next(protocol)
             for _ in range(steps):

@@ -282,9 +282,9 @@ class Simulation:
             rulebook = Rulebook(
                 self._rules,
                 frozenset(),
-                lambda key, nth: mint(ID_KEY, key, process.standing.lives.number(key.removeprefix("!")), nth),
+                lambda key, nth: mint(ID_KEY, key, nth),
                 MEMBER,
-                lambda key: process.standing.lives.number(key) > 0,
+                process.standing.lives.was_erased,
             )
             yield from self._carry(project(batch, process.cache, rulebook, self._tick()), process)
             yield

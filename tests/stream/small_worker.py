@@ -34,7 +34,7 @@ class SmallWorker:
         self.log = MemoryLog()
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
-        self._rulebook = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, 0, nth))
+        self._rulebook = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth))
         self._ticks = 0
         self._offset = 0
         self._notices: list[Notice] = []
