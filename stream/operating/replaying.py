@@ -19,8 +19,10 @@ from resolvers.admission import Admission
 from resolvers.cache import Cache
 from resolvers.commanding import apply, remembered_of
 from resolvers.component import Component
+from resolvers.constraints import in_force
 from resolvers.difference import Difference, difference
 from resolvers.finding import find_all
+from resolvers.life_keys import shown
 from resolvers.people import VALUES_OF, People, people
 from resolvers.projecting import Rulebook
 from resolvers.publication import Publication, State
@@ -312,20 +314,20 @@ class Replaying:
     async def _restored(self, found: Sequence[tuple[Component, People]]) -> list[Restored]:
         """What was published of these components; those of which nothing is known are left out."""
         seen = {one.name: [key for key, facet in one.facets.items() if facet.seen] for one, _ in found}
-        keys = [key for some in seen.values() for key in some]
-        minted = own_ids(keys, self._rulebook.mint, self._journal.known)
-        there = self._journal.of_keys(keys)
+        held = {one.name: _held(one, seen[one.name]) for one, _ in found}
+        minted = own_ids([key for some in seen.values() for key in some], self._rulebook.mint, self._journal.known)
+        there = self._journal.of_keys([key for some in held.values() for key in some])
         aside = {one: holder for holder, ids in minted.items() if holder.startswith(VALUES_OF) for one in ids}
         seconds = {one: held for one, held in self._journal.of_ids(aside).items() if not held.members}
-        owner_of = await self._owners(there.values(), {key: name for name, some in seen.items() for key in some})
+        owner_of = await self._owners(there.values(), {key: name for name, some in held.items() for key in some})
         ours: dict[str, dict[str, Remembered]] = {one.name: {} for one, _ in found}
         for profile_id, (name, holder) in owner_of.items():
             if name in ours:
-                ours[name][holder] = there[profile_id]
-        for profile_id, held in seconds.items():
+                ours[name][held[name][holder]] = there[profile_id]
+        for profile_id, second in seconds.items():
             holder = aside[profile_id]
             name = next(name for name, some in seen.items() if holder.removeprefix(VALUES_OF) in some)
-            ours[name][holder] = held
+            ours[name][holder] = second
         results = []
         for component, now in found:
             mine = ours[component.name]
@@ -341,15 +343,16 @@ class Replaying:
         return results
 
     async def _owners(self, there: Iterable[Remembered], home_of: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-        """For each id the component that it belongs to, and its holder there."""
+        """For each id the component that it belongs to, and its holder there, as outputs show it."""
         holders = {one.profile_id: one.holders(self._rulebook.rules) for one in there}
         elsewhere = sorted({key for keys in holders.values() for key in keys if key not in home_of})
         homes = dict(home_of)
         if elsewhere:
-            found = await carry(find_all(elsewhere, self._cache), self._store, Quiet())
+            lives = {self.standing.lives.current(key): key for key in elsewhere}
+            found = await carry(find_all(list(lives), self._cache), self._store, Quiet())
             for key, component in found.items():
                 if component is not None and (facet := component.facets.get(key)) is not None and facet.seen:
-                    homes[key] = component.name
+                    homes[lives[key]] = component.name
         first = {one: next((key for key in keys if key in homes), None) for one, keys in holders.items()}
         return {one: (homes[key], key) for one, key in first.items() if key is not None}
 
@@ -392,6 +395,12 @@ class Replaying:
             yield stretches
             done += sum(one.next - one.first for one in stretches)
             self._shown(what, min(done, of), of)
+
+
+def _held(component: Component, seen: Sequence[str]) -> dict[str, str]:
+    """The identifiers that somebody in the component holds, as outputs show them -> the key of that life."""
+    ruled = in_force(component.constraints)
+    return {shown(key): key for key in ruled.one(key for key in seen if ruled.same.get(key, key) not in ruled.past)}
 
 
 def _part(stretch: Stretch, first: int, end: int | None) -> Stretch | None:

@@ -26,7 +26,7 @@ def mint(key: str, nth: int) -> str:
 def person(*members: str, city: str = "", **value: str) -> Person:
     """A person of these identifiers, living in a city, worth this much."""
     contents = {"city": city, "identifiers": members, "lifetime_value": value}
-    return Person(members[0], members, canonical(contents), value)
+    return Person(members[0], members, canonical(contents), value, keys=members)
 
 
 class Topic:
@@ -307,8 +307,8 @@ def test_the_first_records_are_the_profiles() -> None:
 def test_a_stronger_holder_is_published() -> None:
     """Who holds an id is part of what is published, though the contents were the same."""
     topic = Topic()
-    topic.publish(Person("phone:p", ("phone:p",), b'{"a":1}', {}))
-    change = topic.publish(Person("card:A", ("card:A", "phone:p"), b'{"a":1}', {}))
+    topic.publish(Person("phone:p", ("phone:p",), b'{"a":1}', {}, keys=("phone:p",)))
+    change = topic.publish(Person("card:A", ("card:A", "phone:p"), b'{"a":1}', {}, keys=("card:A", "phone:p")))
     assert topic.state.profiles["id-phonep-0"].holder == "card:A"
     assert keys_of(change, "identities") == ["card:A"]
 
