@@ -31,6 +31,7 @@ class SmallWorker:
 
     def __init__(self) -> None:
         self.store = MemoryStore(self._now_us)
+        self.fences: list[bytes] = []
         self.log = MemoryLog()
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
