@@ -4,7 +4,8 @@ The protocol (design, section 5): decide -> record the decision unless there is 
 -> apply it -> the projection told. What is applied is what was recorded, so that a crash anywhere is a repetition, and
 the same command again is answered the same and changes nothing.
 Rules: commands are carried out one after the other, in the order of their topic. A dry run is answered and leaves
-nothing behind. An id's recorded answer is the last on its topic, also where another command came under that id.
+nothing behind but its answer. An id's recorded answer is the last on its topic, also where another command came under
+that id.
 Must not know: Redis, Kafka, what is in a decision but for what it rules.
 """
 
@@ -25,11 +26,13 @@ from resolvers.gathering import gather
 from resolvers.namespaces import IdentityRules
 from resolvers.standing import Standing
 from resolvers.standing import encode as encode_said
-from resolvers.steps import Commit, Decide, Fence, Notify, Outgoing, Protocol, Publish, ReadDecision
+from resolvers.steps import Commit, Decide, Fence, Notify, Outgoing, Protocol, Publish, ReadDecision, Rewrite
 from topics.catalogue import RESULTS
 from topics.codec import encode
 from topics.commands import Erase, Result, Undo, decode_result
 
+DRY = "\0"
+"""Leads the id of a dry run among the decisions: no command's id has it, so that the id stays free."""
 CACHED = 1_000
 """Components that are remembered while one command is carried out; each reads everything afresh."""
 
@@ -43,6 +46,8 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standing: 
     there: bytes | None = yield ReadDecision(asked.id)
     if there is None:
         decided = yield from _decided(asked, rules, blocked, standing)
+        if asked.command is not None and asked.command.dry_run:  # so that who is erased is taken out of it too
+            yield Rewrite(DRY + asked.id, encode(decided))
         if asked.command is None or asked.command.dry_run:
             yield Publish([_answer(decided, asked)])
             return decided

@@ -132,7 +132,7 @@ def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
             content = encode_json(left)
             # On its topic first: who dies in between finds it unchanged in the store, and does it again.
             yield Publish([Outgoing(RESULTS.name, answer.id.encode(), content)])
-            yield Rewrite(answer.id, content)
+            yield Rewrite(f"\0{answer.id}" if answer.dry_run else answer.id, content)
 
 
 def _place(result: Result) -> tuple[int, str, int, int]:
@@ -246,15 +246,16 @@ def _told(found: _Found, decision: Result, asked: Asked) -> Protocol[_Gone | Non
 
 def _renamed(gone: _Gone) -> Protocol[None]:
     """Let those profile ids lead to somebody that led to who is gone: an id may be older than who holds it now."""
-    profiles = gone.state.profiles
-    names: list[str | None] = yield Together([ReadProfileName(one) for one in profiles])
+    profiles, ended = gone.state.profiles, gone.state.ended
+    leads = {one: end for one in (*profiles, *ended) if (end := survivor(ended, one)) != ERASED}
+    names: list[str | None] = yield Together([ReadProfileName(one) for one in leads])
     lost = [
         one
-        for one, key in zip(profiles, names, strict=True)
+        for one, key in zip(leads, names, strict=True)
         if key is not None and _holder(key) not in gone.component.facets
     ]
     yield Together([ForgetProfile(one) for one in lost])
-    yield Together([NameProfile(one, profiles[one].holder) for one in lost])
+    yield Together([NameProfile(one, profiles[leads[one]].holder) for one in lost])
 
 
 def _is_told(component: Component, publication: Publication, version: int) -> bool:

@@ -101,8 +101,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
     told: Difference | None = None
     while True:
         component = yield from _component(notice, cache)
-        if component.moved_to is not None:
-            yield from _hand_over(component, component.moved_to, notice, cache)
+        if not (yield from _is_here(component, notice, cache)):
             return None
         absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
@@ -131,6 +130,13 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             yield from _forget_absorbed(component, cache)
         if not before.later:
             told, notice = change, notice._replace(version=component.version, again=False)
+
+
+def _is_here(component: Component, notice: Notice, cache: Cache) -> Protocol[bool]:
+    """Whether there is anything to publish of it: it has not moved, and not everybody in it was erased."""
+    if component.moved_to is not None:
+        yield from _hand_over(component, component.moved_to, notice, cache)
+    return component.moved_to is None and component.version > 0
 
 
 def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:

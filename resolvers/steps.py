@@ -132,7 +132,7 @@ class ReadDecisions(NamedTuple):
 
 
 class Rewrite(NamedTuple):
-    """Replace what is recorded about a command that was decided -> None."""
+    """Write what is recorded about a command, whatever it was -> None."""
 
     command: str
     decision: bytes

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import networkx as nx
 
+from resolvers.admission import Admission
+from resolvers.commanding import DRY
 from resolvers.component import Component
 from resolvers.constraints import in_force
+from resolvers.decisions import acted_on, keys_of
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
+from resolvers.pseudonyms import Pseudonyms
 from resolvers.publication import NOTHING, Publication
+from resolvers.standing import standing_of
 from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
 from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
@@ -20,6 +25,7 @@ from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from tests.simulation.scheduler import HASH_KEY, MEMBER, Outcome
 from tests.simulation.worlds import naive_config
 from topics.codec import canonical
+from topics.commands import decode_result
 from topics.instants import to_us
 from topics.records import Record
 
@@ -77,6 +83,9 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
             said[record.key.decode(), json.loads(record.value)["body"]].add(record.value)
     for name, decision in outcome.store.content.decisions.items():
         recorded = json.loads(decision)
+        if name.startswith(DRY):
+            assert recorded["dry_run"]
+            continue
         assert found[name] == recorded
         erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
         assert said[name, recorded["body"]] == {decision} or erased, "an answer was said in two ways"
@@ -211,6 +220,32 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
     assert log
 
 
+def check_gone(outcome: Outcome) -> None:
+    """Nothing in the store names who was erased, but what other people's identifiers have met and been invited by."""
+    store = outcome.store
+    admission = Admission(DEFAULT_RULES, Pseudonyms(HASH_KEY))
+    gone = standing_of(store.content.fences.values(), admission).lives.was_erased
+    assert not [key for key in store.content.homes if gone(key)], "a home of who was erased"
+    assert not [key for key in store.content.profiles.values() if gone(key.removeprefix("!"))], (
+        "a way to who was erased"
+    )
+    for name, fields in store.content.components.items():
+        component = Component.parse(name, fields)
+        named = {key for one in component.constraints.values() for key in (*one.named, *one.values)}
+        named |= {*component.facets, *(key for pair in component.edges for key in pair)}
+        assert not [key for key in named if gone(key)], "a component knows who was erased"
+        publication: Publication = store.execute(ReadPublication(name))
+        holders = {one.holder.removeprefix("!") for one in publication.state.profiles.values()}
+        assert not [key for key in holders if gone(key)], "a publication of who was erased"
+    for answer in answers(outcome.sent).values():
+        if answer["type"] != "erase":
+            effect = answer["effect"]
+            names = [*effect.get("values", ()), *effect.get("left", ()), *effect.get("created", ())]
+            names += [effect[one] for one in ("ends", "from", "begun") if one in effect]
+            named = {*keys_of(names), *acted_on(decode_result(canonical(answer)))}
+            assert not [key for key in named if gone(key)], "an answer names who was erased"
+
+
 def held_in(component: Component) -> tuple[str, ...]:
     """The identifiers of a component that somebody holds now, as outputs show them."""
     return in_force(component.constraints).held(key for key, facet in component.facets.items() if facet.seen)
@@ -315,6 +350,7 @@ def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, 
     check_survivors(outcome.sent)
     check_decisions(outcome)
     check_erased(outcome)
+    check_gone(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))

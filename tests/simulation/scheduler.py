@@ -121,7 +121,7 @@ class Simulation:
             self._events_first = self._rng.choice([0, events // 2, events])
         self._store.content.decisions.update(decided or {})
         for one in map(decode_result, (decided or {}).values()):
-            if one.status == "done":
+            if one.status == "done" and not one.dry_run:
                 self._store.content.fences.update(remembered_of(one))
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
