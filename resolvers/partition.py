@@ -9,38 +9,14 @@ Must not know: facts, profiles, stores, clocks.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from resolvers.constraints import NONE, Constraints, InForce, in_force
 from resolvers.counting import Group, asserted_values, kept_apart, scope_of
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.namespaces import IdentityRules, Namespace
-from resolvers.uniting_lives import united
+from resolvers.uniting_lives import Sight, united
 from topics.instants import DAY_US
-
-
-class Sight(Protocol):
-    """What `partition` needs of one identifier beside its edges.
-
-    `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
-    evidence is not kept as an edge, but it makes them neighbours all the same. `unbound`: of a card, what was taken off
-    it and when. `logged_out_us`: when a session with it ended; before all events if none did.
-    """
-
-    @property
-    def last_us(self) -> int: ...  # noqa: D102 - see above
-
-    @property
-    def hub(self) -> bool: ...  # noqa: D102
-
-    @property
-    def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def unbound(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
-
-    @property
-    def logged_out_us(self) -> int: ...  # noqa: D102
 
 
 class Refused(NamedTuple):

@@ -11,10 +11,15 @@ from resolvers.evidence import Edge, Pair
 
 
 class Sight(Protocol):
-    """What is known of an identifier beside its edges (see `resolvers.partition.Sight`)."""
+    """What `partition` needs of one identifier beside its edges.
+
+    `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
+    evidence is not kept as an edge, but it makes them neighbours all the same. `unbound`: of a card, what was taken off
+    it and when. `logged_out_us`: when a session with it ended; before all events if none did.
+    """
 
     @property
-    def last_us(self) -> int: ...  # noqa: D102 - see there
+    def last_us(self) -> int: ...  # noqa: D102 - see above
 
     @property
     def hub(self) -> bool: ...  # noqa: D102

@@ -32,7 +32,7 @@ from resolvers.steps import Decide, Notice, ReadComponent, ReadPublication, toge
 from sinks.carrying import carry
 from sinks.journal import Journal
 from sinks.log_reader import LogReader, Place, Stretch
-from sinks.publisher import OpenPublisher, Sendable
+from sinks.publisher import OpenPublisher
 from sinks.redis_store import RedisStore
 from sinks.store import Advance
 from stream.chunks import Chunk
@@ -40,6 +40,7 @@ from stream.config.configuration import DeadLetterLimit
 from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.metrics import Metrics
+from stream.operating.quiet import Quiet
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
@@ -90,30 +91,6 @@ class Rebuilt(NamedTuple):
     people: People
     state: State
     anew: Restored | None
-
-
-class Quiet:
-    """A publisher that keeps notices to itself, and sends records only through another one; without, it counts them."""
-
-    def __init__(self, relay: OpenPublisher | None = None) -> None:
-        self.sent: Counter[str] = Counter()
-        self.notices: list[Notice] = []
-        self._relay = relay
-
-    queued = 0
-    changes_partitions = 1
-
-    async def send(self, records: Sequence[Sendable]) -> list[int]:
-        """As every publisher; -1 stands for the offset of what is not sent."""
-        self.sent.update(record.topic for record in records)
-        return [-1] * len(records) if self._relay is None else await self._relay.send(records)
-
-    async def notify(self, notices: Sequence[Notice]) -> None:
-        """Keep them."""
-        self.notices += notices
-
-    async def close(self) -> None:
-        """There is nothing of its own to close."""
 
 
 class Replaying:

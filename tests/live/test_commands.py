@@ -254,3 +254,56 @@ def test_erase(engine: Engine, kafka: Broker) -> None:
     assert values(after) == ["128.00", "64.00"]
     assert gone not in after.published.profiles
     assert line.run("erase", gone).stderr == "Not found: Nobody is known by that.\n"
+
+
+def test_a_number_changes_hands(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
+    """What was before stays, also when it is read again; what comes later is of somebody else; and back again."""
+    line = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine))
+    worker = engine.start_worker()
+    engine.publish([event(1, 1, card="A", phone=NUMBER), event(2, 2, phone=NUMBER)])
+    [old] = check(engine).published.profiles
+    answer = line.answered("unbind", f"phone:{NUMBER}", "--from", "card:A", "--id", "n")
+    assert answer["status"] == "done"
+    engine.publish([event(4, 3, phone=NUMBER, openid="new"), event(8, 4, card="A")])
+    changed = check(engine)
+    assert values(changed) == ["11.00", "4.00"]
+    assert changed.published.profiles[old]["lifetime_value"] == {"CNY": "11.00"}
+    found = json.loads(line.run("profile", f"phone:{NUMBER}", "--json").stdout)
+    assert found["lifetime_value"] == {"CNY": "4.00"}
+    why = line.run("explain", f"phone:{NUMBER}", "openid:new")
+    assert why.returncode == 0, why
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    engine.publish([event(16, 5, phone=NUMBER)])
+    assert values(check(engine)) == ["11.00", "20.00"]
+    audited = line.run("audit", "--patience", "5")
+    assert audited.returncode == 0, audited.stdout
+    assert line.answered("undo", "n")["status"] == "done"
+    last = check(engine)
+    assert values(last) == ["31.00"]
+    assert list(last.published.profiles) == [old]
+
+
+def test_block_and_unblock(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
+    """A blocked value is dropped and links nobody, whatever is read again; then it is taken as before."""
+    line = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine))
+    worker = engine.start_worker()
+    engine.publish([event(1, 1, card="A", cookie="shop"), event(2, 2, openid="b", cookie="shop")])
+    assert values(check(engine)) == ["3.00"]
+    assert line.answered("block", "cookie:shop", "--id", "b")["status"] == "done"
+    engine.publish([event(4, 3, card="A", cookie="shop"), event(8, 4, cookie="shop")])
+    blocked = check(engine)
+    assert values(blocked) == ["", "2.00", "5.00"]
+    assert blocked.published.values("conflicts")[-1]["rule"] in {"blocked", "blocked_value"}
+    assert len(engine.outputs()["touchpoints.dlq"]) == 1
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    pattern = ["--namespace", "cookie", "--pattern", "re:^te"]
+    assert line.answered("block", *pattern)["status"] == "done"
+    assert line.answered("unblock", "cookie:shop")["effect"] == {"of": ["b"]}
+    engine.publish([event(16, 5, openid="b", cookie="shop"), event(32, 6, cookie="test")])
+    assert values(check(engine)) == ["23.00"]
