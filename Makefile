@@ -5,10 +5,10 @@ VENV ?= .venv
 PYTHON ?= python3.13 python3.12 python3.11 python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-SLOW := $(wildcard tests/contract tests/simulation tests/live)
+SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz audit real example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -20,6 +20,12 @@ run: setup ## the demo: embedded servers, a generated retail day, people out
 test: check ## everything: make check, then contract, simulation, live and end-to-end tests
 	@echo "== tests on real servers, contracts and simulation"
 	@$(BIN)/python -m pytest $(SLOW)
+
+test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
+	@$(BIN)/python -m pytest tests/browser
+
+screenshots: setup-dev ## the pictures of docs/console.md, from a synthetic retail day on embedded servers
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: setup-dev ## the quick part: format, lint, types, import rules, unit and property tests
 	@echo "== format"
@@ -35,6 +41,12 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
+
+fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
+	@$(BIN)/python -m benchmarks.fuzz
+
+audit: setup-dev ## is a locked package known to be vulnerable? Asks the OSV database; exit 3 where it can't
+	@$(BIN)/python -m benchmarks.audit
 
 real: setup-dev .cache/real/requirements-real.lock ## import foreign purchases and baskets through Kafka, compare totals
 	@PYTHONPATH=.cache/real $(BIN)/python -m benchmarks.real_input

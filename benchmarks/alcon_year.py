@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.publishers import CHINA, Publishers
 
-LEGACY_DEFAULT: Final = 6_000
+LEGACY_DEFAULT: Final = 60_000
 PERIODS: Final = 6
 PERIOD_MONTHS: Final = 2
 GROWTH: Final = 140 / 60  # from 60,000 members to 200,000

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from benchmarks.chando_month import CURRENCY, DAYS, FANS_DEFAULT, START, Month, SceneCount, counted, generate, published
 from benchmarks.line_chart import Line, line_chart
-from benchmarks.running import Servers, fresh_engine, server_options, with_servers
-from stream.cli.console import complain, say
+from benchmarks.running import Servers, fresh_engine, with_servers
+from benchmarks.worked_example import example_options, save_picture, verdict
+from stream.cli.console import say
 from stream.demo.outputs import read_outputs
 
 
@@ -63,19 +64,8 @@ def _run(seed: int, fans: int, picture_file: Path | None, servers: Servers) -> i
         say(line)
     say()
     say(f"{len(outputs.profiles):,} people came out in {seconds:.1f} s.")
-    if picture_file is not None:
-        picture_file.write_text(picture(found))
-        say(f"The month as a picture: {picture_file}")
+    save_picture(picture_file, picture, found)
     return verdict((found, len(outputs.profiles)), (counted(truth), len(truth)))
-
-
-def verdict(found: tuple[Month, int], expected: tuple[Month, int]) -> int:
-    """Say whether the month and the number of people are those of the truth -> the exit code."""
-    if found != expected:
-        complain(f"What was published is not the truth, which is: {expected[1]:,} people and {expected[0]}")
-        return 1
-    say("Every number is the truth's.", "bold green")
-    return 0
 
 
 def _scene(name: str, one: SceneCount) -> str:
@@ -84,11 +74,8 @@ def _scene(name: str, one: SceneCount) -> str:
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chando", description=(__doc__ or "").splitlines()[0])
-    server_options(parser)
+    parser = example_options("chando", __doc__)
     parser.add_argument("--fans", type=int, default=FANS_DEFAULT, help="how many are recruited (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed is another month")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="where the picture goes (an SVG)")
     return parser.parse_args(arguments)
 
 

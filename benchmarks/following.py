@@ -1,7 +1,7 @@
 """Follow the people as a subscriber does: a stock client on `idweave.profiles` that keeps what it needs of each person.
 
-Rules: the last record of a key is the truth; who was merged away or erased is nobody any more. It goes on where it
-stopped, so that looking often costs only what is new.
+Rules: the last record of a key is the truth; who was merged away or erased is nobody any more. Who is in a segment is
+told by `idweave.segments` alone. It goes on where it stopped, so that looking often costs only what is new.
 Must not know: the store, the engine's types.
 """
 
@@ -12,16 +12,18 @@ import orjson
 
 from stream.config.settings import Settings
 from stream.demo.outputs import read_all
-from topics.catalogue import PROFILES
+from topics.catalogue import PROFILES, SEGMENTS
 
 Kept = TypeVar("Kept")
 
 
 class Follower(Generic[Kept]):
-    """`people`: what `keep` makes of each published profile, by profile id."""
+    """`people`: what `keep` makes of each published profile, by profile id. `segment`: ids of those who are in one."""
 
-    def __init__(self, settings: Settings, keep: Callable[[Mapping[str, Any]], Kept]) -> None:
+    def __init__(self, settings: Settings, keep: Callable[[Mapping[str, Any]], Kept], segment: str) -> None:
         self.people: dict[bytes, Kept] = {}
+        self.segment: set[bytes] = set()
+        self._name = segment
         self._settings = settings
         self._keep = keep
         self._read: dict[tuple[str, int], int] = {}
@@ -32,11 +34,19 @@ class Follower(Generic[Kept]):
         Raises:
             ReadingError: the broker stopped answering.
         """
-        for message in read_all(self._settings, [PROFILES.full_name(self._settings.topic_prefix)], self._read):
-            self._read[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
-            key, value = message.key() or b"", message.value()
-            profile = None if value is None else orjson.loads(value)
-            if profile is None or "merged_into" in profile:
-                self.people.pop(key, None)
-            else:
-                self.people[key] = self._keep(profile)
+        topics = {topic.full_name(self._settings.topic_prefix): topic for topic in (PROFILES, SEGMENTS)}
+        for message in read_all(self._settings, list(topics), self._read):
+            name, key = message.topic() or "", message.key() or b""
+            self._read[name, message.partition() or 0] = (message.offset() or 0) + 1
+            value = message.value()
+            record = None if value is None else orjson.loads(value)
+            if topics[name] is PROFILES:
+                self._profile(key, record)
+            elif record is not None and record["segment"] == self._name:
+                (self.segment.add if record["action"] == "entered" else self.segment.discard)(key)
+
+    def _profile(self, key: bytes, record: dict[str, Any] | None) -> None:
+        if record is None or "merged_into" in record:
+            self.people.pop(key, None)
+        else:
+            self.people[key] = self._keep(record)

@@ -9,7 +9,7 @@ import argparse
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final, NamedTuple
 
 import redis
@@ -34,7 +34,7 @@ LOOK_SECONDS: Final = 0.3  # a look asks both servers for a dozen numbers
 
 
 class Servers(NamedTuple):
-    """Where to run, and what that is called."""
+    """Where to run, and what that is called. `embedded`: they know no authentication, and end with the run."""
 
     brokers: str
     redis_url: str
@@ -43,14 +43,14 @@ class Servers(NamedTuple):
 
 
 class Run:
-    """An engine under way. `settings` are its own; `published`: how many events it was given so far."""
+    """An engine under way. `settings`, `worker` and `publisher` are its own; `published`: events given to it so far."""
 
     def __init__(self, settings: Settings, worker: ChildProcess, watch: Watch, publisher: TouchpointPublisher) -> None:
         self.settings = settings
         self.published = 0
-        self._worker = worker
+        self.worker = worker
         self._watch = watch
-        self._publisher = publisher
+        self.publisher = publisher
         self._looked_at = -LOOK_SECONDS
 
     def publish(self, events: Collection[bytes]) -> float:
@@ -63,9 +63,9 @@ class Run:
         self.published += len(events)
         with Display(OUT, self.published) as display:
             started = time.monotonic()
-            self._publisher.publish(((None, event) for event in events), progress=lambda _: self._show(display))
-            if self._publisher.failed:
-                raise PublishingError(self._publisher.reason)
+            self.publisher.publish(((None, event) for event in events), progress=lambda _: self._show(display))
+            if self.publisher.failed:
+                raise PublishingError(self.publisher.reason)
             self._settle(display)
         return self._watch.moved_at - started
 
@@ -82,7 +82,7 @@ class Run:
     def _settle(self, display: Display) -> None:
         while not self._look(display):
             if time.monotonic() - self._watch.moved_at > STUCK_SECONDS:
-                words = "\n  ".join(self._worker.last_log_lines())
+                words = "\n  ".join(self.worker.last_log_lines())
                 raise CommandFailedError(f"Nothing has moved for {STUCK_SECONDS:.0f} s. The worker says:\n  {words}")
             time.sleep(LOOK_SECONDS / 10)
 
@@ -93,7 +93,7 @@ class Run:
         """Look at the engine, if it is time to, and show it -> whether nothing is left to do."""
         if time.monotonic() - self._looked_at < LOOK_SECONDS:
             return False
-        self._worker.require_alive()
+        self.worker.require_alive()
         seen = self._watch.look(self.published)
         display.show(self.published, seen.resolved, seen.versions)
         self._looked_at = time.monotonic()
@@ -106,10 +106,22 @@ def server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redis", metavar="URL", help="real Redis; with --brokers")
 
 
-def with_servers(asked: argparse.Namespace, work: Callable[[Servers], int]) -> int:
-    """Do work on the servers that were named, or on embedded ones -> its exit code, or 1 after what went wrong."""
+@contextmanager
+def embedded() -> Iterator[Servers]:
+    """The servers that pip installed, for as long as the block runs."""
+    with embedded_servers() as there:
+        say(there.banner)
+        yield Servers(there.brokers, there.redis_url, "embedded (Tansu, Valkey)", embedded=True)
+
+
+def with_servers(
+    asked: argparse.Namespace,
+    work: Callable[[Servers], int],
+    otherwise: Callable[[], AbstractContextManager[Servers]] = embedded,
+) -> int:
+    """Do work on the servers that were named, or on others -> its exit code, or 1 after what went wrong."""
     try:
-        with stopped_by_signals(), _servers(asked.brokers, asked.redis) as servers:
+        with stopped_by_signals(), _servers(asked.brokers, asked.redis, otherwise) as servers:
             return work(servers)
     except ConfigError as error:
         for mistake in error.mistakes:
@@ -139,16 +151,17 @@ def fresh_engine(servers: Servers, name: str) -> Iterator[Run]:
 
 
 @contextmanager
-def _servers(brokers: str | None, redis_url: str | None) -> Iterator[Servers]:
+def _servers(
+    brokers: str | None, redis_url: str | None, otherwise: Callable[[], AbstractContextManager[Servers]]
+) -> Iterator[Servers]:
     if brokers and redis_url:
         say(f"Your servers: broker {brokers}.")
         yield Servers(brokers, redis_url, "named by --brokers and --redis", embedded=False)
         return
     if brokers or redis_url:
-        raise CommandFailedError("Name both --brokers and --redis, or neither for the embedded servers.")
-    with embedded_servers() as there:
-        say(there.banner)
-        yield Servers(there.brokers, there.redis_url, "embedded (Tansu, Valkey)", embedded=True)
+        raise CommandFailedError("Name both --brokers and --redis, or neither for servers of its own.")
+    with otherwise() as servers:
+        yield servers
 
 
 @contextmanager

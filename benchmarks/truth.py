@@ -66,13 +66,7 @@ def resolved(world: World, policy: Policy) -> dict[str, str]:
             holder.update(
                 {key: one.holder for one in people(component, rules, now_us=0).persons for key in one.members}
             )
-    found: dict[str, str] = {}
-    for name in world.truth:
-        namespace, _, value = name.partition(":")
-        identifier = admission.identifier(namespace, value)
-        if identifier is not None and identifier.key in holder:
-            found[name] = holder[identifier.key]
-    return found
+    return world.found(holder, admission)
 
 
 def _arrivals(world: World, admission: Admission) -> Iterator[Arrival]:

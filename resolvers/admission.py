@@ -7,17 +7,16 @@ Nothing that leaves this module holds the raw value of a hashed namespace, and n
 Must not know: the log, the store, what an event means.
 """
 
-import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple, Protocol
 
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
-from resolvers.namespaces import IdentityRules, Namespace, Trust
+from resolvers.namespaces import CARD, IdentityRules, Namespace
 from resolvers.normalise import folded, is_nobodys, is_randomised, normalise_text, normaliser
 from resolvers.pseudonyms import Pseudonyms, display, is_token
+from resolvers.sources import Sources
 from topics.events import CardReplacedData, Data, ReferralData, Touchpoint
 from topics.identifiers import Identifier
 from topics.records import LogPosition
@@ -27,9 +26,6 @@ DropRule = Literal["blocked_value", "invalid_value"]
 
 CACHED_VALUES: Final = 131_072
 """Values kept with what they came to: some 100 MB when full, for 30 times less work on a value seen before."""
-CACHED_SOURCES: Final = 4_096
-CARD: Final = "card"
-"""The namespace that `card.replaced` speaks of."""
 TOKEN_MARK: Final = "~"  # noqa: S105 - the sign in front of a token, no secret
 
 
@@ -194,11 +190,8 @@ class Admission:
             name: _Values(namespace, rules.blocked.get(name, ()), pseudonyms)
             for name, namespace in rules.namespaces.items()
         }
-        self._sources = tuple(
-            (re.compile(fnmatch.translate(pattern)), trust) for pattern, trust in rules.sources.items()
-        )
+        self.sources = Sources(rules.sources)
         self.read = lru_cache(maxsize=CACHED_VALUES)(self._read)
-        self.trusts = lru_cache(maxsize=CACHED_SOURCES)(self._trusts)
 
     def identifier(self, namespace: str, raw: str) -> Identifier | None:
         """The identifier of a declared namespace's value, blocked or not; None if it has no normal form."""
@@ -221,14 +214,6 @@ class Admission:
     def _read(self, namespace: str, raw: str) -> _Reading | Dropped:
         return self._values[namespace].read(raw)
 
-    def _trusts(self, source: str) -> bool:
-        """By the first pattern that matches; if none does, unless some pattern allows: such a list is complete."""
-        allowed: Trust = "allowed"
-        for pattern, trust in self._sources:
-            if pattern.match(source) is not None:
-                return trust == allowed
-        return all(trust != allowed for _, trust in self._sources)
-
 
 def admit(
     touchpoint: Touchpoint, position: LogPosition, admission: Admission, drops: Drops | None = None
@@ -242,8 +227,8 @@ def admit(
         drops: whether a value is blocked there, by key and writings (`resolvers.blocking`); None: nothing ever was.
 
     """
-    if admission.rules.sources and not admission.trusts(touchpoint.source):
-        return Refusal(RefusalCode.UNTRUSTED_SOURCE, "The source is not trusted by the `sources` of the configuration")
+    if admission.rules.sources and (untrusted := admission.sources.refuse(touchpoint)) is not None:
+        return untrusted
     data = touchpoint.data
     dropped: list[Dropped] = []
     here = None if drops is None else partial(drops, position=position)

@@ -8,7 +8,7 @@ Must not know: components, stores.
 import msgspec
 
 from resolvers.activity import ENGAGED, NOT_DONE, with_day
-from resolvers.admission import CARD, Admitted, Seen
+from resolvers.admission import Admitted, Seen
 from resolvers.amounts import add
 from resolvers.behaviour import Touch
 from resolvers.capped import ACTIVE_DAYS, CAMPAIGNS, STORE_DAYS, count_day, keep_latest
@@ -17,6 +17,7 @@ from resolvers.distinct import with_one
 from resolvers.evidence import Mark, Pair
 from resolvers.facets import Facet, Facts, Values
 from resolvers.facts_by_type import SPECIAL, VALUE_TYPES, doings_of, invited
+from resolvers.namespaces import CARD
 from resolvers.writes import Write, keep_first, keep_last, leaves
 from topics.events import OrderData, Touchpoint
 from topics.instants import DAY_US

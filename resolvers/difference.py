@@ -57,8 +57,9 @@ class Difference(NamedTuple):
 
     `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be
     computed again from the state. `named` are ids that are new, with their holders.
-    `merges`, `refused` and `failed` count, for metrics: the types of merges, the rules of newly refused evidence, and
-    member rules that could not be judged as they should.
+    `merges`, `merged_by`, `refused` and `failed` count, for metrics: the types of merges, the source of the newest
+    evidence of each that was `merged`, the rules of newly refused evidence, and member rules that could not be judged
+    as they should.
     """
 
     records: list[Outgoing]
@@ -67,6 +68,7 @@ class Difference(NamedTuple):
     repeatable: bool = True
     named: Sequence[tuple[str, str]] = ()
     merges: tuple[str, ...] = ()
+    merged_by: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
 
@@ -114,6 +116,7 @@ class _Differ:
         self._again = notice.again
         self._member = member
         self._now_us = now_us
+        self._source = notice.source
         cause = encode({"id": notice.id, "source": notice.source}).decode()
         self._frame = f'"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
@@ -168,7 +171,7 @@ class _Differ:
             identities += self._nobodys(before.profiles[one])
             decided += [(one, said) for said in take_back(before.profiles[one].decided)]
         rounds = self._rounds(decided, [one for one, into in over.items() if into == ERASED])
-        reports = [*(record for _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
+        reports = [*(record for _, _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
         refused = digests_of(now.refused)
         named = [(one, after[one].holder) for one in sent if one not in before.profiles]
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
@@ -189,7 +192,8 @@ class _Differ:
             ),
             not ended and not reports and not named,
             named,
-            tuple(kind for kind, _ in merges),
+            tuple(kind for kind, _, _ in merges),
+            tuple(source for kind, source, _ in merges if kind == "merged"),
             tuple(one.rule for one in news),
             tuple(rule for one in now.persons if one.judged is not None for rule in one.judged.failed),
         )
@@ -278,8 +282,11 @@ class _Differ:
         value = {**shown, "version": self._version, "minted": born}
         return Outgoing("identities", key.encode(), encode(value), self._headers)
 
-    def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, Outgoing]]:
-        """`merged` and `erased` for every id that ends; `split`, `moved` for identifiers that left one that goes on."""
+    def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, str, Outgoing]]:
+        """`merged` and `erased` for every id that ends; `split`, `moved` for identifiers that left one that goes on.
+
+        With each its type, and the source of its newest evidence; of an operator's word that of the cause.
+        """
         ended = assigned.ended
         was_in = {key: one for one, published in self._before.profiles.items() for key in published.members}
         id_of = {key: one for person, one in zip(persons, assigned.ids, strict=True) for key in person.members}
@@ -288,9 +295,10 @@ class _Differ:
             new = id_of.get(key)
             if new is not None and new != old:
                 left.setdefault(old, {})[key] = new
-        records: list[tuple[str, Outgoing]] = []
+        records: list[tuple[str, str, Outgoing]] = []
         for old in sorted({*left, *ended, *assigned.erased}):
             went = left.get(old, {})
+            evidence = self._evidence(set(went), [set(one.keys) for one in persons])
             if old in ended:
                 kind, to = "merged", [ended[old]]
             elif old in assigned.erased:
@@ -303,9 +311,10 @@ class _Differ:
                 "from": [old],
                 "to": [old, *to] if kind == "split" else to,
                 "identifiers": [_moved(key, went[key]) for key in sorted(went)],
-                "evidence": self._evidence(set(went), [set(one.keys) for one in persons]),
+                "evidence": evidence,
             }
-            records.append((kind, self._framed("merges", old, canonical(content))))
+            source = evidence[-1]["source"] if evidence else self._source
+            records.append((kind, source, self._framed("merges", old, canonical(content))))
         return records
 
     def _evidence(self, moved: set[str], groups: list[set[str]]) -> list[dict[str, str]]:

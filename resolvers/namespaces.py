@@ -9,16 +9,17 @@ Must not know: the file these values were read from, and the keys themselves.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 Policy = Literal["latest", "first", "drop"]
 Pii = Literal["hash"]
 NormaliserName = Literal["phone", "email", "mac"]
-Trust = Literal["allowed", "refused"]
 Randomised = Literal["link", "drop"]
 
+CARD: Final = "card"
+"""The namespace that `card.replaced` speaks of."""
 ALWAYS_HASHED = frozenset({"phone", "email", "mac"})
 """Namespaces that are personal data by their name: hashed whether or not their line says so."""
 
@@ -54,6 +55,16 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     # They link: a phone keeps the one it made up for a network, so a shop's guests come back under it, and it is weak,
     # so that it never joins two known people. To drop them is for networks whose guests get a new one at each visit.
     randomised: Randomised = "link"
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What a source may send: identifiers of these namespaces, events of these types (with * and ?); None is any."""
+
+    namespaces: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+
+
+Trust = Literal["allowed", "refused"] | Allowance
 
 
 class Caps(msgspec.Struct, frozen=True):

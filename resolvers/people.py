@@ -11,7 +11,6 @@ from operator import is_not
 from typing import Any, NamedTuple
 
 from resolvers.activity import NEVER_DUE_US, present_run, windows
-from resolvers.admission import CARD
 from resolvers.amounts import join, number
 from resolvers.behaviour import NEVER_US, Doings, acquisition, behaviour, ranked, referred, viewed
 from resolvers.component import Component
@@ -23,7 +22,7 @@ from resolvers.holdings import holding, referred_by
 from resolvers.judging import Judged
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.life_keys import shown
-from resolvers.namespaces import IdentityRules
+from resolvers.namespaces import CARD, IdentityRules
 from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
 from resolvers.partition import Refused, namespace_of, partition
 from resolvers.writes import visible

@@ -92,8 +92,21 @@ def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int
 
     Everything is evaluated at `now_us`, by the store's clock.
     """
-    published = yield from together([_project(notice, cache, rulebook, now_us) for notice in notices])
+    published = yield from together([_projected(notice, cache, rulebook, now_us) for notice in notices])
     return [one for one in published if one is not None]
+
+
+def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
+    """The same of one, with nothing kept of who was read only to be looked at, because of the time or other rules.
+
+    A million of them at once would drive out of the cache whoever is there at the moment.
+    """
+    passing = notice.version == 0 and cache.components.get(notice.component) is None
+    told = yield from _project(notice, cache, rulebook, now_us)
+    if passing:
+        cache.components.forget(notice.component)
+        cache.publications.forget(notice.component)
+    return told
 
 
 def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:

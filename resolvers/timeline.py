@@ -1,7 +1,8 @@
 """A profile's timeline: which records of merges, conflicts and commands are about it, and what they say.
 
 Rules: a record is about a profile if it names its id, an id that merged into it, or one of its identifiers; a record
-that was sent twice is one entry; newest last. An identifier is shown as profiles show it, or by its token.
+that was sent twice is one entry; newest last. An identifier is shown as profiles show it, or by its token. What is
+about nobody in particular (`entry_of`) is told in the same way.
 Must not know: where records are read, how a timeline is shown.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from resolvers.component import Component
-from resolvers.life_keys import shown
+from resolvers.life_keys import shown as as_shown
 from resolvers.people import VALUES_OF
 from resolvers.publication import State
 from topics.answers import TimelineEntry, TimelineIdentifier
@@ -46,11 +47,11 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
         ids.update(state.profiles, state.ended)
     keys = set(subject.members)
     for pair in component.edges:
-        if not subject.members.isdisjoint(map(shown, pair)):
-            keys.update(map(shown, pair))
+        if not subject.members.isdisjoint(map(as_shown, pair)):
+            keys.update(map(as_shown, pair))
     for key, facet in component.facets.items():
-        if shown(key) in subject.members:
-            keys.update(map(shown, facet.strangers))
+        if as_shown(key) in subject.members:
+            keys.update(map(as_shown, facet.strangers))
     return {
         MERGES.name: frozenset(one.encode() for one in ids),
         CONFLICTS.name: frozenset(key.partition(":")[2].encode() for key in keys),
@@ -58,35 +59,58 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
     }
 
 
-def timeline(records: Iterable[Kept], subject: Subject, component: Component) -> tuple[list[TimelineEntry], int]:
-    """The entries that are about the subject, newest last, and how many older ones are left out."""
-    displays = {shown(key): facet.display for key, facet in component.facets.items()}
+class Place(NamedTuple):
+    """Where an entry stands among others."""
+
+    at: datetime
+    id: str
+
+
+def timeline(
+    records: Iterable[Kept],
+    subject: Subject,
+    component: Component,
+    before: Place | None = None,
+    limit: int | None = None,
+) -> tuple[list[TimelineEntry], int]:
+    """The entries that are about the subject, newest last, and how many older ones are left out.
+
+    `before`: only those that stand before this place. `limit`: so many at most, the newest; None: `ENTRIES_MAX`.
+    """
+    shown = {as_shown(key): facet.display for key, facet in component.facets.items()}
     found: dict[tuple[str, str], TimelineEntry] = {}
     for topic, value in records:
-        entry = _entry(topic, value, subject, displays)
+        entry = entry_of(topic, value, subject, shown)
         if entry is not None:
             found[topic, entry["id"]] = entry
-    entries = sorted(found.values(), key=lambda entry: (datetime.fromisoformat(entry["at"]), entry["id"]))
-    return entries[-ENTRIES_MAX:], max(len(entries) - ENTRIES_MAX, 0)
+    entries = sorted(found.values(), key=place_of)
+    if before is not None:
+        entries = [entry for entry in entries if place_of(entry) < before]
+    count = ENTRIES_MAX if limit is None else limit
+    return entries[-count:], max(len(entries) - count, 0)
 
 
-def _entry(topic: str, value: bytes, subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
-    """What a record says of the subject; None: nothing, or it is none of ours."""
+def place_of(entry: TimelineEntry) -> Place:
+    """Where an entry stands."""
+    return Place(datetime.fromisoformat(entry["at"]), entry["id"])
+
+
+def entry_of(topic: str, value: bytes, subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
+    """What a record says of the subject (None: of anybody); None: nothing, or it is none of ours."""
     try:
         if topic == RESULTS.name:
-            return _of_result(value, subject, displays)
+            return _of_result(value, subject, shown)
         record = decode(value)
-        return (
-            _of_change(record, subject, displays) if topic == MERGES.name else _of_conflict(record, subject, displays)
-        )
+        return _of_change(record, subject, shown) if topic == MERGES.name else _of_conflict(record, subject, shown)
     except (ValueError, LookupError, TypeError, msgspec.MsgspecError):
         return None  # the topic may be written to by others
 
 
-def _of_change(record: Mapping[str, Any], subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
+def _of_change(record: Mapping[str, Any], subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
     moved = record["identifiers"]
     keys = {f"{one['namespace']}:{one['token']}" for one in moved}
-    if subject.ids.isdisjoint((*record["from"], *record["to"])) and subject.members.isdisjoint(keys):
+    ids = (*record["from"], *record["to"])
+    if subject is not None and subject.ids.isdisjoint(ids) and subject.members.isdisjoint(keys):
         return None
     return {
         "id": record["id"],
@@ -94,7 +118,7 @@ def _of_change(record: Mapping[str, Any], subject: Subject, displays: Mapping[st
         "type": record["type"],
         "from": record["from"],
         "to": record["to"],
-        "identifiers": [_shown(one["namespace"], one["token"], displays, one["profile_id"]) for one in moved],
+        "identifiers": [_shown(one["namespace"], one["token"], shown, one["profile_id"]) for one in moved],
         "rule": None,
         "reason": None,
         "command": None,
@@ -104,9 +128,10 @@ def _of_change(record: Mapping[str, Any], subject: Subject, displays: Mapping[st
     }
 
 
-def _of_conflict(record: Mapping[str, Any], subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
+def _of_conflict(record: Mapping[str, Any], subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
     named = record["identifiers"]
-    if subject.members.isdisjoint(f"{one['namespace']}:{one['token']}" for one in named):
+    keys = [f"{one['namespace']}:{one['token']}" for one in named]
+    if subject is not None and subject.members.isdisjoint(keys):
         return None
     return {
         "id": record["id"],
@@ -114,7 +139,7 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject, displays: Mapping[
         "type": "conflict",
         "from": [],
         "to": [],
-        "identifiers": [_shown(one["namespace"], one["token"], displays) for one in named],
+        "identifiers": [_shown(one["namespace"], one["token"], shown) for one in named],
         "rule": record["rule"],
         "reason": record["reason"],
         "command": None,
@@ -124,11 +149,11 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject, displays: Mapping[
     }
 
 
-def _of_result(value: bytes, subject: Subject, displays: Mapping[str, str]) -> TimelineEntry | None:
-    """A command that named one of the members. What was only tried is no part of a history."""
+def _of_result(value: bytes, subject: Subject | None, shown: Mapping[str, str]) -> TimelineEntry | None:
+    """A command, of a subject if it named one of the members. What was only tried is no part of a history."""
     result = decode_result(value)
     named = [text.replace(":~", ":", 1) for text in result.identifiers]  # `namespace:~token` is how commands write keys
-    if result.dry_run or subject.members.isdisjoint(named):
+    if result.dry_run or (subject is not None and subject.members.isdisjoint(named)):
         return None
     return {
         "id": result.id,
@@ -137,7 +162,7 @@ def _of_result(value: bytes, subject: Subject, displays: Mapping[str, str]) -> T
         "from": [],
         "to": [],
         "identifiers": [
-            _shown(namespace, token, displays) for namespace, _, token in (key.partition(":") for key in named)
+            _shown(namespace, token, shown) for namespace, _, token in (key.partition(":") for key in named)
         ],
         "rule": None,
         "reason": result.detail or None,
@@ -148,10 +173,8 @@ def _of_result(value: bytes, subject: Subject, displays: Mapping[str, str]) -> T
     }
 
 
-def _shown(
-    namespace: str, token: str, displays: Mapping[str, str], profile_id: str | None = None
-) -> TimelineIdentifier:
-    display = displays.get(f"{namespace}:{token}", token)
+def _shown(namespace: str, token: str, shown: Mapping[str, str], profile_id: str | None = None) -> TimelineIdentifier:
+    display = shown.get(f"{namespace}:{token}", token)
     return {"namespace": namespace, "token": token, "display": display, "profile_id": profile_id}
 
 

@@ -10,9 +10,13 @@ from typing import Any
 Settings = Mapping[str, str]
 """librdkafka's own names and values, as operators give them (`security.protocol`, `sasl.username`, ...)."""
 
+SESSION_TIMEOUT = "session.timeout.ms"
+"""After how long without a sign of life a worker's partitions go to others: it is the group's reader that is told."""
+
 LOG = logging.getLogger("idweave.kafka")
 
 
 def client_settings(brokers: str, settings: Settings, ours: Mapping[str, Any]) -> dict[str, Any]:
     """What a client is made with; what correctness rests on (`ours`) is not an operator's to change."""
-    return {"client.id": "idweave", **settings, **ours, "bootstrap.servers": brokers, "logger": LOG}
+    wanted = {name: text for name, text in settings.items() if name != SESSION_TIMEOUT}
+    return {"client.id": "idweave", **wanted, **ours, "bootstrap.servers": brokers, "logger": LOG}

@@ -18,8 +18,7 @@ import structlog
 
 from resolvers.cache import Cache
 from resolvers.standing import standing_of
-from sinks.kafka_producer import KafkaPublisher
-from sinks.redis_store import RedisStore
+from sinks.failing import clients
 from stream.barrier import Barrier
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
@@ -31,6 +30,7 @@ from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
 from stream.project import Projecting
+from stream.pulse import Pulse
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
 from stream.rulebook import admission_of, rulebook_of
@@ -52,6 +52,7 @@ class Worker:
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         self.settings = settings
         self.metrics = metrics or Metrics()
+        self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session)
@@ -64,8 +65,8 @@ class Worker:
         self.session.attach(self.app.intake)
         commands_topic = COMMANDS.full_name(settings.topic_prefix)
         barrier = Barrier(",".join(settings.brokers), commands_topic, settings.kafka_settings())
-        flood = Flood(self.metrics, settings.configuration.dead_letters)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, flood, barrier)
+        self.flood = Flood(self.metrics, settings.configuration.dead_letters)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, self.flood, barrier)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -99,12 +100,15 @@ class Worker:
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
-        self.web = web_server(
-            settings, self.session, self.admission, self.metrics, lambda: not_ready(self.session, self._reading, flood)
-        )
+        pulse = Pulse()
+        self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics).watch)
+        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
         spare_the_collector()
+
+    def not_ready(self) -> list[str]:
+        """Why it is not ready, as codes; none: it is."""
+        return not_ready(self.session, self._reading, self.flood)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""
@@ -114,7 +118,7 @@ class Worker:
     async def _open(self) -> Parts:
         settings = self.settings
         url = settings.redis_url.reveal()
-        store = await RedisStore.open(
+        store = await self._store_type.open(
             url,
             settings.redis_prefix,
             settings.identity_fingerprint,
@@ -123,7 +127,7 @@ class Worker:
         )
         try:
             brokers = ",".join(settings.brokers)
-            publisher = await KafkaPublisher.open(brokers, settings.topic_prefix, settings.kafka_settings())
+            publisher = await self._publisher_type.open(brokers, settings.topic_prefix, settings.kafka_settings())
         except BaseException:
             await store.close()
             raise

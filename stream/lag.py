@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 from sinks.kafka_settings import client_settings
 from stream.chunks import TP
 from stream.metrics import Metrics
+from stream.pulse import Pulse
 from stream.session import Session, WorldError
 from topics.catalogue import TOUCHPOINTS
 
@@ -112,7 +113,8 @@ class Ages:
 class Lag:
     """Keeps the metrics; `watch` is a task of the worker. `prefix` is the topics'."""
 
-    def __init__(self, ends: LogEnds, session: Session, metrics: Metrics, prefix: str) -> None:
+    def __init__(self, ends: LogEnds, session: Session, metrics: Metrics, prefix: str, pulse: Pulse) -> None:
+        self._pulse = pulse
         self._ends = ends
         self._session = session
         self._metrics = metrics
@@ -143,8 +145,14 @@ class Lag:
             self._forget()
             return False
         now = time.monotonic()
+        published = left = 0
         for tp, (first, end) in ends.items():
-            self._show(tp, positions.get(tp), behind(positions.get(tp), first, end), now)
+            records = behind(positions.get(tp), first, end)
+            self._show(tp, positions.get(tp), records, now)
+            if tp.topic == TOUCHPOINTS.full_name(self._prefix):
+                published += max(end, positions.get(tp) or 0)  # the embedded broker tells the end late
+                left += records
+        self._pulse.note(time.time_ns() // 1000, published, left)
         return True
 
     def _show(self, tp: TP, position: int | None, records: int, now: float) -> None:

@@ -18,8 +18,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 WORLD = ("aiokafka", "confluent_kafka", "kafka", "redis")
 
 
-def set_up_logging(stream: TextIO | None = None) -> None:
-    """Log to `stream` (stdout), from structlog and from the standard library alike."""
+def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Log to `stream` (stdout), from structlog and from the standard library alike. `level`: of the engine's own."""
     out = sys.stdout if stream is None else stream
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -28,7 +28,7 @@ def set_up_logging(stream: TextIO | None = None) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -42,7 +42,7 @@ def set_up_logging(stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("idweave").setLevel(logging.INFO)
+    logging.getLogger("idweave").setLevel(level)
 
 
 def _for_people() -> list[Processor]:

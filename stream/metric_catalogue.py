@@ -11,6 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from resolvers.difference import REASONS as RULES
+from resolvers.sources import OTHER
 from sinks.redis_store import OPS
 from topics.refusals import RefusalCode
 
@@ -59,6 +60,7 @@ LABELS: Final[Mapping[str, str]] = {
     "code": _listed(RefusalCode),
     "op": _listed(OPS),
     "partition": "a partition's number",
+    "pattern": f"one of `sources` in idweave.yaml, or `{OTHER}`",
     "reason": _listed(REASONS),
     "result": _listed(RESULTS),
     "rule": f"{_listed(RULES)}; of `idweave_rule_errors_total` the name of a member rule",
@@ -168,6 +170,17 @@ MERGES: Final = Metric(
     labels=("type",),
     known=MERGE_TYPES,
 )
+SOURCE_MERGES: Final = Metric(
+    name="idweave_source_merges_total",
+    kind="counter",
+    unit="profiles",
+    says="Profiles that merged into others, by the publisher whose evidence joined them: the first pattern of `sources`"
+    " in idweave.yaml that matches its `source`.",
+    bad="One source rises many times over while the others don't: it sends one value for many people, or somebody"
+    " claims identifiers that are not theirs. Allow it less in `sources`.",
+    labels=("pattern",),
+    known=(OTHER,),
+)
 REFUSED_LINKS: Final = Metric(
     name="idweave_refused_links_total",
     kind="counter",
@@ -270,6 +283,7 @@ ALL: Final = (
     PUBLISHER_QUEUE_RECORDS,
     PROJECTION_BACKLOG,
     MERGES,
+    SOURCE_MERGES,
     REFUSED_LINKS,
     DEAD_LETTERS,
     COMPONENT_IDENTIFIERS_MAX,

@@ -28,6 +28,7 @@ class Metrics:
         self.publisher_queue_records = self._gauge(catalogue.PUBLISHER_QUEUE_RECORDS)
         self.projection_backlog = self._gauge(catalogue.PROJECTION_BACKLOG)
         self.merges = self._counter(catalogue.MERGES)
+        self.source_merges = self._counter(catalogue.SOURCE_MERGES)
         self.refused_links = self._counter(catalogue.REFUSED_LINKS)
         self.dead_letters = self._counter(catalogue.DEAD_LETTERS)
         self.component_identifiers_max = self._gauge(catalogue.COMPONENT_IDENTIFIERS_MAX)

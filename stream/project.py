@@ -15,6 +15,7 @@ import structlog
 
 from resolvers.difference import Difference
 from resolvers.projecting import Rulebook, conflated, project
+from resolvers.sources import Sources
 from resolvers.steps import Notice
 from sinks.carrying import carry
 from sinks.publisher import unpacked
@@ -42,6 +43,9 @@ class Projecting:
         self._rulebook = rulebook
         self._metrics = metrics
         self._pages = pages
+        self._sources = Sources(rulebook.rules.sources)
+        for name in self._sources.names:
+            metrics.source_merges.labels(name)  # at 0 from the start: a series that begins at 1 has not increased
 
     def prepare(self, chunks: Sequence[Chunk]) -> list[Notice]:
         """The notices of the chunks, one for each component."""
@@ -88,6 +92,8 @@ class Projecting:
         self._metrics.projection_backlog.set(0)
         for kind, count in Counter(kind for one in published for kind in one.merges).items():
             self._metrics.merges.labels(kind).inc(count)
+        for name, count in Counter(self._sources.name(by) for one in published for by in one.merged_by).items():
+            self._metrics.source_merges.labels(name).inc(count)
         for rule, count in Counter(rule for one in published for rule in one.refused).items():
             self._metrics.refused_links.labels(rule).inc(count)
         for rule, count in Counter(rule for one in published for rule in one.failed).items():

@@ -11,20 +11,29 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from resolvers.admission import Admission
 from resolvers.standing import standing_of
 from sinks.history_reader import History, read_history
+from sinks.newest_reader import NewestReader
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
 from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.lag import Lag, LogEnds
 from stream.metrics import Metrics
+from stream.operating.desk import Desk
+from stream.operating.requesting import Requests
+from stream.pulse import Pulse
+from stream.reading.decisions import Decisions
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, UnavailableError
+from stream.reading.lookup import Lookup
 from stream.reading.profile_source import ProfileSource
 from stream.reading.recalling import READ_SECONDS, Keys, Recalling
+from stream.reading.recent import NewestSource, Recently
+from stream.reading.walking import UnavailableError
 from stream.session import Session
 from stream.web.guard import Guard
-from stream.web.routes import Reasons, create_web
+from stream.web.routes import WebParts, create_web
 from stream.web.server import WebServer
+from stream.web.status import Reasons
+from stream.web.vocabulary import vocabulary_of
 from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 READ = (TOUCHPOINTS, CHANGES, COMMANDS)
@@ -35,10 +44,10 @@ Reading = Callable[[], Collection[object]]
 
 
 def web_server(
-    settings: Settings, session: Session, admission: Admission, metrics: Metrics, reasons: Reasons
+    settings: Settings, session: Session, admission: Admission, metrics: Metrics, *, reasons: Reasons, pulse: Pulse
 ) -> WebServer:
     """The HTTP interface; its `run` is a task of the worker. `reasons`: why the worker is not ready, as codes."""
-    brokers = ",".join(settings.brokers)
+    brokers, prefix, kafka = ",".join(settings.brokers), settings.topic_prefix, settings.kafka_settings()
 
     lives = standing_of([], admission).lives
 
@@ -54,33 +63,38 @@ def web_server(
         return lives.current(key)
 
     async def reader() -> ProfileReader:
-        return await ProfileReader.open(brokers, settings.topic_prefix, settings.kafka_settings())
-
-    def read(keys: Keys) -> History:
-        kafka = settings.kafka_settings()
-        return read_history(brokers, settings.topic_prefix, kafka, keys, seconds=READ_SECONDS)
+        return await ProfileReader.open(brokers, prefix, kafka)
 
     async def histories(keys: Keys) -> History:
-        return await asyncio.to_thread(read, keys)
+        return await asyncio.to_thread(read_history, brokers, prefix, kafka, keys, seconds=READ_SECONDS)
 
     metrics.ready.set_function(lambda: not reasons())
     source = ProfileSource(reader)
+    newest = NewestSource(lambda: NewestReader(brokers, prefix, kafka))
     web = create_web(
-        Lookup(store, source, current),
-        Explaining(store, admission.rules, current),
-        admission,
-        reasons,
-        [metrics.registry, process_metrics()],
-        recalling=Recalling(store, histories, settings.configuration.retention_days, current),
+        WebParts(
+            lookup=Lookup(store, source, current),
+            explaining=Explaining(store, admission.rules, current),
+            recalling=Recalling(store, histories, settings.configuration.retention_days, current),
+            recently=Recently(store, newest.read),
+            decisions=Decisions(store),
+            asking=Desk(lambda: Requests(brokers, prefix, kafka)).ask,
+            admission=admission,
+            vocabulary=vocabulary_of(admission.rules, settings.member_rules.rules),
+            pulse=pulse,
+            reasons=reasons,
+            registries=[metrics.registry, process_metrics()],
+        )
     )
-    return WebServer(Guard(web, settings.http, settings.api_tokens), settings.http, source)
+    guard = Guard(web, settings.http, settings.api_tokens, settings.own_operator)
+    return WebServer(guard, settings.http, [source, newest])
 
 
-def lag(settings: Settings, session: Session, metrics: Metrics) -> Lag:
+def lag(settings: Settings, session: Session, metrics: Metrics, pulse: Pulse) -> Lag:
     """The metrics of lag; its `watch` is a task of the worker."""
     topics = [topic.full_name(settings.topic_prefix) for topic in READ]
     ends = LogEnds(settings.kafka_settings(), ",".join(settings.brokers), topics)
-    return Lag(ends, session, metrics, settings.topic_prefix)
+    return Lag(ends, session, metrics, settings.topic_prefix, pulse)
 
 
 def not_ready(session: Session, reading: Reading, flood: Flood) -> list[str]:

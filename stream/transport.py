@@ -37,12 +37,15 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage, tuples
 
+from sinks.kafka_settings import SESSION_TIMEOUT
 from stream.chunks import TP, Chunk, Intake, Positions
 from stream.fetching import ChunkThread
 from stream.kafka_security import credentials
 
 CHUNK_RECORDS = 2_000
 CHUNKS_AHEAD = 4
+SESSION_MS = 10_000
+"""How long a killed worker's partitions stay dead, unless `session.timeout.ms` says otherwise."""
 
 
 class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are not followed
@@ -186,11 +189,12 @@ def create_app(
     Raises:
         ValueError: The security settings are not understood; the message says which.
     """
+    session_seconds = int((security or {}).get(SESSION_TIMEOUT, SESSION_MS)) / 1000
     defaults: dict[str, Any] = {
         "broker": [f"aiokafka://{broker}" for broker in brokers],
         "broker_credentials": credentials(security or {}),
-        "broker_session_timeout": 10.0,  # how long a killed worker's partitions stay dead
-        "broker_heartbeat_interval": 3.0,
+        "broker_session_timeout": session_seconds,
+        "broker_heartbeat_interval": min(3.0, session_seconds / 3),
         "broker_commit_interval": 1.0,
         "broker_max_poll_records": chunk_records,
         "consumer_auto_offset_reset": "none",  # see stream.fetching: a position that is gone must not pass silently

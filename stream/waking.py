@@ -15,7 +15,7 @@ import structlog
 from resolvers.projecting import time_notice
 from resolvers.steps import Notice
 from sinks.murmur2 import partition_of
-from sinks.store import DUE_SHARDS
+from sinks.store import DUE_SHARDS, Due
 from stream.bugs import end_process
 from stream.metrics import Metrics
 from stream.session import Parts, Session, WorldError
@@ -96,20 +96,26 @@ class Waking:
                 end_process(error)
 
     async def wake(self, parts: Parts) -> None:
-        """Tell the projection of all that is due by now."""
+        """Tell the projection of all that is due by now, as long as it is this worker's to tell."""
         now_us = await parts.store.clock_us()
         partitions = parts.publisher.changes_partitions
-        reading = frozenset(self._reading())
+        page: list[Due] = []
         for shard in range(DUE_SHARDS):
-            while shard % partitions in reading:
-                entries = await parts.store.due(shard, now_us, PAGE)
-                if entries:
-                    await self._send([time_notice(*one) for one in entries], parts)
-                    await parts.store.take_off(entries)
-                    self._metrics.due.inc(len(entries))
-                    await self._pages.wait()
-                if len(entries) < PAGE:
+            while shard % partitions in self._reading():
+                page += await parts.store.due(shard, now_us, PAGE - len(page))
+                if len(page) < PAGE:
                     break
+                await self._tell(page, parts)
+                page = []
+        await self._tell(page, parts)
+
+    async def _tell(self, page: list[Due], parts: Parts) -> None:
+        """Take a page off when its notices are acknowledged, and wait until it is published."""
+        if page:
+            await self._send([time_notice(*one) for one in page], parts)
+            await parts.store.take_off(page)
+            self._metrics.due.inc(len(page))
+            await self._pages.wait()
 
     async def judge_again(self, parts: Parts) -> None:
         """Where rules are not those by which a partition's people were judged, have all of them judged again."""
@@ -127,7 +133,6 @@ class Waking:
         self._judged = (self._session.number, reading)
 
     async def _sweep(self, of_partitions: set[int], parts: Parts) -> None:
-        log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))
         notice = Notice("", 0, f"rules {self._fingerprint[:12]} {to_text(await parts.store.clock_us())}", SOURCE, 0)
         found, cursor, begun = 0, 0, True
         while begun or cursor:
@@ -143,8 +148,11 @@ class Waking:
                 some = names[at : at + PAGE]
                 await self._send([notice._replace(component=name) for name in some], parts)
                 await self._pages.wait()
+            if names and not found:  # nobody is there yet in a store that is new
+                log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))
             found += len(names)
-        log.info("judged again", components=found)
+        if found:
+            log.info("judged again", components=found)
 
     async def _send(self, notices: list[Notice], parts: Parts) -> None:
         """Send a page when the resolver is not behind."""

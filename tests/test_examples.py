@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import alcon, alcon_year, chando, chando_month
 from benchmarks.line_chart import NAME_GAP, Line, line_chart
+from benchmarks.worked_example import verdict
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -103,10 +104,10 @@ def test_a_month_that_differs_is_no_success(capsys: pytest.CaptureFixture[str]) 
     """One order too many, or one person, and the command ends with 1."""
     month = chando_month.counted(chando_month.generate(7, 50)[1])
     more = chando_month.counted(chando_month.generate(7, 50)[1])
-    assert chando.verdict((month, 60), (more, 60)) == 0
-    assert chando.verdict((month, 61), (more, 60)) == 1
+    assert verdict((month, 60), (more, 60)) == 0
+    assert verdict((month, 61), (more, 60)) == 1
     more.scenes["article"].orders += 1
-    assert chando.verdict((month, 60), (more, 60)) == 1
+    assert verdict((month, 60), (more, 60)) == 1
     assert "not the truth" in capsys.readouterr().err
 
 
@@ -133,10 +134,10 @@ def test_alcons_truth_is_in_the_files_and_events() -> None:
 def test_a_year_that_differs_is_no_success() -> None:
     """One active member too many, or one person, and the command ends with 1."""
     (_, found, _), (_, truth, _) = year(7, 60), year(7, 60)
-    assert alcon.verdict((found, 70), (truth, 70)) == 0
-    assert alcon.verdict((found, 69), (truth, 70)) == 1
+    assert verdict((found, 70), (truth, 70)) == 0
+    assert verdict((found, 69), (truth, 70)) == 1
     found.looks[2] = found.looks[2]._replace(active=found.looks[2].active + 1)
-    assert alcon.verdict((found, 70), (truth, 70)) == 1
+    assert verdict((found, 70), (truth, 70)) == 1
 
 
 def test_active_is_within_365_days() -> None:

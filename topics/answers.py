@@ -1,4 +1,4 @@
-"""Answers: what is told to who asks why, or what happened: evidence between identifiers, around a person, timelines.
+"""Answers: what is told to who asks why, what happened, how it goes, and what the rules are called.
 
 Dicts, as in `topics.updates`, and additive like them. Nothing here shows more of an identifier than a profile does.
 """
@@ -99,7 +99,8 @@ class Timeline(TypedDict):
 
     `version`: of the profile as last published. `kept_days`: for how many days what it is made of is kept, by topic;
     older entries are gone. `whole`: everything that is kept was read; if not, `since` is the instant from which on it
-    was, null if not even the newest was. `more`: older entries that are left out, because there are so many.
+    was, null if not even the newest was. `more`: older entries that are left out; `next`: where a page with the newest
+    of these begins, null if there is none.
     """
 
     profile_id: str
@@ -109,3 +110,116 @@ class Timeline(TypedDict):
     since: str | None
     entries: list[TimelineEntry]
     more: int
+    next: str | None
+
+
+class RecentEntry(TimelineEntry):
+    """The same of everybody's. `identifiers_more`: how many are left out of `identifiers`."""
+
+    identifiers_more: int
+
+
+class Recent(TypedDict):
+    """What happened last to anybody, newest first.
+
+    `next`: where the page with older entries begins; null: these are the oldest that are kept. A page may have fewer
+    entries than were asked for though there are older ones.
+    """
+
+    entries: list[RecentEntry]
+    next: str | None
+
+
+class Beat(TypedDict):
+    """How far the engine was at an instant.
+
+    `published`: records on the touchpoints topic, since it was made. `behind`: how many of them are not resolved yet.
+    `per_second`: how many were resolved a second since the beat before; null for the first.
+    """
+
+    at: str
+    published: int
+    behind: int
+    per_second: float | None
+
+
+class Live(TypedDict):
+    """How it goes. `beats`: of the last minutes, newest last, over all workers. `not_ready`: why this worker is not."""
+
+    every_seconds: float
+    beats: list[Beat]
+    not_ready: list[str]
+
+
+class RuleLabels(TypedDict):
+    """What people call something, by language."""
+
+    en: str
+    zh: str
+
+
+class NamedRule(TypedDict):
+    """A tag, stage, tier, segment or reminder."""
+
+    name: str
+    labels: RuleLabels
+
+
+class NamespaceRule(TypedDict):
+    """A kind of identifier, as far as people need to know it. `limit`: values in one profile; null: any number."""
+
+    name: str
+    person: bool
+    unique: bool
+    weak: bool
+    scoped: bool
+    hashed: bool
+    limit: int | None
+
+
+class Vocabulary(TypedDict):
+    """What this engine's rules are called. `namespaces`: strongest first. `refusals`: rule -> why, in English."""
+
+    policy: str
+    namespaces: list[NamespaceRule]
+    lifecycle: list[NamedRule]
+    tiers: list[NamedRule]
+    tags: list[NamedRule]
+    segments: list[NamedRule]
+    reminders: list[NamedRule]
+    refusals: dict[str, str]
+
+
+class Whoami(TypedDict):
+    """Whose token was sent with a request; null: none was, and none is needed to read."""
+
+    role: Literal["reader", "operator"] | None
+
+
+class Alive(TypedDict):
+    """The process turns its event loop."""
+
+    status: Literal["alive"]
+
+
+class Readiness(TypedDict):
+    """Whether this worker reads and publishes; `reasons`: why not, as codes."""
+
+    status: Literal["ready", "not_ready"]
+    reasons: list[str]
+
+
+class Accepted(TypedDict):
+    """A command that lies on its topic, and that no worker has answered yet."""
+
+    id: str
+    status: Literal["accepted"]
+
+
+class Problem(TypedDict):
+    """An error, as RFC 9457 has it. `detail` is for people, and repeats nothing of the request."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

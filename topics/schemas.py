@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from topics.answers import Explanation, ProfileGraph, Timeline
+from topics.answers import Explanation, Live, ProfileGraph, Recent, Timeline, Vocabulary
 from topics.catalogue import ALL
 from topics.commands import COMMAND_TYPES
 from topics.envelope import Envelope
@@ -40,8 +40,25 @@ def record_schemas() -> dict[str, dict[str, Schema]]:
 
 
 def answer_schemas() -> dict[str, Schema]:
-    """Name -> schema of what is answered to who asks why, or what happened."""
-    return {one.__name__: _schema(one) for one in (Explanation, ProfileGraph, Timeline)}
+    """Name -> schema of what is answered to who asks why, what happened, how it goes, and what things are called."""
+    return {one.__name__: _schema(one) for one in (Explanation, ProfileGraph, Timeline, Recent, Live, Vocabulary)}
+
+
+def components(ref_template: str) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """All messages in one document: what each message is -> its schema, and the schemas that these refer to, by name.
+
+    A message is named by its event type, by its command's type, or by its record's name. `ref_template` has a `{name}`.
+    """
+    types: dict[str, type[Data]] = {**DATA_TYPES, "*": Data}
+    records = {record.__name__: record for topic in ALL if topic.role == "output" for record in topic.records}
+    commands = {str(command.__struct_config__.tag): command for command in COMMAND_TYPES}
+    asked = [Envelope, *types.values(), *commands.values(), *records.values()]
+    found, named = msgspec.json.schema_components(asked, ref_template=ref_template)
+    outer = named.pop(found[0]["$ref"].rpartition("/")[2])
+    after = iter(found[1:])
+    messages = {event_type: _enveloped(outer, event_type, next(after)) for event_type in types}
+    messages |= {name: next(after) for name in (*commands, *records)}
+    return messages, named
 
 
 def _schema(record: Any) -> Schema:  # noqa: ANN401 - a TypedDict is no type to the type checker
@@ -49,10 +66,15 @@ def _schema(record: Any) -> Schema:  # noqa: ANN401 - a TypedDict is no type to 
 
 
 def _event_schema(event_type: str, data_type: type[Data]) -> Schema:
-    (envelope, data), components = msgspec.json.schema_components((Envelope, data_type), ref_template=_REF)
-    outer = dict(components.pop(envelope["$ref"].rpartition("/")[2]))
+    (envelope, data), named = msgspec.json.schema_components((Envelope, data_type), ref_template=_REF)
+    outer = named.pop(envelope["$ref"].rpartition("/")[2])
+    return {"$schema": _DIALECT, **_enveloped(outer, event_type, data), "$defs": named}
+
+
+def _enveloped(envelope: Schema, event_type: str, data: Schema) -> Schema:
+    """The envelope's schema with this data in it. `*` is any other type."""
     named = {} if event_type == "*" else {"type": {"const": event_type}}
+    properties = {**envelope["properties"], **named, "data": data}
     # What the envelope is to the decoder is no news to a publisher.
-    del outer["description"]
-    outer["properties"] = {**outer["properties"], **named, "data": data}
-    return {"$schema": _DIALECT, **outer, "title": event_type, "$defs": components}
+    kept = {name: value for name, value in envelope.items() if name != "description"}
+    return {**kept, "properties": properties, "title": event_type}

@@ -14,12 +14,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sinks.store import StoreError
 from stream.cli.console import ERR, FAILED, AsJson, CommandFailedError, Redis, plural, say, servers, settings_for
+from stream.cli.help import Commands
 from stream.cli.store import open_store
 from stream.config.settings import Settings
 from stream.operating.auditing import Auditing, Report
 from topics.codec import encode
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 Shown = Callable[[int, int | None], None]
 
@@ -29,10 +30,13 @@ def audit(
     context: typer.Context,
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Look at so many identifiers, drawn by lot, instead of all.")
+        int | None, typer.Option(metavar="N", min=1, help="Look at so many identifiers, drawn by lot, instead of all.")
     ] = None,
     patience: Annotated[
-        float, typer.Option(min=0, max=3600, help="For how many seconds a finding must stay to be believed.")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, max=3600, help="For how many seconds a finding must stay to be believed."
+        ),
     ] = 10.0,
     as_json: AsJson = False,
     redis: Redis = None,

@@ -26,6 +26,7 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.store import given
 from stream.config.settings import Settings
 from stream.operating.requesting import NoAnswerError, NoTopicError, RequestError, Requests
@@ -33,7 +34,7 @@ from stream.rulebook import admission_of
 from topics.codec import encode
 from topics.commands import Block, Command, Erase, Merge, Result, Split, Unbind, Unblock, Undo
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 TIMEOUT_SECONDS: Final = 30.0
 
@@ -54,7 +55,9 @@ Namespace = Annotated[str | None, typer.Option(metavar="NAME", help="Whose value
 Pattern = Annotated[
     str | None, typer.Option(metavar="PATTERN", help="A value, or re: and a regular expression, as in `blocked`.")
 ]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=3600, help="Seconds to wait for the answer.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=3600, help="Seconds to wait for the answer.")
+]
 
 
 @commands.command(epilog="Example:  idweave merge card:88001234 phone:13800138000 --by amy")
@@ -95,7 +98,7 @@ def split(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Take identifiers out of the person that they are in, together and with their facts.
+    """Take identifiers out of a person, with their facts.
 
     They stay apart from all that is left behind, whatever is observed, until somebody merges them.
     """

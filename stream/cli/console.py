@@ -96,11 +96,17 @@ def no_broker(settings: Settings, reason: str) -> CommandFailedError:
 
 def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
     """The sentence for a store that does not answer."""
-    reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
+    reason = reason_of(error)
     return CommandFailedError(
         f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
         " IDWEAVE_REDIS_URL. `idweave demo` needs none."
     )
+
+
+def reason_of(error: StoreLostError) -> str:
+    """Why a store is lost, in the words of a person: the client library's own repeat the address, with a number."""
+    reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
+    return "connection refused" if "Connect call failed" in reason else reason
 
 
 @contextmanager

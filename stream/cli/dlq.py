@@ -33,6 +33,8 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
+from stream.cli.requirements import require_topics
 from stream.cli.store import open_store
 from stream.config.settings import Settings
 from stream.operating.letters import Choice, Counted, Letters, Shown, Span, send, span_of
@@ -49,9 +51,7 @@ Code = Annotated[
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="Refused from then on: 2026-11-21, or with T10:00Z.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Refused before then.")]
 
-commands = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Refused records: list, show, send again, go on."
-)
+commands = Commands(no_args_is_help=True, help="Refused records: list, show, send again, go on.")
 
 
 @commands.command(name="list", epilog="Example:  idweave dlq list --since 2026-11-21")
@@ -64,9 +64,10 @@ def list_command(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Count the dead letters, by code, by the topic that they came from and by day.
+    """Count the dead letters.
 
-    With the places of the first and the last of each, for `idweave dlq show`.
+    By code, by the topic that they came from and by day, with the places of the first and the last of each, for
+    `idweave dlq show`.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     choice = _choice(code, since, until, ())
@@ -91,9 +92,9 @@ def show(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Show one dead letter: why it was refused, whence it came, which headers it has.
+    """Show one dead letter.
 
-    What was received is shown with --value only.
+    Why it was refused, whence it came, which headers it has. What was received is shown with --value only.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     span = span_of(place)
@@ -118,7 +119,7 @@ def show(
 def retry(
     context: typer.Context,
     places: Annotated[
-        list[str] | None, typer.Argument(metavar="[PARTITION:OFFSET[-LAST]]...", help="These, or ranges of them.")
+        list[str] | None, typer.Argument(metavar="PARTITION:OFFSET[-LAST]", help="These, or ranges of them.")
     ] = None,
     *,
     code: Code = None,
@@ -128,10 +129,10 @@ def retry(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Send dead letters to the touchpoints again: key, value and headers as they were received.
+    """Send dead letters to the touchpoints again.
 
-    When what refused them is corrected. What is refused again becomes a new dead letter; the old one stays until its
-    time is over, and sending it twice counts once.
+    When what refused them is corrected: key, value and headers as they were received. What is refused again becomes
+    a new dead letter; the old one stays until its time is over, and sending it twice counts once.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     spans = [span_of(one) for one in places or ()]
@@ -158,9 +159,10 @@ def retry(
 
 @commands.command(epilog="Example:  idweave dlq resume")
 def resume(context: typer.Context, redis: Redis = None) -> None:
-    """Let workers go on that have stopped because most touchpoints are refused.
+    """Let workers go on that have stopped.
 
-    What was appended until now may go to the dead letters, however much that is; what comes later is judged anew.
+    They stop when most touchpoints are refused, if the configuration says so. What was appended until now may go to
+    the dead letters, however much that is; what comes later is judged anew.
     """
     settings = settings_for(servers(context, None, redis))
     until_ms = asyncio.run(_let_pass(settings))
@@ -204,6 +206,7 @@ async def _send(settings: Settings, letters: Iterator[Letter]) -> int:
 
 @contextmanager
 def _letters(settings: Settings, what: str) -> Iterator[Letters]:
+    require_topics(settings)  # which says within seconds what a reader would find out after half a minute
     reader = LogReader(broker_list(settings), settings.kafka_settings(), settings.topic_prefix)
     try:
         with _bar(what) as shown:

@@ -13,16 +13,16 @@ from typing import Final
 import typer
 
 from stream.cli.console import ERR, FAILED, AsJson, Brokers, Redis, plural, say, servers
+from stream.cli.help import Commands
 from stream.config.settings import Settings
 from stream.operating.doctor import Finding, State, examine_address, examine_python, examine_settings
-from stream.operating.doctor_broker import examine_broker
 from stream.operating.doctor_store import examine_store
 from topics.codec import encode
 
 STYLES: Final[dict[State, str]] = {"ok": "green", "warning": "yellow", "wrong": "red"}
 INDENT: Final = " " * 18
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 @commands.command(epilog="Example:  idweave doctor --json")
@@ -51,6 +51,8 @@ def doctor(context: typer.Context, *, as_json: AsJson = False, brokers: Brokers 
 
 
 async def _servers(settings: Settings, *, complete: bool) -> list[Finding]:
+    from stream.operating.doctor_broker import examine_broker  # noqa: PLC0415 - reads Faust, which no other command needs
+
     broker, store = await asyncio.gather(examine_broker(settings), examine_store(settings, complete=complete))
     return [*broker, *store]
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from msgspec.structs import replace
 from redis.exceptions import RedisError
 
 from sinks.kafka_settings import client_settings
@@ -31,8 +32,9 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.publish import yesterday
-from stream.config.settings import Settings
+from stream.config.settings import Address, Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
 from stream.servers.embedded import EmbeddedServers, embedded_servers
@@ -42,21 +44,24 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
+OPERATOR_BYTES: Final = 24
 # Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
 DEMO_KEYS: Final = {
     "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
     "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
 }
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 @commands.command(epilog="Example:  idweave demo --people 500")
 def demo(
     context: typer.Context,
     *,
-    people: Annotated[int, typer.Option(min=10, max=100_000, help="How many people live that day.")] = PEOPLE_DEFAULT,
-    seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
+    people: Annotated[
+        int, typer.Option(metavar="N", min=10, max=100_000, help="How many people live that day.")
+    ] = PEOPLE_DEFAULT,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed is another day.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="On real servers: leave topics and keys for a look.")] = False,
     brokers: Brokers = None,
     redis: Redis = None,
@@ -78,30 +83,52 @@ def demo(
 def up(
     context: typer.Context,
     *,
-    broker_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded broker's port.")] = BROKER_PORT,
-    store_port: Annotated[int, typer.Option(min=1, max=65_535, help="The embedded store's port.")] = STORE_PORT,
+    broker_port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65_535, help="The embedded broker's port.")
+    ] = BROKER_PORT,
+    store_port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65_535, help="The embedded store's port.")
+    ] = STORE_PORT,
 ) -> None:
     """Run embedded servers and a worker until Ctrl-C.
 
-    On the ports where the other commands look for Kafka and Redis anyway.
+    For a laptop: on the ports where the other commands look for Kafka and Redis anyway. Everything is in memory and is
+    gone when it ends; docker-compose.yml has a set that keeps its data.
     """
     from stream.cli.worker import run_worker  # noqa: PLC0415 - Faust takes half a second that no other command needs
 
     if servers(context, None):
         raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
-    with embedded_servers(broker_port, store_port) as there:
-        settings = _embedded_settings(there, {})
-        _create_topics(settings)
+    with stopped_by_signals(), embedded_servers(broker_port, store_port) as there:
         say(there.banner)
-        address = f"{settings.http.host}:{settings.http.port}"
-        say(f"Topics {settings.topic_prefix}.*. HTTP: http://{address}/. Ctrl-C ends all of it.")
-        if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
-            say("For `idweave profile` and `token` in another terminal, this engine's keys:")
-            elsewhere = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
-            usual = (broker_port, store_port) == (BROKER_PORT, STORE_PORT)
-            for name, value in {**DEMO_KEYS, **({} if usual else elsewhere)}.items():
-                say(f"  export {name}={value}")
-        run_worker(settings)
+        own_operator = Secret(secrets.token_urlsafe(OPERATOR_BYTES))
+        settings = replace(_embedded_settings(there, {}), own_operator=own_operator)
+        _create_topics(settings)
+        say("A worker joins its group, which takes some seconds ...")
+        try:
+            run_worker(settings, lambda address: _say_what_next(settings, there, address, own_operator))
+        except SystemExit as ending:
+            if not ending.code:
+                say("Ended. What it held is gone with it.")
+            raise
+
+
+def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address, own_operator: Secret) -> None:
+    """That the engine is ready, where its console is, and what to type in another terminal."""
+    variables: dict[str, str] = {}
+    if settings.hash_key.reveal() == DEMO_KEYS["IDWEAVE_HASH_KEY"]:
+        variables |= DEMO_KEYS
+    if (there.broker.port, there.store.port) != (BROKER_PORT, STORE_PORT):
+        variables |= {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+    say(f"Ready: topics {settings.topic_prefix}.*. The console, which may send commands for as long as this runs:")
+    # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
+    say(f"  http://{address.host}:{address.port}/#token={own_operator.reveal()}")
+    say("In another terminal:")
+    for name, value in variables.items():
+        say(f"  export {name}={value}")
+    say("  idweave publish events.jsonl")
+    say("  idweave profile phone:13800138000")
+    say("Ctrl-C ends all of it.")
 
 
 @commands.command(epilog="Example:  idweave worker --brokers kafka-1:9092,kafka-2:9092 --redis redis://redis:6379/0")
@@ -120,7 +147,7 @@ def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
     """Settings of servers that run, with topics that are there and empty."""
     if not named:
         with embedded_servers() as there:
-            say(there.banner)
+            say(f"{there.banner} Use your own with --brokers and --redis.")
             settings = _embedded_settings(there, {"IDWEAVE_TOPIC_PREFIX": "idweave"})
             _create_topics(settings)
             yield settings

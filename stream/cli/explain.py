@@ -12,17 +12,18 @@ import typer
 
 from sinks.redis_store import RedisStore
 from stream.cli.console import AsJson, Brokers, CommandFailedError, Redis, say, servers, settings_for
-from stream.cli.evidence_picture import picture
 from stream.cli.evidence_text import lines
+from stream.cli.help import Commands
 from stream.cli.store import given, lives_in, open_store, read_identifier
 from stream.config.settings import Settings
+from stream.reading.evidence_picture import picture
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import UnavailableError
+from stream.reading.walking import UnavailableError
 from topics.answers import Explanation
 from topics.codec import encode
 from topics.identifiers import Identifier
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 Who = Annotated[str, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier; - reads it from the input.")]
 

@@ -31,6 +31,7 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.config.mistakes import ConfigError
 from stream.config.settings import Settings
 from stream.importing.events import EventMaker
@@ -45,7 +46,7 @@ from topics.codec import encode
 
 SHOWN_MAX: Final = 100
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 class _Job(NamedTuple):
@@ -61,14 +62,17 @@ class _Job(NamedTuple):
 @commands.command(name="import", epilog="Example:  idweave import members.csv --map members.map.yaml --check")
 def import_command(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with names in its first line, or one JSON object a line.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV with names in its first line, or one JSON object a line.")
+    ],
     *,
     map_file: Annotated[Path, typer.Option("--map", metavar="MAP", help="Which column is what; see docs/import.md.")],
     only_check: Annotated[
         bool, typer.Option("--check", help="Publish nothing: say which rows would be rejected.")
     ] = False,
     per_second: Annotated[
-        float | None, typer.Option(min=1, help="Publish no faster than this, to leave room for live events.")
+        float | None,
+        typer.Option(metavar="EVENTS", min=1, help="Publish no faster than this, to leave room for live events."),
     ] = None,
     as_json: AsJson = False,
     brokers: Brokers = None,

@@ -5,7 +5,6 @@ or configuration.
 Must not know: what a command does.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -34,6 +33,7 @@ from stream.cli import (
 from stream.cli.console import (
     FAILED,
     USAGE,
+    AsJson,
     Brokers,
     CommandFailedError,
     Redis,
@@ -42,22 +42,32 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import PROGRAM, Commands
 from stream.cli.rules import counted
 from stream.config.mistakes import ConfigError
 from stream.servers.child_process import ServerError
+from topics.codec import encode
 
 INTERRUPTED: Final = 130
 """What Typer makes of Ctrl-C."""
 
-app = typer.Typer(
+SECTIONS: Final = {
+    "Begin here": ("demo", "up", "publish", "profile", "explain"),
+    "Ask": ("timeline", "token", "rules", "shadow"),
+    "Say who is who": ("split", "merge", "unbind", "block", "unblock", "erase", "undo"),
+    "Bring data in": ("generate", "import", "dlq"),
+    "Run it": ("worker", "topics", "config", "doctor", "audit", "republish", "replay"),
+}
+
+app = Commands(
+    SECTIONS,
     name="idweave",
     no_args_is_help=True,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start here:  idweave demo",
+    epilog="`idweave COMMAND --help` has an example of each.",
 )
-config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the configuration.")
+config = Commands(no_args_is_help=True, help="Look at the configuration.")
 
 app.add_typer(engine.commands)
 app.add_typer(topics.commands, name="topics")
@@ -86,10 +96,14 @@ def idweave(context: typer.Context, brokers: Brokers = None, redis: Redis = None
 @config.command(epilog="Example:  idweave config check idweave.yaml")
 def check(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Instead of the file that the worker would read.")
+    ] = None,
     rules_file: Annotated[
         Path | None, typer.Option("--rules", metavar="FILE", help="The member rules; before IDWEAVE_RULES.")
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Read configuration and environment as the worker would.
 
@@ -97,26 +111,29 @@ def check(
     """
     named = {} if file is None else {"IDWEAVE_CONFIG": str(file)}
     named |= {} if rules_file is None else {"IDWEAVE_RULES": str(rules_file)}
-    settings = settings_for({**servers(context, None), **named})
+    try:
+        settings = settings_for({**servers(context, None), **named})
+    except ConfigError as error:
+        if not as_json:
+            raise
+        say(encode({"ok": False, "mistakes": [one._asdict() for one in error.mistakes]}).decode())
+        raise typer.Exit(USAGE) from error
+    if as_json:
+        say(encode({"ok": True, "mistakes": []}).decode())
+        return
     rules = settings.configuration.rules
     say(f"{settings.config_file}: good. Policy {rules.policy}; strongest first: {', '.join(rules.namespaces)}.")
     say(f"{settings.rules_file}: good. {counted(settings.member_rules)}.")
     say(f"Kafka {','.join(settings.brokers)}, topics {settings.topic_prefix}.*; Redis {settings.redis_shown}.")
 
 
-def main() -> None:
-    """The console script: run the command line and exit."""
-    logging.basicConfig(handlers=[logging.NullHandler()])  # a client's own words would stand beside our sentence
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command -> its exit code. Whatever goes wrong has been said."""
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="idweave", standalone_mode=False)
+        code = typer.main.get_command(app).main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else FAILED
-    except Exception as error:  # noqa: BLE001 - the last resort of the process: nobody gets a traceback
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: nobody gets a traceback
         return _said(error)
     if code == INTERRUPTED:
         complain("Stopped.", "yellow")
@@ -124,7 +141,7 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _said(error: Exception) -> int:
+def _said(error: BaseException) -> int:
     """Say what went wrong -> the exit code."""
     sentences, code = _told(error)
     for sentence in sentences:
@@ -132,7 +149,7 @@ def _said(error: Exception) -> int:
     return code
 
 
-def _told(error: Exception) -> tuple[list[str], int]:
+def _told(error: BaseException) -> tuple[list[str], int]:
     """What is to be said of an error, and the exit code."""
     match error:
         case CommandFailedError():
@@ -143,10 +160,10 @@ def _told(error: Exception) -> tuple[list[str], int]:
             told = ([str(error)], FAILED)
         case typer.exceptions.Exit():
             told = ([], error.exit_code)
-        case typer.exceptions.Abort():
+        case typer.exceptions.Abort() | KeyboardInterrupt():
             told = (["Stopped."], FAILED)
         case typer.exceptions.TyperException():
-            told = (_usage(error.format_message()), error.exit_code)
+            told = (_usage(error), error.exit_code)
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing at exit either
             told = ([], FAILED)
@@ -156,6 +173,10 @@ def _told(error: Exception) -> tuple[list[str], int]:
     return told
 
 
-def _usage(message: str) -> list[str]:
+def _usage(error: typer.exceptions.TyperException) -> list[str]:
     """What is to be said of a wrong usage; where it is the help itself, just that."""
-    return [message if message.startswith("Usage:") else f"{message.rstrip('.')}. See `idweave --help`."]
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return [message]
+    where = getattr(error, "ctx", None)
+    return [f"{message.rstrip('.')}. See `{where.command_path if where is not None else PROGRAM} --help`."]

@@ -31,14 +31,18 @@ def preview(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules.yaml to try, as a whole.")],
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Judge the people of so many groups of linked identifiers, drawn by lot.")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Judge the people of so many groups of linked identifiers, drawn by lot."
+        ),
     ] = None,
     as_json: AsJson = False,
     redis: Redis = None,
 ) -> None:
-    """Tell how many people each tag, segment, stage and tier of FILE would gain and lose.
+    """Tell whom each rule of FILE would gain and lose.
 
-    Judges the people in the store by the rules that are read here and by those of FILE; nothing is changed.
+    How many people, by tag, segment, stage and tier. Judges the people in the store by the rules that are read here and
+    by those of FILE; nothing is changed.
     """
     settings = settings_for(servers(context, None, redis))
     candidate, mistakes = read_rules(file)

@@ -23,13 +23,15 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.person_card import card
 from stream.cli.store import given, lives_in, open_store, read_identifier
 from stream.config.settings import Settings
-from stream.reading.lookup import Found, Lookup, UnavailableError
+from stream.reading.lookup import Found, Lookup
+from stream.reading.walking import UnavailableError
 from topics.identifiers import Identifier
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 @commands.command(epilog="Example:  idweave profile phone:13800138000 --json")
@@ -56,13 +58,16 @@ def profile(
 def token(
     context: typer.Context,
     value: Annotated[str, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier; - reads it from the input.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Print what stands for a value in store and topics.
 
-    The value itself, or a keyed hash where its namespace is hashed.
+    The value itself, or a keyed hash where its namespace is hashed: the key of the id map is `namespace:token`.
     """
     identifier = read_identifier(given(value), settings_for(servers(context, None)))
-    say(identifier.token)
+    named = {"namespace": identifier.namespace, "token": identifier.token}
+    say(orjson.dumps(named).decode() if as_json else identifier.token)
 
 
 def last_published(name: str, settings: Settings) -> Found:

@@ -34,6 +34,7 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.config.settings import Settings
 from stream.demo.world import PEOPLE_DEFAULT, World, generate
 from stream.importing.publishing import Line, PublishingError, TopicMissingError, TouchpointPublisher
@@ -44,7 +45,7 @@ from topics.refusals import Refusal
 SHOWN_MAX: Final = 100
 CHINA: Final = timezone(timedelta(hours=8))
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 class Checked(NamedTuple):
@@ -57,7 +58,9 @@ class Checked(NamedTuple):
 @commands.command(epilog="Example:  idweave publish events.jsonl --check")
 def publish(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line; - is the standard input.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Events, one JSON object a line; - is the standard input.")
+    ],
     *,
     check: Annotated[bool, typer.Option("--check", help="Publish nothing: say which lines would be refused.")] = False,
     brokers: Brokers = None,
@@ -78,11 +81,15 @@ def publish(
 @commands.command(name="generate", epilog="Example:  idweave generate --people 500 --out day.jsonl --truth truth.json")
 def generate_command(
     *,
-    people: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many people live that day.")] = PEOPLE_DEFAULT,
-    seed: Annotated[int, typer.Option(help="The same seed is the same day, on every machine.")] = 1,
+    people: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many people live that day.")
+    ] = PEOPLE_DEFAULT,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed is the same day, on every machine.")] = 1,
     day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="The day; yesterday unless said.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the events go, one a line.")] = Path("retail-day.jsonl"),
-    truth: Annotated[Path, typer.Option(help="Where it says who is who.")] = Path("retail-truth.json"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the events go, one a line.")] = Path(
+        "retail-day.jsonl"
+    ),
+    truth: Annotated[Path, typer.Option(metavar="FILE", help="Where it says who is who.")] = Path("retail-truth.json"),
 ) -> None:
     """Write a synthetic retail day, and the truth about it.
 

@@ -39,8 +39,9 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
+from stream.cli.requirements import require_topics
 from stream.cli.store import open_store
-from stream.cli.worker import require_topics
 from stream.config.settings import Settings
 from stream.operating.comparing import Comparing, Comparison, Unlike
 from stream.operating.replaying import ReplayFailedError, Replaying, Servers, Shown, Totals
@@ -56,7 +57,7 @@ KINDS: Final = {
     "contents": "other contents",
 }
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 class Outcome(NamedTuple):
@@ -70,7 +71,7 @@ class Outcome(NamedTuple):
 
 @commands.command(
     epilog="Examples:  idweave replay --into idweave-2 --compare\n\n  idweave replay --into idweave-2\n\n"
-    "  redis-cli flushdb && idweave replay"
+    "  idweave replay"
 )
 def replay(
     context: typer.Context,
@@ -89,11 +90,12 @@ def replay(
     brokers: Brokers = None,
     redis: Redis = None,
 ) -> None:
-    """Rebuild a store from the log: for a Redis that is lost, or a configuration that needs it.
+    """Rebuild a store from the log.
 
-    Into a fresh prefix, or an emptied one. Profile ids come from the topics identities and profiles, what operators
-    ruled from commands.results, people from the touchpoints that are kept. What is older than these is not restored;
-    docs/rebuild.md says what that means, and how to switch over. Stopped, it goes on where it was when run again.
+    For a Redis that is lost, or a configuration that needs it. Into a fresh prefix, or an emptied one. Profile ids
+    come from the topics identities and profiles, what operators ruled from commands.results, people from the
+    touchpoints that are kept. What is older than these is not restored; docs/rebuild.md says what that means, and
+    how to switch over. Stopped, it goes on where it was when run again.
     """
     settings = settings_for(servers(context, brokers, redis))
     target = replace(settings, redis_prefix=into or settings.redis_prefix)

@@ -35,8 +35,9 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
+from stream.cli.requirements import require_topics
 from stream.cli.store import given, open_store, read_identifier
-from stream.cli.worker import require_topics
 from stream.config.settings import Settings
 from stream.operating.republishing import Compared, Republishing, Told
 from topics.catalogue import IDENTITIES, PROFILES
@@ -45,7 +46,7 @@ from topics.codec import encode
 RECORDS_AT_ONCE: Final = 5_000
 TOPICS: Final[dict[str, Compared]] = {"profiles": "profiles", "identities": "identities"}
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 Shown = Callable[[str, int], None]
 
@@ -57,7 +58,7 @@ Shown = Callable[[str, int], None]
 def republish(
     context: typer.Context,
     who: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID|NAMESPACE:VALUE]...", help="These people only; - reads one.")
+        list[str] | None, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="These people only; - reads one.")
     ] = None,
     *,
     topic: Annotated[
@@ -67,11 +68,11 @@ def republish(
     brokers: Brokers = None,
     redis: Redis = None,
 ) -> None:
-    """Say again what holds: for a topic that was lost, cut or made anew.
+    """Say again what holds.
 
-    Of everybody; of the people named; or, with --topic, of those who are missing on that topic, or otherwise than the
-    store says. Profiles, identities and ids that merged away are all said again. The workers publish; without one it is
-    done when one starts.
+    For a topic that was lost, cut or made anew. Of everybody; of the people named; or, with --topic, of those who
+    are missing on that topic, or otherwise than the store says. Profiles, identities and ids that merged away are
+    all said again. The workers publish; without one it is done when one starts.
     """
     if topic is not None and topic not in TOPICS:
         raise CommandFailedError("--topic is profiles or identities; the other topics forget, and need nothing.", USAGE)

@@ -27,6 +27,7 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.preview import preview
 from stream.cli.profile import last_published
 from stream.cli.store import given
@@ -36,13 +37,15 @@ from stream.config.rules_file import RulesFile
 from topics.codec import decode
 from topics.instants import to_text
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Try the member rules, and explain them.")
+commands = Commands(no_args_is_help=True, help="Try the member rules, and explain them.")
 
 
 @commands.command("test", epilog="Example:  idweave rules test rules.yaml")
 def examples(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="Instead of the file that the worker would read.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Instead of the file that the worker would read.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:

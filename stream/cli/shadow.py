@@ -25,6 +25,7 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.store import open_store
 from stream.config.configuration import read_configuration
 from stream.config.mistakes import ConfigError
@@ -39,7 +40,7 @@ HEADINGS: Final = {
     "move": "Would move, identifiers from one person to another",
 }
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 
 @commands.command(epilog="Example:  idweave shadow candidate.yaml --sample 10000")
@@ -48,7 +49,7 @@ def shadow(
     candidate: Annotated[Path, typer.Argument(metavar="CONFIG", help="The idweave.yaml to try, as a whole.")],
     *,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Look at so many groups of linked identifiers, drawn by lot.")
+        int | None, typer.Option(metavar="N", min=1, help="Look at so many groups of linked identifiers, drawn by lot.")
     ] = None,
     as_json: AsJson = False,
     redis: Redis = None,

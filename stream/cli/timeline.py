@@ -25,16 +25,17 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from stream.cli.store import given, lives_in, open_store, read_identifier
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
-from stream.reading.lookup import UnavailableError
 from stream.reading.recalling import Keys, Recalling
+from stream.reading.walking import UnavailableError
 from topics.answers import Timeline
 from topics.codec import encode
 from topics.identifiers import Identifier
 
-commands = typer.Typer(rich_markup_mode=None)
+commands = Commands()
 
 Told = Callable[[int, int], None]
 
@@ -46,7 +47,9 @@ def timeline(
         str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
     ],
     *,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Read for so long at most, the newest first.")] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=3600, help="Read for so long at most, the newest first.")
+    ] = 30.0,
     as_json: AsJson = False,
     brokers: Brokers = None,
     redis: Redis = None,

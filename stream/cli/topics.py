@@ -21,18 +21,21 @@ from stream.cli.console import (
     servers,
     settings_for,
 )
+from stream.cli.help import Commands
 from topics.catalogue import ALL
 
 BROKER_SECONDS: Final = 5.0
 DAY_MS: Final = 86_400_000
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Create the topics, or list them.")
+commands = Commands(no_args_is_help=True, help="Create the topics, or list them.")
 
 
 @commands.command(epilog="Example:  idweave topics create --replication 3")
 def create(
     context: typer.Context,
-    replication: Annotated[int, typer.Option(min=-1, help="Copies of each partition; -1: the broker's default.")] = -1,
+    replication: Annotated[
+        int, typer.Option(metavar="N", min=-1, help="Copies of each partition; -1: the broker's default.")
+    ] = -1,
     brokers: Brokers = None,
 ) -> None:
     """Create the topics that are missing.

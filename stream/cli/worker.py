@@ -6,6 +6,7 @@ Must not know: what the agents do.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -14,20 +15,15 @@ from collections.abc import Callable
 import faust
 import structlog
 import uvloop
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
-from sinks.kafka_settings import client_settings
-from sinks.redis_store import RedisStore
-from sinks.store import StoreLostError, StoreRefusedError
 from stream.app import Worker
-from stream.cli.console import CommandFailedError, broker_list, no_broker, no_store
-from stream.config.settings import Settings
+from stream.cli.console import CommandFailedError, broker_list
+from stream.cli.requirements import require_store, require_topics
+from stream.config.settings import Address, Settings
 from stream.logging_setup import set_up_logging
 from stream.web.server import AddressError
-from topics.catalogue import ALL
 
-BROKER_SECONDS = 5.0
+LOOK_SECONDS = 0.1
 STOP_SECONDS = 15.0
 """Half of what Kubernetes waits before it kills."""
 EXIT_UNCLOSED = 1
@@ -59,8 +55,13 @@ def _end() -> None:
     os._exit(EXIT_UNCLOSED)
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, on_ready: Callable[[Address], None] | None = None) -> None:
     """Run a worker until it is told to stop; ends the process.
+
+    Args:
+        settings: what it is told.
+        on_ready: called with the address of its HTTP interface as soon as it reads and publishes. Who gives it speaks
+            for the worker: then only warnings and errors are logged.
 
     Raises:
         CommandFailedError: a server or a topic is not there.
@@ -68,14 +69,23 @@ def run_worker(settings: Settings) -> None:
     """
     require_topics(settings)
     require_store(settings)
-    set_up_logging()
+    set_up_logging(level=logging.INFO if on_ready is None else logging.WARNING)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(settings)
     try:
-        worker.web.bind()
+        address = worker.web.bind()
     except AddressError as error:
         raise CommandFailedError(str(error)) from error
+
+    async def tell_when_ready() -> None:
+        while worker.not_ready():  # noqa: ASYNC110 - nobody says when that ends
+            await asyncio.sleep(LOOK_SECONDS)
+        if on_ready is not None:
+            on_ready(address)
+        log.info("ready", http=f"{address.host}:{address.port}")
+
+    worker.app.task(tell_when_ready)
     log.info(
         "starting",
         brokers=broker_list(settings),
@@ -88,45 +98,3 @@ def run_worker(settings: Settings) -> None:
     except SystemExit as ending:
         log.info("stopped", exit_code=ending.code)
         raise
-
-
-def require_topics(settings: Settings) -> None:
-    """See that a broker answers and has every topic.
-
-    Raises:
-        CommandFailedError: otherwise.
-    """
-    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
-    try:
-        there = admin.list_topics(timeout=BROKER_SECONDS).topics
-    except KafkaException as error:
-        raise no_broker(settings, error.args[0].str()) from error
-    wanted = [topic.full_name(settings.topic_prefix) for topic in ALL]
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        listed = ", ".join(missing) if len(missing) < len(wanted) else f"every one of {settings.topic_prefix}.*"
-        raise CommandFailedError(
-            f"Topics are missing on {broker_list(settings)}: {listed}. Create them with `idweave topics create`."
-        )
-
-
-def require_store(settings: Settings) -> None:
-    """See that the store answers and can be used.
-
-    Raises:
-        CommandFailedError: otherwise.
-    """
-
-    async def look() -> None:
-        url = settings.redis_url.reveal()
-        store = await RedisStore.open(
-            url, settings.redis_prefix, settings.identity_fingerprint, topics=settings.topic_prefix
-        )
-        await store.close()
-
-    try:
-        asyncio.run(look())
-    except StoreLostError as error:
-        raise no_store(settings, error) from error
-    except StoreRefusedError as error:
-        raise CommandFailedError(str(error)) from error

@@ -14,6 +14,7 @@ from resolvers.profile_fields import DECIDED, ENTRIES, FRAME, OPEN, Field, Kind,
 from resolvers.rules import All, AnyOf, Check, Comparison, Condition, DateOperator, Not, Operator, Scalar
 from stream.config.mistakes import Mistake, closest
 from stream.config.sections import Section
+from stream.config.slips import keyboard_slip, text_slip, word_slip
 
 DEPTH_MAX: Final = 8
 PARTS_MAX: Final = 100
@@ -22,6 +23,17 @@ DAYS_MAX: Final = 36_500
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
 DATES: Final[tuple[DateOperator, ...]] = get_args(DateOperator)
 OPERATORS: Final[tuple[Operator, ...]] = ("equals", "not_equals", "in", "contains", "is", *COMPARISONS, *DATES)
+
+SIGNS: Final[Mapping[str, Operator]] = {
+    ">=": "at_least",
+    "<=": "at_most",
+    ">": "more_than",
+    "<": "less_than",
+    "=": "equals",
+    "==": "equals",
+    "!=": "not_equals",
+}
+"""What people write who have seen formulas."""
 
 _OF_KIND: Final[Mapping[Kind, tuple[Operator, ...]]] = {
     "number": ("equals", "not_equals", "in", *COMPARISONS),
@@ -99,6 +111,11 @@ def _parts(section: Section, word: str, decides: str, depth: int) -> tuple[Condi
 
 
 def _check(section: Section, decides: str) -> Check | None:
+    slips = {name: slip for name in section.content if (slip := word_slip(name))}
+    for name, slip in slips.items():
+        section.mistake(name, "this is no name", slip, at_name=True)
+    if slips:
+        return None
     path = section.text("field")
     if path is None:
         if section.content.get("field") is None:
@@ -108,7 +125,8 @@ def _check(section: Section, decides: str) -> Check | None:
     named = [name for name in section.content if name != "field"]
     for name in named:
         if name not in OPERATORS:
-            section.mistake(name, "unknown operator", _like(str(name), OPERATORS), at_name=True)
+            hint = f"write {SIGNS[name]}" if name in SIGNS else _like(str(name), OPERATORS)
+            section.mistake(name, "unknown operator", hint, at_name=True)
     operators = [operator for operator in OPERATORS if operator in named]
     if len(named) != 1:
         hint = "use all: for several" if named else f"known are: {', '.join(OPERATORS)}"
@@ -180,7 +198,7 @@ def _value(section: Section, operator: Operator, field: Field) -> Scalar | tuple
         case "in":
             return _listed(section, field)
         case _:
-            return _scalar(section, operator, value, field)
+            return _scalar(section, operator, value, field, section.at(operator))
 
 
 def _listed(section: Section, field: Field) -> tuple[Scalar, ...] | None:
@@ -188,13 +206,19 @@ def _listed(section: Section, field: Field) -> tuple[Scalar, ...] | None:
     if not isinstance(values, CommentedSeq) or not 1 <= len(values) <= PARTS_MAX:
         section.mistake("in", f"must be a list of 1 to {PARTS_MAX} values", "write it as in: [a, b]")
         return None
-    found = [_scalar(section, "in", value, field) for value in values]
+    found = [_scalar(section, "in", value, field, values.lc.item(index)) for index, value in enumerate(values)]
     accepted = tuple(one for one in found if one is not None)
     return accepted if len(accepted) == len(found) else None
 
 
-def _scalar(section: Section, operator: Operator, value: Any, field: Field) -> Scalar | None:  # noqa: ANN401 - YAML
-    """A value that can be compared with the field."""
+def _scalar(
+    section: Section,
+    operator: Operator,
+    value: Any,  # noqa: ANN401 - whatever YAML can say
+    field: Field,
+    at: tuple[int, int],
+) -> Scalar | None:
+    """A value that can be compared with the field; it begins at a line and column."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if field.kind == "money":
         return _amount(section, operator, value)
@@ -208,7 +232,12 @@ def _scalar(section: Section, operator: Operator, value: Any, field: Field) -> S
         fits, wanted = isinstance(value, str), "text"
     if not fits:
         hint = "write it in quotes" if wanted == "text" else "write it without quotes" if isinstance(value, str) else ""
+        hint = keyboard_slip(str(value)) or hint
         section.mistake(operator, f"must be {wanted}", hint)
+        return None
+    if isinstance(value, str) and (slip := text_slip(value, is_quoted=section.reading.is_quoted(at))):
+        place, path = section.reading.place(at), section.path(operator)
+        section.reading.mistakes.append(Mistake(place, path, "is one text", slip))
         return None
     return _simple(value)
 
@@ -226,5 +255,5 @@ def _amount(section: Section, operator: Operator, value: Any) -> Scalar | None: 
     whole, _, cents = text.removeprefix("-").partition(".")
     if not isinstance(value, bool) and isinstance(value, int | float | str) and (whole + cents).isdigit() and whole:
         return text
-    section.mistake(operator, "must be an amount", "for example 1000 or 99.50")
+    section.mistake(operator, "must be an amount", keyboard_slip(text) or "for example 1000 or 99.50")
     return None

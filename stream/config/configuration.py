@@ -29,12 +29,12 @@ from resolvers.namespaces import (
     Pii,
     Policy,
     Randomised,
-    Trust,
     ranked,
 )
 from resolvers.normalise import MAX_CHARACTERS, REGIONS, normalise_text
 from stream.config.mistakes import Mistake, closest
 from stream.config.sections import Reading, Section, read_top
+from stream.config.sources_section import read_sources
 from topics.envelope import Limits
 
 FILE_NAME: Final = "idweave.yaml"
@@ -89,7 +89,17 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
 def read_configuration(file: Path) -> tuple[Configuration, tuple[Mistake, ...]]:
     """What a file says, and all that is wrong with it; settings with a mistake have their default."""
-    reading = Reading(str(file))
+    return _read(file, Reading(str(file)))
+
+
+def known_settings() -> Mapping[str, str]:
+    """Every setting that the packaged file names, by its path, and what may stand there."""
+    reading = Reading(FILE_NAME)
+    _read(PACKAGED_FILE, reading)
+    return reading.known
+
+
+def _read(file: Path, reading: Reading) -> tuple[Configuration, tuple[Mistake, ...]]:
     top = read_top(file, reading)
     if top is None:
         return Configuration(), tuple(reading.mistakes)
@@ -120,7 +130,7 @@ def _rules(top: Section) -> IdentityRules:
         blocked=_blocked(top, namespaces),
         caps=_caps(top),
         dedupe=_dedupe(top),
-        sources=_sources(top),
+        sources=read_sources(top, namespaces),
         timezone=_timezone(top),
     )
 
@@ -256,20 +266,6 @@ def _dedupe(top: Section) -> Dedupe:
     ids = section.integer("ids_per_identifier", default.ids_per_identifier, 65_536)
     section.refuse_others()
     return Dedupe(days, ids)
-
-
-def _sources(top: Section) -> dict[str, Trust]:
-    section = top.section("sources")
-    if section is None:
-        return {}
-    trusts: tuple[Trust, ...] = get_args(Trust)
-    sources: dict[str, Trust] = {}
-    for pattern in section.content:
-        if not isinstance(pattern, str):
-            section.mistake(pattern, "a source pattern must be text", "write it in quotes", at_name=True)
-        elif (trust := section.word(pattern, trusts)) is not None:
-            sources[str(pattern)] = trust
-    return sources
 
 
 def _timezone(top: Section) -> str:

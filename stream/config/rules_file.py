@@ -20,6 +20,7 @@ from stream.config.conditions_file import read_condition, readable_field
 from stream.config.mistakes import Mistake
 from stream.config.rule_examples import Example, read_examples
 from stream.config.sections import Reading, Section, read_top
+from stream.config.slips import word_slip
 
 FILE_NAME: Final = "rules.yaml"
 PACKAGED_FILE: Final = Path(__file__).with_name(FILE_NAME)
@@ -184,8 +185,11 @@ def _named(top: Section, name: str, *settings: str) -> Iterator[tuple[str, Secti
     for rule in section.content:
         if rule in settings:
             continue
+        if rule in ("labels", "when"):
+            section.mistake(rule, "this is no rule, but a part of one", "indent it under its rule", at_name=True)
+            continue
         if not isinstance(rule, str) or _NAME.fullmatch(rule) is None:
-            hint = "use lower-case letters, digits, _ and -, a letter first, at most 64"
+            hint = word_slip(rule) or "use lower-case letters, digits, _ and -, a letter first, at most 64"
             section.mistake(rule, "this cannot be a rule's name", hint, at_name=True)
             continue
         line = section.section(rule)

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stream.config.mistakes import Mistake, closest
+from stream.config.slips import word_slip
+from stream.config.yaml_text import NotYaml, read_yaml
 
 FILE_CHARACTERS_MAX: Final = 1_000_000
 
@@ -28,6 +28,14 @@ class Reading:
         self.file = file
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
+        self.known: dict[str, str] = {}
+        """Every setting that was asked for, by its path, and what may stand there."""
+        self.lines: list[str] = []
+
+    def is_quoted(self, at: tuple[int, int]) -> bool:
+        """Whether the text that begins there is in quotes."""
+        [line] = self.lines[at[0] : at[0] + 1] or [""]  # YAML knows more line ends than most editors do
+        return line[at[1] : at[1] + 1] in {"'", '"'}
 
     def place(self, at: tuple[int, int]) -> str:
         """File, line and column, from 1."""
@@ -43,18 +51,15 @@ def read_top(file: Path, reading: Reading) -> "Section | None":
                 Mistake(reading.file, "", f"the file has more than {FILE_CHARACTERS_MAX} characters")
             )
             return None
-        content = YAML().load(text)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}"))
+        reason, hint = (error.strerror, "") if isinstance(error, OSError) else ("it is not UTF-8", "save it as UTF-8")
+        reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}", hint))
         return None
-    except YAMLError as error:
-        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        place = reading.place((mark.line, mark.column)) if mark is not None else reading.file
-        problem = error.problem if isinstance(error, MarkedYAMLError) else str(error)
-        reading.mistakes.append(
-            Mistake(place, "", f"this is not YAML: {(problem or '').strip().partition(chr(10))[0]}")
-        )
+    reading.lines = text.split("\n")
+    content = read_yaml(text)
+    if isinstance(content, NotYaml):
+        place = reading.file if content.at is None else reading.place(content.at)
+        reading.mistakes.append(Mistake(place, "", content.reason, content.hint))
         return None
     if content is not None and not isinstance(content, CommentedMap):
         reading.mistakes.append(
@@ -96,22 +101,30 @@ class Section:
 
     def place(self, name: object, *, at_name: bool = False) -> str:
         """Where a setting is: its value, or its name."""
+        return self.reading.place(self.at(name, at_name=at_name))
+
+    def at(self, name: object, *, at_name: bool = False) -> tuple[int, int]:
+        """The same as line and column, from 0."""
         try:
-            at = self.content.lc.key(name) if at_name else self.content.lc.value(name)
+            line, column = self.content.lc.key(name) if at_name else self.content.lc.value(name)
         except (KeyError, TypeError):  # a name that came in by a YAML merge has no place of its own
-            at = self._at
-        return self.reading.place(at)
+            return self._at
+        return line, column
 
     def refuse_others(self) -> None:
         """Names a mistake for each setting that was not asked for."""
         for name in self.content:
             if name not in self._asked:
-                self.mistake(name, "unknown setting", closest(str(name), sorted(self._asked)), at_name=True)
+                hint = word_slip(name) or closest(str(name), sorted(self._asked))
+                self.mistake(name, "unknown setting", hint, at_name=True)
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - whatever YAML can say
         """The setting as YAML has it; None if it is not there."""
         self._asked.add(name)
         return self.content.get(name)
+
+    def _known(self, name: str, may_be: str) -> None:
+        self.reading.known[self.path(name)] = may_be
 
     def section(self, name: str) -> "Section | None":
         """The section of that name; None if it is not there or is none."""
@@ -125,6 +138,7 @@ class Section:
 
     def boolean(self, name: str) -> bool:
         """A flag, off if it is not there."""
+        self._known(name, "`true` or `false`")
         value = self.value(name)
         if value is None or isinstance(value, bool):
             return bool(value)
@@ -133,6 +147,7 @@ class Section:
 
     def integer(self, name: str, default: int, most: int, least: int = 1) -> int:
         """A whole number within its bounds."""
+        self._known(name, f"a whole number, {least:,} to {most:,}")
         value = self.value(name)
         if value is None:
             return default
@@ -143,6 +158,7 @@ class Section:
 
     def text(self, name: str) -> str | None:
         """A text; a number without quotes is none, because YAML takes its leading zeros."""
+        self._known(name, "text")
         value = self.value(name)
         if value is None or isinstance(value, str):
             return None if value is None else str(value)
@@ -153,6 +169,7 @@ class Section:
         """One of the words."""
         known = {str(word): word for word in words}
         value = self.text(name)
+        self._known(name, ", ".join(f"`{word}`" for word in sorted(known)))
         if value is not None and value not in known:
             self.mistake(name, "unknown value", closest(value, sorted(known)))
         return known.get(value) if value is not None else None

@@ -7,7 +7,6 @@ Must not know: how a broker, a store or a server is started.
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +17,11 @@ from msgspec import Struct
 
 from resolvers.namespaces import identity_fingerprint
 from resolvers.pseudonyms import key_id
+from sinks.failpoints import Failpoint, read_failpoints
+from sinks.kafka_settings import SESSION_TIMEOUT
 from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
 from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
+from stream.config.encryption import ALLOWED, in_plain_text, is_loopback
 from stream.config.environment import PREFIX, Variables, WrongTextError
 from stream.config.mistakes import ConfigError, Mistake, closest
 from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
@@ -28,20 +30,30 @@ from stream.config.rules_file import RulesFile, read_rules
 Role = Literal["reader", "operator"]
 
 KAFKA_PREFIX: Final = "IDWEAVE_KAFKA_"
-VARIABLES: Final = frozenset(
-    {
-        "IDWEAVE_BROKERS",
-        "IDWEAVE_REDIS_URL",
-        "IDWEAVE_TOPIC_PREFIX",
-        "IDWEAVE_REDIS_PREFIX",
-        "IDWEAVE_HASH_KEY",
-        "IDWEAVE_ID_KEY",
-        "IDWEAVE_HTTP",
-        "IDWEAVE_API_TOKENS",
-        "IDWEAVE_CONFIG",
-        "IDWEAVE_RULES",
-    }
-)
+VARIABLES: Final[Mapping[str, str]] = {
+    "IDWEAVE_BROKERS": "Kafka: `host:port,host:port`.",
+    "IDWEAVE_REDIS_URL": (
+        "Redis: `redis://`, with TLS `rediss://`, of a cluster `redis+cluster://host:port,host:port` or"
+        " `rediss+cluster://`; user and password as in any address."
+    ),
+    "IDWEAVE_TOPIC_PREFIX": (
+        "Before the names of all topics, and the consumer group. Engines that share a broker differ in it. Letters,"
+        " digits, `.`, `_`, `-`; at most 100."
+    ),
+    "IDWEAVE_REDIS_PREFIX": "Before all keys. Engines that share a Redis differ in it. As above, and `:`.",
+    "IDWEAVE_HASH_KEY": (
+        "A secret of 32 characters or more: tokens of hashed identifiers are made with it. With another key every token"
+        " is another one, so keep it for ever."
+    ),
+    "IDWEAVE_ID_KEY": "Another such secret: profile ids are made with it. Never changed.",
+    "IDWEAVE_HTTP": "Where a worker answers HTTP; port 0 takes any free one. Off loopback it needs IDWEAVE_API_TOKENS.",
+    "IDWEAVE_API_TOKENS": "`reader:TOKEN,operator:TOKEN`, each with a token of its own. A reader reads.",
+    "IDWEAVE_CONFIG": "The identity rules, if not `idweave.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_RULES": "The member rules, if not `rules.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
+    "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
+}
+"""Every variable, and what it is."""
 DEFAULTS: Final[Mapping[str, str]] = {
     "IDWEAVE_BROKERS": "127.0.0.1:9092",
     "IDWEAVE_REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -64,7 +76,7 @@ _SECRET_KAFKA_SETTING = re.compile(r"password|secret|\.pem$|sasl\.oauthbearer\.c
 KEY_CHARACTERS_ADVISED: Final = 32
 _KEY_HINT: Final = (
     'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: '
-    "with another key every token and profile id is another one"
+    "with another key every token and profile id is another one (`idweave up` says which are its own)"
 )
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
@@ -112,7 +124,10 @@ class Address(NamedTuple):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read."""
+    """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read.
+
+    `own_operator`: an operator's token that a program has made for its own run, beside those of the environment.
+    """
 
     brokers: tuple[str, ...]
     redis_url: Secret
@@ -127,7 +142,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     configuration: Configuration
     rules_file: Path
     member_rules: RulesFile
+    failpoints: tuple[Failpoint, ...] = ()
     warnings: tuple[Mistake, ...] = ()
+    own_operator: Secret | None = None
 
     @property
     def redis_shown(self) -> str:
@@ -194,11 +211,15 @@ def load_settings(
         configuration=configuration,
         rules_file=rules_file,
         member_rules=member_rules,
-        warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables)),
+        failpoints=variables.read("IDWEAVE_FAILPOINTS", _failpoints, ()),
+        warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables), *_failing(variables)),
     )
-    if not _is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
+    if not is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
         hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
         variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
+    if variables.read("IDWEAVE_PLAINTEXT", _plaintext, "") != ALLOWED:
+        for name, hint in in_plain_text(settings.brokers, settings.redis_url.reveal(), settings.kafka):
+            variables.mistake(name, "this server is elsewhere, and all would go there in plain text", hint)
     if variables.mistakes or mistakes or wrong_rules:
         raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
     return settings
@@ -238,6 +259,19 @@ def _weak_keys(variables: Variables) -> list[Mistake]:
     if variables.get(names[0]) == variables.get(names[1]) != "":
         found.append(Mistake(variables.place(names[1]), names[1], "is the same as IDWEAVE_HASH_KEY", "take two keys"))
     return found
+
+
+def _failing(variables: Variables) -> list[Mistake]:
+    name = "IDWEAVE_FAILPOINTS"
+    hint = "it is for tests of faults (docs/faults.md): take it away where people are served"
+    return [Mistake(variables.place(name), name, "workers fail on purpose", hint)] if variables.get(name) else []
+
+
+def _failpoints(text: str) -> tuple[Failpoint, ...]:
+    try:
+        return read_failpoints(text)
+    except ValueError as wrong:
+        raise WrongTextError(str(wrong), "for example freeze.after=kill@3,publish.amid=lose@*50") from None
 
 
 def _address(text: str, port_min: int) -> Address:
@@ -293,11 +327,10 @@ def _http(text: str) -> Address:
     return _address(text, 0)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _plaintext(text: str) -> str:
+    if text != ALLOWED:
+        raise WrongTextError(f"must be {ALLOWED}, or not be set")
+    return text
 
 
 def _api_tokens(text: str) -> tuple[ApiToken, ...]:
@@ -321,5 +354,7 @@ def _kafka(variables: Variables) -> dict[str, str | Secret]:
         if name in OWN_KAFKA_SETTINGS:
             variables.mistake(variable, f"{name} is not yours to set", OWN_KAFKA_SETTINGS[name])
         text = variables.get(variable)
+        if name == SESSION_TIMEOUT and not (text.isascii() and text.isdigit() and int(text)):
+            variables.mistake(variable, "must be a number of milliseconds", "the default is 10000")
         settings[name] = Secret(text) if _SECRET_KAFKA_SETTING.search(name) else text
     return settings

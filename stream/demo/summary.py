@@ -64,13 +64,7 @@ def clusters(world: World, outputs: Outputs, admission: Admission) -> dict[str, 
         for profile_id, profile in outputs.profiles.items()
         for one in profile["identifiers"]
     }
-    found: dict[str, str] = {}
-    for name in world.truth:
-        namespace, _, value = name.partition(":")
-        identifier = admission.identifier(namespace, value)
-        if identifier is not None and identifier.key in holder:
-            found[name] = holder[identifier.key]
-    return found
+    return world.found(holder, admission)
 
 
 def found_quality(world: World, outputs: Outputs, admission: Admission) -> Quality:

@@ -6,12 +6,13 @@ late files, duplicates, junk identifiers, and records that have to be refused.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from random import Random
 from typing import Any, Final
 
+from resolvers.admission import Admission
 from stream.demo.journeys import live_day, pass_tablet
 from stream.demo.ledger import DAY_S, Ledger, Publication
 from stream.demo.people import populate
@@ -40,6 +41,19 @@ class World:
     event_types: dict[str, int]
     duplicates: int
     late: int
+
+    def found(self, holder: Mapping[str, str], admission: Admission) -> dict[str, str]:
+        """Identifier as the truth writes it -> whoever holds it, by `holder` (identifier key -> holder).
+
+        The truth has raw values and profiles have tokens, so each value goes through the same door as in an event.
+        """
+        names: dict[str, str] = {}
+        for name in self.truth:
+            namespace, _, value = name.partition(":")
+            identifier = admission.identifier(namespace, value)
+            if identifier is not None and identifier.key in holder:
+                names[name] = holder[identifier.key]
+        return names
 
 
 def generate(seed: int, people: int, day: date) -> World:

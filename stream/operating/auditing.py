@@ -8,8 +8,7 @@ Must not know: what is right (`resolvers.audit`), how a report is shown.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from random import Random
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from resolvers.audit import Audited, Finding, audit, homeless, spanning
@@ -18,6 +17,7 @@ from resolvers.namespaces import IdentityRules
 from resolvers.publication import Publication
 from resolvers.steps import ReadComponent, ReadHome, ReadPublication, Reply, Step
 from sinks.store import Page
+from stream.reading.component_pages import drawn_by_lot, pages
 
 KEYS_AT_ONCE: Final = 200
 SUSPECTS_MAX: Final = 1_000
@@ -74,39 +74,18 @@ class Auditing:
         """
         suspects: set[Finding] = set()
         if sample is None:
-            async for keys in _batches(self._pages(self._store.scan_homes)):
+            async for keys in _batches(pages(self._store.scan_homes)):
                 suspects.update(await self._look(keys))
                 self._progress(self._identifiers, None)
-            async for names in _batches(self._pages(self._store.scan_components)):
+            async for names in _batches(pages(self._store.scan_components)):
                 suspects.update(await self._look_at_components([one for one in names if one not in self._seen]))
         else:
-            drawn = await self._drawn(sample)
+            drawn = await drawn_by_lot(self._store.scan_homes, sample)
             for at in range(0, len(drawn), KEYS_AT_ONCE):
                 suspects.update(await self._look(drawn[at : at + KEYS_AT_ONCE]))
                 self._progress(self._identifiers, len(drawn))
         counts = (self._identifiers, len(self._seen), self._profiles)
         return Report(*counts, sorted(await self._confirmed(suspects, patience_seconds)))
-
-    async def _drawn(self, sample: int) -> list[str]:
-        """Identifiers by lot, each as likely as any other (reservoir sampling)."""
-        lot = Random()  # noqa: S311 - which ones are looked at is no secret
-        drawn: list[str] = []
-        met = 0
-        async for page in self._pages(self._store.scan_homes):
-            for key in page:
-                met += 1
-                if len(drawn) < sample:
-                    drawn.append(key)
-                elif (at := lot.randrange(met)) < sample:
-                    drawn[at] = key
-        return list(dict.fromkeys(drawn))
-
-    async def _pages(self, scan: Callable[[int], Awaitable[Page]]) -> AsyncIterator[list[str]]:
-        page = await scan(0)
-        yield page.names
-        while page.cursor:
-            page = await scan(page.cursor)
-            yield page.names
 
     async def _confirmed(self, suspects: set[Finding], patience_seconds: float) -> set[Finding]:
         """Those findings that are the same at every look until the patience is over."""

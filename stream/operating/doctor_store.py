@@ -13,6 +13,7 @@ from sinks.redis_health import RedisHealth, examine, examine_cluster
 from sinks.redis_servers import OLDEST
 from sinks.redis_slots import cluster_address
 from sinks.store import SCHEMA, StoreLostError, StoreRefusedError
+from stream.cli.console import reason_of
 from stream.config.settings import Settings
 from stream.operating.doctor import Finding, State, clock_finding
 
@@ -34,7 +35,7 @@ async def examine_store(settings: Settings, *, complete: bool) -> list[Finding]:
             return cluster_findings(nodes, settings, complete=complete)
         health = await examine(url, settings.redis_prefix, REDIS_SECONDS)
     except StoreLostError as error:
-        reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
+        reason = reason_of(error)
         says = f"No Redis answers at {settings.redis_shown} ({reason})."
         return [Finding("redis", "wrong", says, "Start it, or name yours with --redis or IDWEAVE_REDIS_URL.")]
     except (StoreRefusedError, ResponseError) as error:

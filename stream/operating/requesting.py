@@ -16,6 +16,7 @@ from sinks.kafka_settings import client_settings
 from topics.catalogue import COMMANDS, RESULTS
 from topics.codec import encode
 from topics.commands import Command, Result, decode_result
+from topics.headers import Headers
 
 METADATA_SECONDS: Final = 5.0
 DELIVERY_SECONDS: Final = 10.0
@@ -59,8 +60,8 @@ class Requests:
             raise RequestError(error.args[0].str()) from error
         self._consumer.assign([TopicPartition(answers, 0, end)])
 
-    def ask(self, command: Command, timeout_seconds: float) -> Result:
-        """Send a command and wait for its answer.
+    def ask(self, command: Command, timeout_seconds: float, headers: Headers = ()) -> Result:
+        """Send a command, with headers of the record, and wait for its answer.
 
         Raises:
             RequestError: the broker did not take it.
@@ -72,7 +73,9 @@ class Requests:
             if error is not None:
                 failed.append(error)
 
-        self._producer.produce(self._topic, encode(command), command.id.encode(), on_delivery=report)
+        self._producer.produce(
+            self._topic, encode(command), command.id.encode(), headers=list(headers), on_delivery=report
+        )
         if self._producer.flush(DELIVERY_SECONDS + 1) or failed:
             raise RequestError(failed[0].str() if failed else "it did not take the command in time")
         deadline = time.monotonic() + timeout_seconds

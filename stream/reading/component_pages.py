@@ -5,7 +5,7 @@ components while the store is read may come twice or not at all.
 Must not know: what is looked for.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from random import Random
 from typing import Final, Protocol
 
@@ -40,8 +40,8 @@ async def component_pages(
         StoreError: the store does not answer.
     """
     done = 0
-    drawn = None if sample is None else await _drawn(store, sample)
-    async for page in _pages(store) if drawn is None else _one_page(drawn):
+    drawn = None if sample is None else await drawn_by_lot(store.scan_components, sample)
+    async for page in pages(store.scan_components) if drawn is None else _one_page(drawn):
         for at in range(0, len(page), COMPONENTS_AT_ONCE):
             names = page[at : at + COMPONENTS_AT_ONCE]
             found: list[Component] = await store.execute_many([ReadComponent(name) for name in names])
@@ -50,24 +50,21 @@ async def component_pages(
             progress(done, None if drawn is None else len(drawn))
 
 
-async def _pages(store: ComponentStore) -> AsyncIterator[list[str]]:
-    page = await store.scan_components()
+async def pages(scan: Callable[[int], Awaitable[Page]]) -> AsyncIterator[list[str]]:
+    """All names that a store's scan goes through, a page at a time."""
+    page = await scan(0)
     yield page.names
     while page.cursor:
-        page = await store.scan_components(page.cursor)
+        page = await scan(page.cursor)
         yield page.names
 
 
-async def _one_page(names: list[str]) -> AsyncIterator[list[str]]:
-    yield names
-
-
-async def _drawn(store: ComponentStore, sample: int) -> list[str]:
-    """Components by lot, each as likely as any other (reservoir sampling)."""
+async def drawn_by_lot(scan: Callable[[int], Awaitable[Page]], sample: int) -> list[str]:
+    """So many names of a store's scan, each as likely as any other (reservoir sampling)."""
     lot = Random()  # noqa: S311 - which ones are looked at is no secret
     drawn: list[str] = []
     met = 0
-    async for page in _pages(store):
+    async for page in pages(scan):
         for name in page:
             met += 1
             if len(drawn) < sample:
@@ -75,3 +72,7 @@ async def _drawn(store: ComponentStore, sample: int) -> list[str]:
             elif (at := lot.randrange(met)) < sample:
                 drawn[at] = name
     return list(dict.fromkeys(drawn))
+
+
+async def _one_page(names: list[str]) -> AsyncIterator[list[str]]:
+    yield names

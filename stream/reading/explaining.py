@@ -10,17 +10,18 @@ from collections.abc import Awaitable, Callable
 
 from resolvers.explain import explain, graph_of, scene
 from resolvers.namespaces import IdentityRules
-from resolvers.people import VALUES_OF
-from stream.reading.lookup import (
+from stream.reading.walking import (
     AGAIN_SECONDS,
     WALKS,
+    Chosen,
     Current,
     LookupStore,
     UnavailableError,
     Walk,
     bounded,
+    find,
     first_life,
-    survivor,
+    of_id,
     walked,
 )
 from topics.answers import Explanation, ProfileGraph
@@ -63,13 +64,9 @@ class Explaining:
         Raises:
             UnavailableError: it can't be read now.
         """
-        async with bounded():
-            store = await self._store()
-            holder = await store.profile_key(profile_id)
-            walk = None if holder is None else await walked(store, holder.removeprefix(VALUES_OF))
-        chosen = None if walk is None else survivor(walk.published, profile_id)
-        if walk is None or chosen is None:
-            return None
+        return await find(of_id(profile_id), self._store, self._graph)
+
+    async def _graph(self, chosen: Chosen, walk: Walk) -> ProfileGraph:
         survivor_id, published, _ = chosen
         nodes, edges = graph_of(published.members, scene([walk.component], self._rules))
         return {"profile_id": survivor_id, "version": published.version, "nodes": nodes, "edges": edges}

@@ -6,27 +6,26 @@ Must not know: HTTP, what is in a record, how a timeline is shown.
 """
 
 import asyncio
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from resolvers.people import VALUES_OF
-from resolvers.publication import Publication
-from resolvers.timeline import subject_of, timeline, wanted
+from resolvers.timeline import Place, place_of, subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
-from stream.reading.lookup import (
-    AGAIN_SECONDS,
+from stream.reading.walking import (
     LOOKUP_SECONDS,
-    WALKS,
     Chosen,
     Current,
     LookupStore,
+    Sought,
     UnavailableError,
     Walk,
-    bounded,
+    find,
     first_life,
-    profile_of,
-    survivor,
-    walked,
+    of_id,
+    of_identifier,
 )
 from topics.answers import Timeline
 from topics.catalogue import CONFLICTS, MERGES
@@ -46,6 +45,31 @@ class _Found(NamedTuple):
     walk: Walk
 
 
+class TimelinePage(NamedTuple):
+    """Entries before a place (None: the newest), so many at most (None: as many as are ever told)."""
+
+    before: Place | None
+    limit: int | None
+
+
+EVERYTHING: Final = TimelinePage(None, None)
+
+
+def written(place: Place) -> str:
+    """A place as a timeline's `next`."""
+    return urlsafe_b64encode(f"{place.at.isoformat()} {place.id}".encode()).decode()
+
+
+def place_in(text: str) -> Place | None:
+    """What `written` wrote; None: it did not."""
+    try:
+        at, blank, name = urlsafe_b64decode(text.encode()).decode().partition(" ")
+        place = Place(datetime.fromisoformat(at), name)
+    except (binascii.Error, ValueError):
+        return None
+    return place if blank and place.at.tzinfo is not None else None
+
+
 class Recalling:
     """Timelines by id and by identifier."""
 
@@ -56,7 +80,7 @@ class Recalling:
         retention_days: Mapping[str, int],
         current: Current = first_life,
     ) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`; `current` speaks of the last one given.
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` is about the last given.
 
         `retention_days`: by topic.
         """
@@ -66,17 +90,15 @@ class Recalling:
         self._kept_days = {name: retention_days[name] for name in (MERGES.name, CONFLICTS.name)}
         self._turn = asyncio.Lock()
 
-    async def by_id(self, profile_id: str) -> Timeline | None:
+    async def by_id(self, profile_id: str, page: TimelinePage | None = None) -> Timeline | None:
         """The timeline of an id; of one that merged away, that of the survivor. None: unknown or erased.
+
+        `page`: only these entries.
 
         Raises:
             UnavailableError: it can't be read now.
         """
-
-        async def start(store: LookupStore) -> str | None:
-            return await store.profile_key(profile_id)
-
-        return await self._told(start, lambda published: survivor(published, profile_id), profile_id)
+        return await self._told(of_id(profile_id), profile_id, page)
 
     async def by_identifier(self, identifier: Identifier) -> Timeline | None:
         """The timeline of the profile that an identifier belongs to. None: unknown or erased.
@@ -84,26 +106,17 @@ class Recalling:
         Raises:
             UnavailableError: it can't be read now.
         """
+        return await self._told(of_identifier(identifier, self._current), None)
 
-        async def start(_store: LookupStore) -> str | None:
-            return self._current(identifier.key)
-
-        return await self._told(start, lambda published: profile_of(published, identifier.key), None)
-
-    async def _told(
-        self,
-        start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[Publication]], Chosen | None],
-        asked: str | None,
-    ) -> Timeline | None:
-        async with bounded():
-            found = await self._find(start, choose)
+    async def _told(self, sought: Sought, asked: str | None, page: TimelinePage | None = None) -> Timeline | None:
+        found = await find(sought, self._store, _found)
         if found is None:
             return None
         component, published = found.walk.component, found.chosen.published
         subject = subject_of(found.chosen.profile_id, published.merged_from, published.members, asked)
         history = await self._history(wanted(subject, component, [one.state for one in found.walk.published]))
-        entries, more = timeline(history.records, subject, component)
+        before, limit = page or EVERYTHING
+        entries, more = timeline(history.records, subject, component, before, limit)
         return {
             "profile_id": found.chosen.profile_id,
             "version": published.version,
@@ -112,6 +125,7 @@ class Recalling:
             "since": None if history.since_ms is None else to_text(history.since_ms * 1000),
             "entries": entries,
             "more": more,
+            "next": written(place_of(entries[0])) if more else None,
         }
 
     async def _history(self, keys: Keys) -> History:
@@ -127,24 +141,6 @@ class Recalling:
         finally:
             self._turn.release()
 
-    async def _find(
-        self,
-        start: Callable[[LookupStore], Awaitable[str | None]],
-        choose: Callable[[list[Publication]], Chosen | None],
-    ) -> _Found | None:
-        """Who it is; a walk that finds nobody while the store changes is walked again."""
-        mark: tuple[object, ...] = ()
-        for _ in range(WALKS):
-            store = await self._store()
-            key = await start(store)
-            walk = None if key is None else await walked(store, key.removeprefix(VALUES_OF))
-            if walk is None:
-                return None
-            chosen = choose(walk.published)
-            if chosen is not None:
-                return _Found(chosen, walk)
-            if walk.mark == mark:
-                return None
-            mark = walk.mark
-            await asyncio.sleep(AGAIN_SECONDS)
-        raise UnavailableError("the profile is on the move")
+
+async def _found(chosen: Chosen, walk: Walk) -> _Found:
+    return _Found(chosen, walk)

@@ -119,6 +119,11 @@ class ChildProcess:
         """Whether the server was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How a server ended that did so by itself, a signal as a negative number; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def start(self, answers: Callable[[], bool], ready_seconds: float) -> None:
         """Start the server and return once `answers()` says that it speaks its protocol.
 

@@ -56,7 +56,6 @@ class EmbeddedServers:
         return (
             f"Embedded servers: broker {self.brokers}, store {self.redis_url}.\n"
             "They keep everything in memory and lose it when this program ends: not for production."
-            " Use your own with --brokers and --redis."
         )
 
     def require_alive(self) -> None:
@@ -80,7 +79,7 @@ def embedded_servers(broker_port: int | None = None, store_port: int | None = No
         yield EmbeddedServers(broker=started[0], store=started[1])
     finally:
         for child in reversed(started):
-            child.stop()
+            child.kill()  # they hold nothing that could be lost; asked to end, the broker waits for its clients first
         shutil.rmtree(folder, ignore_errors=True)
 
 

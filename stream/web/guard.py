@@ -1,28 +1,35 @@
 """Who may ask over HTTP, and what every answer has: the door in front of all routes.
 
 Rules: on a loopback address only requests for a loopback name are answered (a web page that rebinds its own name to
-127.0.0.1 reads nothing); where tokens are set, everything but `OPEN_PATHS` needs one. Errors are problem details
-(RFC 9457) that repeat nothing of the request; what goes wrong in here is logged by kind and place, without messages.
+127.0.0.1 reads nothing); an address that asks too often waits (`web.rate`); where tokens are set,
+everything but `OPEN_PATHS` needs one. A route learns who asks as `request.state.role`: `operator`, `reader`, or None.
+What goes wrong in here is logged by kind and place, without messages.
 Must not know: the routes.
 """
 
 import ipaddress
+import math
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
+from h11 import LocalProtocolError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stream.config.settings import Address, ApiToken
-from topics.codec import encode
+from stream.config.settings import Address, ApiToken, Role, Secret
+from stream.web.rate import Rate
+from stream.web.responses import RefusedError, problem
 
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
-"""What probes and people ask without a token; nothing about anybody is there."""
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v1/openapi.json"})
+PROBES = frozenset({"/healthz", "/readyz"})
+"""What is answered however often it is asked: a worker is not to be restarted because somebody else asks too much."""
+OPEN_FOLDER = "/console/"
+"""What probes, browsers and people ask without a token; nothing about anybody is there."""
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -37,17 +44,17 @@ SECURITY_HEADERS: Mapping[str, str] = {
 log = structlog.get_logger("idweave.web")
 
 
-def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error as problem details. `detail` is one sentence for a person, and holds nothing of the request."""
-    content = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    return Response(encode(content), status.value, headers, media_type="application/problem+json")
-
-
 async def on_http_exception(_request: Request, error: Exception) -> Response:
     """What Starlette refuses by itself: unknown paths, methods, bodies that are too large."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     return problem(status, status.description or status.phrase, error.headers)
+
+
+async def on_refused(_request: Request, error: Exception) -> Response:
+    """What a route refuses."""
+    assert isinstance(error, RefusedError)
+    return error.response
 
 
 async def on_bug(_request: Request, _error: Exception) -> Response:
@@ -58,11 +65,16 @@ async def on_bug(_request: Request, _error: Exception) -> Response:
 class Guard:
     """An ASGI app in front of another one."""
 
-    def __init__(self, app: ASGIApp, bound: Address, tokens: Sequence[ApiToken]) -> None:
+    def __init__(
+        self, app: ASGIApp, bound: Address, tokens: Sequence[ApiToken], own_operator: Secret | None = None
+    ) -> None:
+        """`own_operator`: an operator's token that this process has made itself; reading does not ask for it."""
         self._app = app
         self._bound_host = bound.host.lower()
         self._loopback = is_loopback_name(self._bound_host)
-        self._tokens = tokens
+        self._needed = bool(tokens)
+        self._rate = Rate()
+        self._tokens = (*tokens, *(() if own_operator is None else (ApiToken("operator", own_operator),)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -75,21 +87,32 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refused(scope)
+        role = self._role(Headers(scope=scope).get("authorization", ""))
+        scope.setdefault("state", {})["role"] = role
+        refused = self._refused(scope, role)
         try:
             await (self._app if refused is None else refused)(scope, receive, send_guarded)
-        except ClientDisconnect:
-            pass
+        except (ClientDisconnect, LocalProtocolError):
+            pass  # nobody is there any more, or the server has said 400 by itself: the body was no HTTP
         except Exception as error:  # noqa: BLE001 - the answer is sent; what is left is to say where the bug is
             frames = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
             log.error("a bug in answering a request", error=type(error).__name__, frames=frames)  # noqa: TRY400
 
-    def _refused(self, scope: Scope) -> Response | None:
+    def _refused(self, scope: Scope, role: Role | None) -> Response | None:
         headers = Headers(scope=scope)
+        address = str((scope.get("client") or ("",))[0])
+        if scope["path"] not in PROBES and (wait_s := self._rate.take(address)) > 0:
+            return problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "This address asks too often.", {"Retry-After": str(math.ceil(wait_s))}
+            )
         # Elsewhere a token is needed, which no foreign page has, and names are the network's business.
         if self._loopback and not self._is_ours(headers.get("host", "")):
             return problem(HTTPStatus.MISDIRECTED_REQUEST, "This server answers to its own address and to localhost.")
-        if self._tokens and scope["path"] not in OPEN_PATHS and not self._is_known(headers.get("authorization", "")):
+        is_open = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FOLDER)
+        # A token that is wrong is never as good as none: whoever sends it takes himself for somebody.
+        if (self._needed or headers.get("authorization")) and role is None and not is_open:
+            if headers.get("authorization"):
+                self._rate.charge(address)
             return problem(
                 HTTPStatus.UNAUTHORIZED,
                 "A valid token is needed: Authorization: Bearer ...",
@@ -101,12 +124,12 @@ class Guard:
         name = _without_port(host.strip().lower())
         return name == self._bound_host or is_loopback_name(name)
 
-    def _is_known(self, authorization: str) -> bool:
+    def _role(self, authorization: str) -> Role | None:
         scheme, _, secret = authorization.partition(" ")
         given = secret.strip().encode("latin-1").decode(errors="replace")
         # All are compared, so that the time does not tell which one came close.
-        matches = [token.secret.matches(given) for token in self._tokens]
-        return scheme.lower() == "bearer" and any(matches)
+        roles = [token.role for token in self._tokens if token.secret.matches(given)]
+        return roles[0] if roles and scheme.lower() == "bearer" else None
 
 
 def is_loopback_name(name: str) -> bool:

@@ -10,15 +10,14 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from stream.config.settings import Address
-from stream.reading.profile_source import ProfileSource
 
 EXIT_ADDRESS: Final = 1
 CONNECTIONS_MAX: Final = 256
@@ -32,13 +31,22 @@ class AddressError(Exception):
     """The address can't be listened on. The message says which, why, and what to do."""
 
 
+class Source(Protocol):
+    """Something that is to be closed at the end."""
+
+    async def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
+
 class WebServer:
     """One HTTP server; `run` is a task of the worker."""
 
-    def __init__(self, app: ASGIApp, address: Address, source: ProfileSource) -> None:
+    def __init__(self, app: ASGIApp, address: Address, sources: Sequence[Source]) -> None:
+        """`sources`: what the app reads from, closed when it is not served any more."""
         self._address = address
         self._app = app
-        self._source = source
+        self._sources = sources
         self._socket: socket.socket | None = None
 
     def bind(self) -> Address:
@@ -71,7 +79,8 @@ class WebServer:
         finally:
             server.should_exit = True
             await serving
-            await self._source.close()
+            for source in self._sources:
+                await source.close()
 
 
 class _Server(uvicorn.Server):

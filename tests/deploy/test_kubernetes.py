@@ -7,7 +7,8 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
-from stream.config.settings import VARIABLES, load_settings
+from stream.config.settings import KAFKA_PREFIX, VARIABLES, load_settings
+from stream.kafka_security import credentials
 from stream.metric_catalogue import LAG_RECORDS
 from topics.catalogue import TOUCHPOINTS
 
@@ -88,12 +89,18 @@ def test_containers_have_no_rights(container: dict[str, Any]) -> None:
 def test_variables_are_the_workers(tmp_path: Path) -> None:
     """What is set is known, together it is enough to start, and no secret is among what is not secret."""
     config, secret = variables("config.env"), variables("secret.env.example")
-    assert config.keys() | secret.keys() <= VARIABLES
-    assert set(secret.values()) <= {"", "reader:,operator:"}
-    assert not any("KEY" in name or "TOKENS" in name for name in config)
-    filled = {name: value.replace(":,", ":r,") + "o" * 32 for name, value in secret.items()}
+    named = config.keys() | secret.keys()
+    assert {name for name in named if not name.startswith(KAFKA_PREFIX)} <= VARIABLES.keys()
+    assert set(secret.values()) <= {"", "reader:,operator:", "rediss://idweave:@redis.redis:6379/0"}
+    assert not any("KEY" in name or "TOKENS" in name or "PASSWORD" in name for name in config)
+    filled = {
+        name: value.replace(":@", ":p@") if "@" in value else value.replace(":,", ":r,") + "o" * 32
+        for name, value in secret.items()
+    }
     settings = load_settings({**config, **filled, "IDWEAVE_ID_KEY": "i" * 32}, tmp_path)
     assert settings.http.port == 6066
+    assert "IDWEAVE_PLAINTEXT" not in config, "what is deployed over a network is encrypted"
+    assert credentials(settings.kafka_settings()) is not None, "both Kafka clients understand it"
     assert settings.warnings == ()
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from stream.servers.child_process import ServerError
+from tests.conftest import Broker
+from tests.live.command_line import Line
+from tests.live.engine import HASH_KEY, ID_KEY, Engine
 from tests.live.kafka import KafkaServer
 from tests.live.kafka_jars import KafkaUnavailableError
 from tests.live.redis_server import RedisServer
@@ -26,6 +29,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.live)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(LIVE_SECONDS))
+
+
+@pytest.fixture
+def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
+    """Topics and keys of the test's own on the session's servers; no worker yet."""
+    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+def keeper(kafka: Broker, redis_server: RedisServer, topic_prefix: str) -> Line:
+    """The command line of an operator with all that a worker of `engine` has."""
+    more = {
+        "IDWEAVE_REDIS_URL": redis_server.url,
+        "IDWEAVE_REDIS_PREFIX": topic_prefix,
+        "IDWEAVE_HASH_KEY": HASH_KEY,
+        "IDWEAVE_ID_KEY": ID_KEY,
+    }
+    return Line(kafka.bootstrap, topic_prefix, more)
 
 
 @pytest.fixture
@@ -46,4 +68,11 @@ def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A store of the test's own, to stop, pause and kill."""
     with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis_readable(tmp_path: Path) -> Iterator[RedisServer]:
+    """The same, whose files hold everything as it is: what is looked for in them is found if it is there."""
+    with RedisServer(tmp_path / "redis", {"rdbcompression": "no", "aof-use-rdb-preamble": "no"}) as server:
         yield server

@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -72,17 +73,24 @@ class Engine:
     `with Engine(...)` stops the workers at the end, and looks at what they have said.
     """
 
-    def __init__(self, brokers: str, redis_url: str, prefix: str, folder: Path) -> None:
+    def __init__(
+        self, brokers: str, redis_url: str, prefix: str, folder: Path, kafka: Mapping[str, str] | None = None
+    ) -> None:
+        """`kafka`: how this side of the test, which may do all, gets in; workers are told by `start_worker`."""
         self.prefix = prefix
         self.workers: list[ChildProcess] = []
         self._brokers = brokers
+        self._kafka = dict(kafka or {})
         self._redis_url = redis_url
         self._folder = folder
         self._started: list[ChildProcess] = []
+        self._numbers = count()
         self._ends: dict[int, int] = {}
+        self.look_after: Callable[[], None] = self._require_workers
+        """What is done about the workers while something is waited for."""
         self._consumer = self._reader()
         self.store = stock_client(redis_url, BROKER_SECONDS)
-        create_topics(brokers, prefix, {}, 1)
+        create_topics(brokers, prefix, self._kafka, 1)
 
     def __enter__(self) -> Self:
         """The engine, with topics and without workers."""
@@ -105,7 +113,7 @@ class Engine:
 
     def start_worker(self, **more: str) -> ChildProcess:
         """One more worker, as `idweave worker`, with more variables; it is still joining its group."""
-        number, port = len(self._started), free_port()
+        number, port = next(self._numbers), free_port()
         environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
             "PYTHONPATH": str(ROOT),
             "IDWEAVE_BROKERS": self._brokers,
@@ -129,6 +137,12 @@ class Engine:
         worker.require_alive()
         worker.kill()
         self.workers.remove(worker)
+
+    def dismiss(self, worker: ChildProcess) -> None:
+        """A worker has ended as the test wanted: what it said last is no bad news."""
+        assert worker.exit_code is not None, "it has not ended"
+        self.workers.remove(worker)
+        self._started.remove(worker)
 
     def is_ready(self, worker: ChildProcess) -> bool:
         """Whether the worker says that it reads partitions."""
@@ -178,8 +192,7 @@ class Engine:
         """Wait until it is so. Servers that are away at the moment only make it take longer."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            for worker in self.workers:
-                worker.require_alive()
+            self.look_after()
             try:
                 if what():
                     return
@@ -189,6 +202,10 @@ class Engine:
                 words = "\n  ".join(line for worker in self.workers for line in worker.last_log_lines())
                 raise AssertionError(f"waited in vain: {claim}. The workers' last words:\n  {words}")
             time.sleep(LOOK_SECONDS)
+
+    def _require_workers(self) -> None:
+        for worker in self.workers:
+            worker.require_alive()
 
     def settle(self) -> None:
         """Wait until nothing is left to do: the store's positions are the ends of the log, and stay so.
@@ -215,6 +232,11 @@ class Engine:
         """How many touchpoints the store's positions have passed."""
         return sum(self._positions("touchpoints").values())
 
+    def named_profiles(self) -> set[str]:
+        """The profile ids that the store knows."""
+        start = f"{self.prefix}:p:"
+        return {key.decode().removeprefix(start) for key in self.store.scan_iter(f"{start}*", count=1000)}
+
     def keys(self) -> int:
         """How many keys the store holds: a measure of how far a worker is within a batch."""
         return int(self.store.dbsize())
@@ -222,6 +244,10 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether the store's positions are the ends of the log at this moment."""
         return self._covers("touchpoints", self._ends) and self._covers("changes", self._ends_asked("changes"))
+
+    def is_resolved(self) -> bool:
+        """Whether every touchpoint is resolved at this moment; the changes may not be published yet."""
+        return self._covers("touchpoints", self._ends)
 
     def reaches(self, keys: int) -> bool:
         """Whether the store has come to hold so many keys, or there is nothing to do any more."""
@@ -264,7 +290,8 @@ class Engine:
             if topic == "touchpoints":
                 self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
 
-        producer = Producer({"bootstrap.servers": self._brokers, "linger.ms": 5, "message.timeout.ms": 90_000})
+        settings = {"linger.ms": 5, "message.timeout.ms": 90_000}
+        producer = Producer({"bootstrap.servers": self._brokers, **settings, **self._kafka})
         for record in records:
             producer.produce(
                 f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
@@ -297,6 +324,10 @@ class Engine:
         for name, message in self._read(OUTPUTS):
             found[name].append(_output(message))
         return found
+
+    def each(self, name: str) -> Iterator[Output]:
+        """Every record of one output topic, one at a time: there may be more than memory holds."""
+        return (_output(message) for _, message in self._read([name]))
 
     def stored(self) -> bytes:
         """Every key of the engine's and all that it holds."""
@@ -339,7 +370,8 @@ class Engine:
 
     def _reader(self) -> Consumer:
         settings = {"group.id": f"{self.prefix}-reader", "enable.auto.commit": False, "enable.partition.eof": True}
-        return Consumer({"bootstrap.servers": self._brokers, "auto.offset.reset": "earliest", **settings})
+        where = {"bootstrap.servers": self._brokers, "auto.offset.reset": "earliest"}
+        return Consumer({**where, **settings, **self._kafka})
 
 
 def _output(message: Message) -> Output:

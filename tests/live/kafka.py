@@ -52,8 +52,20 @@ class KafkaServer:
         if self._child is None:
             self._child = self._format()
         child = self._child
-        child.start(lambda: broker_answers(child), READY_SECONDS)
+        child.start(lambda: self.answers(child), READY_SECONDS)
         self.bootstrap = f"{LOOPBACK}:{child.port}"
+
+    def answers(self, child: ChildProcess) -> bool:
+        """Whether it is up; a broker that wants to know who asks has another way."""
+        return broker_answers(child)
+
+    def settings(self, log: Path, port: int, controller_port: int) -> dict[str, object]:
+        """The broker's configuration."""
+        return _settings(log, port, controller_port)
+
+    def format_arguments(self) -> list[str]:
+        """What else the tool is told that lays out the folder."""
+        return []
 
     def stop(self) -> None:
         """Shut the broker down cleanly."""
@@ -82,10 +94,14 @@ class KafkaServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         settings = self._folder / "server.properties"
         port = free_port()
-        settings.write_text(_settings(self._folder / "log", port, free_port()))
+        lines = self.settings(self._folder / "log", port, free_port()).items()
+        settings.write_text("".join(f"{name}={value}\n" for name, value in lines))
         storage = [program, QUIET, "-cp", classes, "kafka.tools.StorageTool"]
         formatted = subprocess.run(  # noqa: S603 - a fixed command
-            [*storage, "format", "-t", CLUSTER_ID, "-c", str(settings)], capture_output=True, text=True, check=False
+            [*storage, "format", "-t", CLUSTER_ID, "-c", str(settings), *self.format_arguments()],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if formatted.returncode != 0:
             raise KafkaUnavailableError(f"Kafka could not format its folder: {formatted.stderr.strip()[-300:]}")
@@ -98,8 +114,8 @@ class KafkaServer:
         )
 
 
-def _settings(log: Path, port: int, controller_port: int) -> str:
-    settings = {
+def _settings(log: Path, port: int, controller_port: int) -> dict[str, object]:
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
@@ -125,4 +141,3 @@ def _settings(log: Path, port: int, controller_port: int) -> str:
         "log.retention.check.interval.ms": 500,
         "log.segment.delete.delay.ms": 100,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())

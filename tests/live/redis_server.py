@@ -58,7 +58,11 @@ class RedisServer:
 
     def start(self) -> None:
         """Start the server with what its folder holds; returns once it has loaded that and answers."""
-        self.process.start(lambda: redis_answers(self.process), READY_SECONDS)
+        self.process.start(self.answers, READY_SECONDS)
+
+    def answers(self) -> bool:
+        """Whether it is up; a server that wants to know who asks has another way."""
+        return redis_answers(self.process)
 
     def stop(self) -> None:
         """Shut the server down cleanly."""

@@ -2,15 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Broker
-from tests.live.engine import HASH_KEY, ID_KEY, Engine, Published
-from tests.live.redis_server import RedisServer
-from tests.live.test_commands import Line, event
+from tests.live.command_line import Line
+from tests.live.engine import Engine, Published
+from tests.live.test_commands import event
 from tests.live.test_replay import said
 
 PHONE = "13800138777"
@@ -29,20 +26,6 @@ REFUSED = [
     Published(b"\xff\x00", STRANGE, (("idweave.error.code", b"mine"),)),
     Published(b"k2", STRANGE),
 ]
-
-
-@pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers; no worker yet."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        yield engine
-
-
-@pytest.fixture
-def keeper(kafka: Broker, redis_server: RedisServer, topic_prefix: str) -> Line:
-    """The command line of an operator who knows the store and the keys too."""
-    more = {"IDWEAVE_REDIS_URL": redis_server.url, "IDWEAVE_REDIS_PREFIX": topic_prefix}
-    return Line(kafka.bootstrap, topic_prefix, {**more, "IDWEAVE_HASH_KEY": HASH_KEY, "IDWEAVE_ID_KEY": ID_KEY})
 
 
 def as_published(some: list[Published]) -> Counter[tuple[object, ...]]:

@@ -74,13 +74,6 @@ def identifiers(records: list[Published]) -> int:
 Making = Callable[[str], Engine]
 
 
-@pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers; no worker yet."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        yield engine
-
-
 @dataclass
 class Day:
     """A day that one undisturbed worker has been through."""

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -16,7 +15,6 @@ from resolvers.namespaces import DEFAULT_RULES
 from resolvers.steps import ReadComponent, ReadHome
 from sinks.redis_store import RedisStore
 from stream.reading.explaining import Explaining
-from tests.conftest import Broker
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
 from tests.live.redis_server import RedisServer
 from topics.identifiers import Identifier
@@ -25,11 +23,10 @@ NUMBER = "13800138001"
 
 
 @pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers, and one worker."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        engine.start_worker()
-        yield engine
+def engine(engine: Engine) -> Engine:
+    """With one worker."""
+    engine.start_worker()
+    return engine
 
 
 def event(number: int, **identifiers: str) -> Published:

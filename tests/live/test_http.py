@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from msgspec.structs import replace
 
 from sinks.topics_admin import create_topics
 from stream.app import Worker
-from stream.config.settings import load_settings
+from stream.config.settings import Secret, load_settings
 from tests.conftest import Broker
 from tests.live.redis_server import RedisServer
 
+OPERATOR = Secret("operator-of-this-run")
 PATH = "/v1/identifiers/phone/13800138001"
 
 
@@ -58,6 +60,18 @@ class Running(NamedTuple):
             assert time.monotonic() < deadline, f"waited in vain: {answer.status}"
             await asyncio.sleep(0.05)
         return answer
+
+    async def command(self, content: dict[str, Any]) -> Answer:
+        """A command by the operator of this run."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {OPERATOR.reveal()}"}
+        url, body = f"{self.url}/v1/commands", json.dumps(content).encode()
+
+        def ask() -> Answer:
+            request = urllib.request.Request(url, body, headers)  # noqa: S310 - a loopback address
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                return Answer(answer.status, dict(answer.headers), answer.read())
+
+        return await asyncio.to_thread(ask)
 
     async def publish(self, event_id: str, identifiers: dict[str, str]) -> None:
         """One event, by a stock producer."""
@@ -108,7 +122,7 @@ async def running(
         "IDWEAVE_ID_KEY": "id-key-for-tests-that-is-long-enough-too",
         "IDWEAVE_HTTP": "127.0.0.1:0",
     }
-    worker = Worker(load_settings(environment, tmp_path))
+    worker = Worker(replace(load_settings(environment, tmp_path), own_operator=OPERATOR))
     address = worker.web.bind()
     worker.app.finalize()
     await worker.app.start()
@@ -142,6 +156,32 @@ async def test_a_profile_over_http_is_the_record_on_the_topic(running: Running) 
     records = await running.records()
     assert merged.body == records[survivor]
     assert json.loads(records[second_id])["merged_into"] == survivor
+
+
+async def test_commands_and_what_happened_last(running: Running) -> None:
+    """An operator splits and takes back over HTTP; the feeds tell it with what people see of identifiers."""
+    await running.until("/readyz", lambda answer: answer.status == 200)
+    await running.publish("1", {"phone": "138 0013 8001", "card": "8800"})
+    await running.until(PATH, lambda answer: answer.status == 200)
+    dry = await running.command({"type": "split", "identifiers": ["phone:13800138001"], "dry_run": True})
+    assert json.loads(dry.body)["status"] == "done"
+    done = await running.command({"id": "s", "type": "split", "identifiers": ["phone:13800138001"], "by": "amy"})
+    assert (done.status, json.loads(done.body)["status"]) == (200, "done")
+    await running.until(PATH, lambda answer: b'"card"' not in answer.body)
+    assert json.loads((await running.get("/v1/commands/s")).body) == json.loads(done.body)
+    assert json.loads((await running.command({"type": "undo", "of": "s"})).body)["status"] == "done"
+    await running.until(PATH, lambda answer: b'"card"' in answer.body)
+
+    def told(answer: Answer) -> bool:
+        return len(json.loads(answer.body)["entries"]) == 2
+
+    merges = json.loads((await running.until("/v1/merges", told)).body)["entries"]
+    assert [entry["type"] for entry in merges] == ["merged", "split"], "newest first"
+    assert {one["display"] for entry in merges for one in entry["identifiers"]} <= {"138****8001", "main:8800"}
+    commands = json.loads((await running.until("/v1/commands", told)).body)["entries"]
+    assert [entry["command"] for entry in commands] == ["undo", "split"]
+    live = await running.until("/v1/live", lambda answer: json.loads(answer.body)["beats"] != [])
+    assert json.loads(live.body)["beats"][-1].keys() == {"at", "published", "behind", "per_second"}
 
 
 async def test_metrics_say_how_far_the_worker_is(running: Running) -> None:

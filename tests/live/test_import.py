@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import pytest
 from tests.conftest import Broker
 from tests.live.against_model import Check, canonical
 from tests.live.engine import HASH_KEY, ID_KEY, PATIENCE_SECONDS, ROOT, Engine, Published
-from tests.live.redis_server import RedisServer
 from tests.naive.decoding import Record
 from tests.naive.model import run
 
@@ -43,11 +41,10 @@ BUG = ("Traceback", "mistake of its own")
 
 
 @pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers, and one worker."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        engine.start_worker()
-        yield engine
+def engine(engine: Engine) -> Engine:
+    """With one worker."""
+    engine.start_worker()
+    return engine
 
 
 def members() -> list[dict[str, str]]:

@@ -1,52 +1,27 @@
 """`idweave replay` on real servers: a day is lived, the store is lost, and the log brings everybody back."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.conftest import Broker
 from tests.live.against_model import Check, Published, Topics
-from tests.live.engine import HASH_KEY, ID_KEY, Engine
+from tests.live.command_line import Line
+from tests.live.engine import Engine
 from tests.live.engine import Published as Sent
-from tests.live.redis_server import RedisServer
-from tests.live.test_commands import Line
 from tests.live.test_end_to_end import parts, retail_day
 
 PEOPLE = 150
 SEED = 7
 
 
-@pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers; no worker yet."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        yield engine
-
-
-@pytest.fixture
-def line(kafka: Broker, redis_server: RedisServer, topic_prefix: str) -> Line:
-    """The command line of an operator with all that a worker has."""
-    more = {
-        "IDWEAVE_REDIS_URL": redis_server.url,
-        "IDWEAVE_REDIS_PREFIX": topic_prefix,
-        "IDWEAVE_HASH_KEY": HASH_KEY,
-        "IDWEAVE_ID_KEY": ID_KEY,
-    }
-    return Line(kafka.bootstrap, topic_prefix, more)
-
-
-def said(line: Line, *arguments: str, code: int = 0) -> dict[str, Any]:
+def said(keeper: Line, *arguments: str, code: int = 0) -> dict[str, Any]:
     """The JSON that a command ends with."""
-    ended = line.run(*arguments, "--json")
+    ended = keeper.run(*arguments, "--json")
     assert ended.returncode == code, ended.stdout + ended.stderr
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
 
 
-def live_a_day(engine: Engine, line: Line) -> Published:
+def live_a_day(engine: Engine, keeper: Line) -> Published:
     """Most of a retail day, with splits and merges in the middle of it, through a worker that is stopped in the end."""
     first, second, _ = parts(retail_day(SEED, PEOPLE), 3)
     worker = engine.start_worker()
@@ -55,10 +30,10 @@ def live_a_day(engine: Engine, line: Line) -> Published:
     people = sorted(Published(engine.outputs()).profiles.values(), key=lambda one: -len(one["identifiers"]))
     names = [[f"{one['namespace']}:~{one['token']}" for one in person["identifiers"]] for person in people]
     for one in names[:3]:
-        assert said(line, "split", one[-1])["status"] == "done"
-    assert said(line, "merge", names[3][0], names[4][0], "--id", "m")["status"] == "done"
-    assert said(line, "merge", names[5][0], names[6][0])["status"] == "done"
-    assert said(line, "undo", "m")["status"] == "done"
+        assert said(keeper, "split", one[-1])["status"] == "done"
+    assert said(keeper, "merge", names[3][0], names[4][0], "--id", "m")["status"] == "done"
+    assert said(keeper, "merge", names[5][0], names[6][0])["status"] == "done"
+    assert said(keeper, "undo", "m")["status"] == "done"
     engine.publish(second)
     engine.settle()
     worker.stop()
@@ -77,22 +52,22 @@ def lose(engine: Engine) -> None:
         engine.store.delete(key)
 
 
-def test_the_log_brings_everybody_back(engine: Engine, line: Line) -> None:
+def test_the_log_brings_everybody_back(engine: Engine, keeper: Line) -> None:
     """The same people, contents and ids, nothing published again; old ids resolve; a worker goes on from there."""
-    before = live_a_day(engine, line)
+    before = live_a_day(engine, keeper)
     assert len(before.profiles) > PEOPLE / 2
     assert before.ended
     lose(engine)
     engine.publish([Sent(None, b"not json, and no worker has read it")])
 
-    dry = said(line, "replay", "--dry-run")
+    dry = said(keeper, "replay", "--dry-run")
     assert dry["totals"]["profiles"] == len(before.profiles)
     assert dry["totals"]["merged"] == len(before.ended)
     assert dry["totals"]["commands"] == 6
     # Time alone changes nothing of a day that is so long ago, so there is nothing to say.
     assert dry["different"] == {}
     assert outputs(engine) == before.topics
-    told = said(line, "replay")
+    told = said(keeper, "replay")
     assert told["different"] == {}
     # What no worker had done with was left for the end, and what is wrong with it is said.
     assert (told["totals"]["touchpoints"], told["totals"]["refused"]) == (1, 1)
@@ -104,12 +79,12 @@ def test_the_log_brings_everybody_back(engine: Engine, line: Line) -> None:
     assert after == {name: some for name, some in before.topics.items() if name != "touchpoints.dlq"}
 
     for old in list(before.ended)[:5]:
-        shown = line.run("profile", old, "--json")
+        shown = keeper.run("profile", old, "--json")
         at = before.ended[old]
         while at in before.ended:
             at = before.ended[at]
         assert json.loads(shown.stdout)["profile_id"] == at, shown.stderr
-    audited = line.run("audit", "--patience", "0")
+    audited = keeper.run("audit", "--patience", "0")
     assert audited.returncode == 0, audited.stdout
 
     engine.start_worker()
@@ -121,21 +96,21 @@ def test_the_log_brings_everybody_back(engine: Engine, line: Line) -> None:
     assert all(one in kept.profiles or one in kept.ended for one in before.profiles)
 
 
-def test_a_rebuilt_store_is_the_live_one(engine: Engine, line: Line) -> None:
+def test_a_rebuilt_store_is_the_live_one(engine: Engine, keeper: Line) -> None:
     """Side by side they are the same, also after a kill; what differs is told; a worker waits until all is done."""
-    before = live_a_day(engine, line)
+    before = live_a_day(engine, keeper)
     second = f"{engine.prefix}-2"
-    killed = line.start("replay", "--into", second, "--compare")
+    killed = keeper.start("replay", "--into", second, "--compare")
     engine.until(lambda: any(engine.store.scan_iter(f"{second}:c:*", count=1_000)), "it has begun to fill the store")
     killed.kill()
     killed.wait()
-    told = said(line, "replay", "--into", second, "--compare")
+    told = said(keeper, "replay", "--into", second, "--compare")
     assert told["compared"]["differing"] == {}, told
     assert told["compared"]["rebuilt"] == told["compared"]["live"] == len(before.profiles)
 
-    line.more["IDWEAVE_REDIS_PREFIX"] = second
-    refused = line.run("worker")
-    line.more["IDWEAVE_REDIS_PREFIX"] = engine.prefix
+    keeper.more["IDWEAVE_REDIS_PREFIX"] = second
+    refused = keeper.run("worker")
+    keeper.more["IDWEAVE_REDIS_PREFIX"] = engine.prefix
     assert (refused.returncode, "being rebuilt" in refused.stderr) == (1, True), refused
 
     victim = next(one for one in before.profiles.values() if len(one["identifiers"]) > 2)
@@ -147,9 +122,9 @@ def test_a_rebuilt_store_is_the_live_one(engine: Engine, line: Line) -> None:
         component,
         *(field for field in engine.store.hkeys(component) if isinstance(field, bytes) and field.startswith(b"e:")),
     )
-    told = said(line, "replay", "--into", second, "--compare", code=1)
+    told = said(keeper, "replay", "--into", second, "--compare", code=1)
     assert told["compared"]["differing"].get("people", 0) >= 1
     assert outputs(engine) == before.topics
 
-    taken = line.run("replay")
+    taken = keeper.run("replay")
     assert (taken.returncode, "not empty" in taken.stderr) == (1, True)

@@ -2,14 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import pytest
 
-from tests.conftest import Broker
 from tests.live.engine import HASH_KEY, ROOT, Engine
 from tests.live.redis_server import RedisServer
 from tests.live.test_end_to_end import retail_day
@@ -20,11 +18,10 @@ PACKAGED = (ROOT / "idweave.yaml").read_text()
 
 
 @pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers, and one worker."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        engine.start_worker()
-        yield engine
+def engine(engine: Engine) -> Engine:
+    """With one worker."""
+    engine.start_worker()
+    return engine
 
 
 def people(log: list[Any], config: dict[str, Any]) -> tuple[set[frozenset[str]], Counter[str], int]:

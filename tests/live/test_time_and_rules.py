@@ -1,17 +1,12 @@
 """What time and other rules change, on real servers: published without an event, once, by whoever is there."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from stream.config.rules_file import PACKAGED_FILE
-from tests.conftest import Broker
 from tests.live.engine import Engine, Published
-from tests.live.redis_server import RedisServer
 
 SOON_SECONDS = 6
 RULE = """
@@ -19,13 +14,6 @@ RULE = """
     labels: {en: Known, zh: 已知}
     when: {field: known, equals: true}
 """
-
-
-@pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers; no worker yet."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        yield engine
 
 
 def event(number: int, kind: str, card: str, **data: object) -> Published:

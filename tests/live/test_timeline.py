@@ -3,9 +3,7 @@
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,11 +24,10 @@ OTHER = "13800138002"
 
 
 @pytest.fixture
-def engine(kafka: Broker, redis_server: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Engine]:
-    """Topics and keys of the test's own on the session's servers, and one worker."""
-    with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
-        engine.start_worker()
-        yield engine
+def engine(engine: Engine) -> Engine:
+    """With one worker."""
+    engine.start_worker()
+    return engine
 
 
 def about(topics: Topics, profile: dict[str, Any]) -> set[str]:

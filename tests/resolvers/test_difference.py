@@ -158,7 +158,7 @@ def test_a_merge() -> None:
     assert (merged["type"], merged["from"], merged["to"]) == ("merged", ["id-phonep-0"], ["id-cardA-0"])
     assert [one["token"] for one in merged["identifiers"]] == ["k", "p"]
     assert [one["id"] for one in merged["evidence"]] == ["e0"], "the link that joined them, not the one within"
-    assert change.merges == ("merged",)
+    assert (change.merges, change.merged_by) == (("merged",), ("/test",)), "and whose evidence it was"
 
 
 def test_a_split_and_a_move() -> None:

@@ -137,7 +137,7 @@ MUTANTS = (
         'return Component("nobody"), arrivals[-1]',
         weather="stormy",
         world="cutting, loose, drop",
-        first=860,
+        first=552,
     ),
     Mutant("a referral counts by event", arrivals.apply_referral, "arrival.strongest", "arrival.touchpoint.id"),
     Mutant("a hub's assertion counts", counting.asserted_values, " not in ignored", " is not None", world="loose"),

@@ -4,38 +4,47 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from resolvers.admission import Admission
+from resolvers.asking import ask
 from resolvers.cache import Cache
+from resolvers.commanding import obey
 from resolvers.intake import Accepted, take_in
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.projecting import Rulebook, conflated, project
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Protocol, Publish, Reply, Step, Together
 from sinks.history_reader import History
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
 from sinks.murmur2 import partition_of
+from sinks.newest_reader import Bounds, NewestPage
 from sinks.store import Page
 from topics.codec import decode, encode
+from topics.commands import Command, Result
 from topics.envelope import Limits
+from topics.headers import Headers
 from topics.records import Record
 
 NOW_MS = 1_790_000_000_000
 
 
 class SmallWorker:
-    """The store, the log, and the protocols between them. Also a `LookupStore` and its `Records`.
+    """The store, the log, and the protocols between them. Also a `LookupStore`, its `Records`, and a desk for commands.
 
     `between` is called before every call of a lookup, so that a test lets the world go on meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, member: MemberRules | None = None) -> None:
         self.store = MemoryStore(self._now_us)
         self.fences: list[bytes] = []
         self.log = MemoryLog()
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
-        self._rulebook = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth))
+        self._rulebook = Rulebook(
+            DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth), member
+        )
         self._ticks = 0
         self._offset = 0
         self._notices: list[Notice] = []
@@ -55,6 +64,9 @@ class SmallWorker:
         for changed in resolved.changed:
             component, mark = changed.component, changed.cause.mark
             self._notices.append(Notice(component.name, component.version, mark.id, mark.source, mark.append_ms))
+        yield from self._projected(cache)
+
+    def _projected(self, cache: Cache) -> Iterator[None]:
         while self._notices:
             batch, self._notices = conflated(self._notices), []
             yield from self._carry(project(batch, cache, self._rulebook, self._now_us()))
@@ -108,6 +120,38 @@ class SmallWorker:
         ]
         return History(found, whole=True, since_ms=None)
 
+    async def newest(self, topic: str, limit: int, before: Bounds | None) -> NewestPage:
+        """As `NewestReader` does, of a log whose order is time's."""
+        self.between()
+        bounds = {at: len(found) for at, found in enumerate(self.log.topic(topic))}
+        if before is not None:
+            bounds = {at: min(before.get(at, 0), end) for at, end in bounds.items()}
+        values: list[bytes] = []
+        while len(values) < limit and any(bounds.values()):
+            at = max(bounds, key=lambda one: bounds[one])
+            bounds[at] -= 1
+            value = self.log.topic(topic)[at][bounds[at]].value
+            if value is not None:
+                values.append(value)
+        return NewestPage(values, {at: end for at, end in bounds.items() if end})
+
+    async def ask(self, command: Command, headers: Headers) -> Result | None:
+        """As `Desk` does: carry the command out."""
+        self._offset += 1
+        record = Record("commands", 0, self._offset, NOW_MS + self._offset, None, encode(command), headers)
+        protocol = obey(ask(record, self.admission), DEFAULT_RULES, frozenset(), self.standing)
+        return _ended(self._answered(protocol))
+
+    @property
+    def standing(self) -> Standing:
+        """What commands have left behind."""
+        return standing_of(self.store.content.fences.values(), self.admission)
+
+    def _answered(self, protocol: Protocol[Result]) -> Generator[None, None, Result]:
+        answer: Result = yield from self._carry(protocol)
+        yield from self._projected(Cache())
+        return answer
+
     def _now_us(self) -> int:
         self._ticks += 1
         return NOW_MS * 1000 + self._ticks
@@ -148,3 +192,12 @@ class SmallWorker:
                 return None
         yield
         return self.store.execute(step)
+
+
+def _ended(steps: Generator[None, None, Result]) -> Result:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

@@ -140,14 +140,14 @@ def test_topics_that_are_not_as_they_must_be() -> None:
 
 def test_settings_that_are_wrong_still_name_the_servers(tmp_path: Path) -> None:
     """Without keys, or with a file that can't be read, Kafka and Redis are looked at all the same."""
-    no_keys = examine_settings({"IDWEAVE_BROKERS": "elsewhere:1"}, tmp_path, {})
+    no_keys = examine_settings({"IDWEAVE_BROKERS": "localhost:1"}, tmp_path, {})
     assert [one.about for one in no_keys.findings] == ["keys", "keys"]
     (tmp_path / "idweave.yaml").write_text("policy: newest\n")
-    for examined in (no_keys, examine_settings({**KEYS, "IDWEAVE_BROKERS": "elsewhere:1"}, tmp_path, {})):
+    for examined in (no_keys, examine_settings({**KEYS, "IDWEAVE_BROKERS": "localhost:1"}, tmp_path, {})):
         assert not examined.complete
         assert bad(examined.findings)
         assert examined.settings is not None
-        assert examined.settings.brokers == ("elsewhere:1",)
+        assert examined.settings.brokers == ("localhost:1",)
     hopeless = examine_settings({**KEYS, "IDWEAVE_BROKERS": "no port"}, tmp_path, {})
     assert isinstance(hopeless, Examined)
     assert hopeless.settings is None

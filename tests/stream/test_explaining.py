@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 
 from resolvers.admission import Unreadable, parse_identifier
-from stream.cli.evidence_picture import picture
 from stream.cli.evidence_text import lines
 from stream.reading import explaining as module
+from stream.reading.evidence_picture import picture
 from stream.reading.explaining import Explaining
-from stream.reading.lookup import LookupStore, UnavailableError
+from stream.reading.walking import LookupStore, UnavailableError
 from tests.stream.small_worker import SmallWorker
 from topics.answers import Explanation
 from topics.identifiers import Identifier
@@ -161,7 +161,7 @@ async def test_the_picture(world: SmallWorker) -> None:
     svg = picture(told)
     found = Elements()
     found.feed(svg)
-    assert sorted(found.classes) == ["asked", "asked", "counts", "other", "refused"]
+    assert sorted(found.classes) == ["box asked", "box asked", "box other", "line counts", "line refused"]
     assert "<k>&" in found.texts
     assert "<k>" not in svg.replace("&lt;k&gt;", "")
     assert "unique" in found.texts

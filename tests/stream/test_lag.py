@@ -10,6 +10,7 @@ from stream import lag as module
 from stream.chunks import TP
 from stream.lag import Ages, Lag, LagUnknownError, LogEnds, behind
 from stream.metrics import Metrics
+from stream.pulse import Pulse
 from stream.servers.child_process import free_port
 from stream.session import Parts, Session
 
@@ -50,7 +51,7 @@ async def test_a_lag_that_is_not_known_is_not_shown() -> None:
 
     metrics = Metrics()
     metrics.lag_records.labels("0").set(7)
-    assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave").measure()
+    assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave", Pulse()).measure()
     assert b"lag_records{" not in generate_latest(metrics.registry)
 
 

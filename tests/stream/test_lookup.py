@@ -9,8 +9,9 @@ from resolvers.admission import Unreadable, parse_identifier
 from resolvers.publication import State, blanked, decode, encode, encode_offsets
 from sinks.profile_reader import ProfileReadError
 from sinks.store import StoreLostError
-from stream.reading import lookup as module
-from stream.reading.lookup import Found, Lookup, LookupStore, UnavailableError
+from stream.reading import walking as module
+from stream.reading.lookup import Found, Lookup
+from stream.reading.walking import LookupStore, UnavailableError
 from tests.stream.small_worker import SmallWorker
 from topics.identifiers import Identifier
 

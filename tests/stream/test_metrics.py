@@ -11,8 +11,8 @@ from sinks.publisher import PublishFailedError
 from sinks.store import StoreError, StoreFullError, StoreLostError, StoreRefusedError
 from stream.metric_catalogue import ALL, LABELS, PROCESS, REASONS, Metric, series
 from stream.metrics import Metrics
-from stream.metrics_page import page
 from stream.progress import StartAgainError
+from stream.reference.metrics_page import page
 from stream.serving import process_metrics
 from stream.session import loss_reason
 from topics.events import Touchpoint
@@ -69,7 +69,7 @@ def test_counters_are_at_0_before_anything_happens() -> None:
 def test_the_page_is_what_the_catalogue_gives() -> None:
     """docs/metrics.md is never behind the code."""
     written = (ROOT / "docs" / "metrics.md").read_text()
-    assert written == page(), "Run: python -m stream.metrics_page > docs/metrics.md"
+    assert written == page(), "Run: python -m stream.reference"
 
 
 @pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)

@@ -138,6 +138,106 @@ def test_a_mistake_around_rules_has_a_place_and_a_hint(folder: Path, text: str, 
     assert expected in found
 
 
+A_TAG = "tags:\n  a:\n    labels: {en: A, zh: A}\n"
+KNOWN = "when: {field: known, equals: true}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{A_TAG}\t{KNOWN}", "5:1: this is not YAML; a tab is no indentation: use spaces"),
+        (f"{A_TAG}    \t{KNOWN}", "5:5: this is not YAML; a tab is no indentation: use spaces"),
+        ("tags\uff1a\n  a:\n    labels: {en: A, zh: A}\n", "2:5: this is not YAML; '\uff1a' is a Chinese colon"),
+        (
+            f"tags:\n  a\uff1a\n    {KNOWN}",
+            "3:4: this is not YAML; '\uff1a' is a Chinese colon: write a colon and a space",
+        ),
+        (
+            f"{A_TAG}    when: {{field\uff1a known, equals: true}}\n",
+            "5:12: tags.a.when.field\uff1a known: this is no name; '\uff1a' is a Chinese colon",
+        ),
+        ("tags:\n  a:\n    labels: {en: A\uff0c zh: A}\n", "4:19: this is not YAML; '\uff0c' is a Chinese comma"),
+        (
+            f"{A_TAG}    when: {{field: traits.city, in: [X, Y\uff0cZ]}}\n",
+            "5:40: tags.a.when.in: is one text; '\uff0c' is a Chinese comma: write an ordinary comma, or put the whole",
+        ),
+        (
+            f"{A_TAG}    when: {{field: traits.city, equals: \u201cX\u201d}}\n",
+            "5:40: tags.a.when.equals: is one text; '\u201c' is a curly quote: write an ordinary \"",
+        ),
+        (
+            f"{A_TAG}    when: \uff5bfield: known\uff5d\n",
+            "5:11: this is not YAML; '\uff5b' is a Chinese bracket: write {{",
+        ),
+        (
+            f"{A_TAG}    when: {{field: orders.count, at_least: \uff12}}\n",
+            "5:43: tags.a.when.at_least: must be a number; '\uff12' is a Chinese digit: write 2",
+        ),
+        (
+            f"{A_TAG}    when: {{field:\u3000known, equals: true}}\n",
+            "5:12: tags.a.when.field:\u3000known: this is no name; U+3000 is a Chinese space: write ordinary spaces",
+        ),
+        (f"{A_TAG}   {KNOWN}", "5:4: this is not YAML: expected <block end>"),
+        (f"{A_TAG}   {KNOWN}", "this line begins after 3 spaces: begin it where the lines beside it begin"),
+        (f"{A_TAG}      {KNOWN}", "5:7: this is not YAML: expected <block end>"),
+        (
+            f"{A_TAG}    {KNOWN}  {KNOWN}",
+            "6:3: tags.when: this is no rule, but a part of one; indent it under its rule",
+        ),
+        (
+            f"{A_TAG}    when: {{field:known, equals: true}}\n",
+            "5:12: tags.a.when.field:known: this is no name; write a space after the colon: field: known",
+        ),
+        (
+            f"{A_TAG}    when:\n      field:known\n      equals: true\n",
+            "6:13: this is not YAML; write a space after the colon",
+        ),
+        (
+            f"{A_TAG}    when:\n      all:\n        -{{field: known, equals: true}}\n",
+            "7:10: this is not YAML; write a space",
+        ),
+        (f"{A_TAG}    when: {{field: known, equals: true\n  b: {{}}\n", "the bracket of line 5 is not closed"),
+        (
+            'tags:\n  a:\n    labels: {en: "A, zh: A}\n',
+            "4:18: this is not YAML; the quote that begins here does not end",
+        ),
+        (f"{A_TAG}    {KNOWN}  a: {{}}\n", "6:3: this is not YAML: found duplicate key; this name was there before"),
+        (
+            f'{A_TAG}    when: {{field: orders.count, ">=": 2}}\n',
+            "5:33: tags.a.when.>=: unknown operator; write at_least",
+        ),
+        (
+            f"{A_TAG}    when: {{field: lifetime_value.CNY, at_least: 1,000}}\n",
+            "5:51: tags.a.when.0: this is no name; a comma ends a number: write 1000",
+        ),
+        (
+            f"{A_TAG}    when: orders.count >= 2\n",
+            "5:11: tags.a.when: must be a condition; write it as {field: orders.count",
+        ),
+    ],
+)
+def test_a_slip_of_the_pen_is_told_as_such(folder: Path, text: str, expected: str) -> None:
+    """Tabs, Chinese punctuation, forgotten spaces and wrong indentation: one line with the place, and what to write."""
+    [found] = mistakes(folder, STAGES + text)
+    assert expected.replace("{{", "{") in found
+
+
+@pytest.mark.parametrize(
+    "when", ["{field: traits.city, equals: 'X\uff0cY'}", "{field: traits.city, equals: X\uff08Y\uff09}"]
+)
+def test_what_is_meant_so_is_read_so(folder: Path, when: str) -> None:
+    """Chinese punctuation in quotes is text, and so is a bracket in the middle of a name; in comments it is nothing."""
+    assert mistakes(folder, f"# \u9ad8\uff0c\u4f4e\uff1a\n{tag(when)}") == []
+
+
+def test_a_file_in_another_encoding_is_told_how_to_be_saved(folder: Path) -> None:
+    """As old editors of Chinese Windows write it."""
+    file = folder / "rules.yaml"
+    file.write_bytes(f"{STAGES}# \u9ad8\n".encode("gb18030"))
+    [found] = read_rules(file)[1]
+    assert str(found).endswith("it is not UTF-8; save it as UTF-8")
+
+
 def test_an_occasion_has_to_tell_occasions_apart(folder: Path) -> None:
     """A list, a flag or a trait cannot; `upwards` needs something with a height; a payload has fields."""
     text = f"""{STAGES}reminders:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from resolvers.namespaces import DEFAULT_RULES, Caps, Dedupe, Limit, Namespace, ranked
+from resolvers.namespaces import DEFAULT_RULES, Allowance, Caps, Dedupe, Limit, Namespace, ranked
 from resolvers.pseudonyms import key_id
 from stream.config.configuration import (
     DEFAULT_RETENTION_DAYS,
@@ -85,7 +85,7 @@ namespaces:
 blocked: {phone: ["13800000000", "re:^0+$"]}
 caps: {neighbours: {weak: 10}, component: 500}
 dedupe: {days: 7}
-sources: {"/wifi/*": refused}
+sources: {"/wifi/*": refused, "/web/*": {namespaces: [phone], types: ["page.*"]}, "/crm/*": {types: [order.paid]}}
 timezone: Asia/Hong_Kong
 limits: {record_bytes: 1024}
 dead_letters: {most_percent: 50}
@@ -115,7 +115,12 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
     )
     assert rules.blocked == {"phone": ("13800000000", "re:^0+$")}
     assert (rules.policy, rules.caps, rules.dedupe) == ("first", Caps(10, 200, 500), Dedupe(7, 1024))
-    assert (rules.sources, rules.timezone) == ({"/wifi/*": "refused"}, "Asia/Hong_Kong")
+    assert rules.timezone == "Asia/Hong_Kong"
+    assert rules.sources == {
+        "/wifi/*": "refused",
+        "/web/*": Allowance(("phone",), ("page.*",)),
+        "/crm/*": Allowance(None, ("order.paid",)),
+    }
     assert configuration.limits == Limits(record_bytes=1024)
     assert configuration.dead_letters == DeadLetterLimit(1_000, 50)
     assert configuration.retention_days == {**DEFAULT_RETENTION_DAYS, "merges": 14, "touchpoints.dlq": 60}
@@ -153,6 +158,11 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("caps: {neighbors: {}}", "1:8: caps.neighbors: unknown setting; known are: component, neighbours"),
         ("dedupe: 30", "1:9: dedupe: must hold settings; write it as dedupe: {...}"),
         ("sources: {'/wifi/*': trusted}", "1:22: sources./wifi/*: unknown value; known are: allowed, refused"),
+        ("sources: {a: {namespaces: [phne]}}", "1:28: sources.a.namespaces[0]: is not declared; did you mean 'phone'?"),
+        ("sources: {a: {types: order.paid}}", "1:22: sources.a.types: must be a list of 1 to 100"),
+        ("sources: {a: {types: [7]}}", "1:23: sources.a.types[0]: must be text; write it in quotes"),
+        ("sources: {a: {type: []}}", "1:15: sources.a.type: unknown setting; known are: namespaces, types"),
+        ("sources: {a: {}}", "1:14: sources.a: says nothing; write allowed, refused, or"),
         ("timezone: Asia/Shangai", "1:11: timezone: unknown time zone; did you mean 'Asia/Shanghai'?"),
         ("limits: {depth: 1000}", "1:17: limits.depth: must be a whole number from 3 to 100"),
         (
@@ -219,7 +229,7 @@ def test_files_that_cannot_be_read_are_mistakes(tmp_path: Path) -> None:
     """A missing file that was asked for, a folder, and bytes that are no text."""
     assert "cannot be read: No such file" in _mistakes(tmp_path, IDWEAVE_CONFIG="missing.yaml")[0]
     (tmp_path / "idweave.yaml").write_bytes(b"policy: \xff")
-    assert _mistakes(tmp_path) == ["idweave.yaml: the file cannot be read: it is not UTF-8"]
+    assert _mistakes(tmp_path) == ["idweave.yaml: the file cannot be read: it is not UTF-8; save it as UTF-8"]
     assert "cannot be read: Is a directory" in _mistakes(tmp_path, IDWEAVE_CONFIG=".")[0]
 
 
@@ -310,12 +320,47 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
         IDWEAVE_REDIS_URL="redis+cluster://user:pw@n1:7000,n2:7000",
         IDWEAVE_HTTP="[::]:80",
         IDWEAVE_API_TOKENS="reader:x, reader:y ,operator:z",
+        IDWEAVE_PLAINTEXT="allowed",
     )
     assert settings.brokers == ("a:9092", "[::1]:9093")
     assert settings.redis_shown == "redis+cluster://n1:7000,n2:7000"
     assert settings.http == Address("::", 80)
     assert [token.role for token in settings.api_tokens] == ["reader", "reader", "operator"]
     assert _load(tmp_path, IDWEAVE_HTTP="[::1]:0").http == Address("::1", 0)
+
+
+REDIS_TLS = "rediss://u:p@redis.example:6379/0?ssl_ca_certs=/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("variables", "wrong"),
+    [
+        ({"IDWEAVE_BROKERS": "kafka.example:9092"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "localhost:9092,10.0.0.7:9092"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "sasl_plaintext"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "plaintext"}, ["IDWEAVE_BROKERS"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "SSL"}, []),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, []),
+        ({"IDWEAVE_BROKERS": "localhost:1,[::1]:2,127.0.0.9:3"}, []),
+        ({"IDWEAVE_REDIS_URL": "redis://:secret@redis.example:6379/0"}, ["IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_REDIS_URL": "redis+cluster://localhost:7000,n2:7000"}, ["IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_REDIS_URL": "redis://[::1]:6379"}, []),
+        ({"IDWEAVE_REDIS_URL": "rediss+cluster://n1:7000,n2:7000"}, []),
+        ({"IDWEAVE_REDIS_URL": REDIS_TLS}, []),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_REDIS_URL": "redis://r"}, ["IDWEAVE_BROKERS", "IDWEAVE_REDIS_URL"]),
+        ({"IDWEAVE_BROKERS": "k:1", "IDWEAVE_REDIS_URL": "redis://r", "IDWEAVE_PLAINTEXT": "allowed"}, []),
+        ({"IDWEAVE_PLAINTEXT": "yes"}, ["IDWEAVE_PLAINTEXT"]),
+    ],
+)
+def test_plain_text_to_elsewhere_must_be_said(tmp_path: Path, variables: dict[str, str], wrong: list[str]) -> None:
+    """Over a network that others may listen on, nothing goes unencrypted by accident; this machine needs nothing."""
+    if not wrong:
+        _load(tmp_path, **variables)
+        return
+    found = _mistakes(tmp_path, **variables)
+    assert [line.split(": ")[1] for line in found] == wrong
+    assert all("allowed" in line for line in found)
+    assert "secret" not in "".join(found)
 
 
 def test_kafka_variables_become_librdkafkas_names(tmp_path: Path) -> None:
@@ -332,12 +377,12 @@ def test_precedence_is_command_line_environment_file_default(tmp_path: Path) -> 
         encoding="utf-8",
     )
     settings = load_settings(
-        {"IDWEAVE_BROKERS": "env:1", "IDWEAVE_TOPIC_PREFIX": "", "IDWEAVE_HTTP": "127.0.0.1:1"},
+        {"IDWEAVE_BROKERS": "localhost:1", "IDWEAVE_TOPIC_PREFIX": "", "IDWEAVE_HTTP": "127.0.0.1:1"},
         tmp_path,
         overrides={"IDWEAVE_HTTP": "127.0.0.1:2", "IDWEAVE_REDIS_URL": ""},
         defaults={"IDWEAVE_ID_KEY": ID_KEY, "IDWEAVE_HASH_KEY": "unused"},
     )
-    assert (settings.brokers, settings.topic_prefix, settings.redis_prefix) == (("env:1",), "file", "file")
+    assert (settings.brokers, settings.topic_prefix, settings.redis_prefix) == (("localhost:1",), "file", "file")
     assert (settings.http.port, settings.hash_key, settings.id_key) == (2, Secret(HASH_KEY), Secret(ID_KEY))
     assert settings.redis_url.reveal() == "redis://127.0.0.1:6379/0"
 
@@ -361,3 +406,18 @@ def test_the_fingerprint_follows_keys_and_identity(tmp_path: Path) -> None:
     assert _load(tmp_path).identity_fingerprint == before.identity_fingerprint
     _write(tmp_path, default.replace("region: CN", "region: HK"))
     assert _load(tmp_path).identity_fingerprint != before.identity_fingerprint
+
+
+def test_failpoints_are_read_and_warned_of(tmp_path: Path) -> None:
+    """They are for tests: whoever has them on is told so at every start; a wrong one is named."""
+    settings = _load(tmp_path, IDWEAVE_FAILPOINTS="freeze.after=kill@3")
+    assert [(point.step, point.time) for point in settings.failpoints] == [("freeze", 3)]
+    assert any("fail on purpose" in str(warning) for warning in settings.warnings)
+    assert _load(tmp_path).failpoints == ()
+    assert "'melt' is none of" in _mistakes(tmp_path, IDWEAVE_FAILPOINTS="melt.after=kill")[0]
+
+
+def test_the_session_timeout_is_a_number(tmp_path: Path) -> None:
+    """It reaches the consumer group's reader, which takes nothing else."""
+    assert _load(tmp_path, IDWEAVE_KAFKA_SESSION_TIMEOUT_MS="1500").kafka == {"session.timeout.ms": "1500"}
+    assert "milliseconds" in _mistakes(tmp_path, IDWEAVE_KAFKA_SESSION_TIMEOUT_MS="1.5s")[0]

@@ -13,8 +13,8 @@ from resolvers.timeline import Subject, timeline
 from sinks.history_reader import History, HistoryReadError
 from stream.cli.timeline_text import lines
 from stream.config.configuration import DEFAULT_RETENTION_DAYS
-from stream.reading.lookup import LookupStore, UnavailableError
 from stream.reading.recalling import Keys, Recalling
+from stream.reading.walking import LookupStore, UnavailableError
 from tests.resolvers.building import mark
 from tests.stream.small_worker import SmallWorker
 from topics.answers import Timeline

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinks.kafka_settings import client_settings
 from stream.chunks import TP, Chunk, Intake, Reading
 from stream.fetching import Cursor, LogTruncatedError
 from stream.kafka_security import credentials, librdkafka_settings
@@ -191,6 +192,13 @@ def test_the_app_trusts_neither_kafkas_offsets_nor_fausts_acknowledgements() -> 
     assert app.conf.processing_guarantee.value == "at_least_once"
     assert (app.conf.broker_session_timeout, app.conf.broker_heartbeat_interval) == (10.0, 3.0)
     assert [str(url) for url in app.conf.broker_consumer] == ["aiokafka://127.0.0.1:1", "aiokafka://127.0.0.1:2"]
+
+
+def test_how_long_a_dead_worker_holds_its_partitions_can_be_set() -> None:
+    """By librdkafka's name, to the group's reader and not to producers, which would complain of it."""
+    app = create_app("group", ["127.0.0.1:1"], Nowhere(), security={"session.timeout.ms": "1500"})
+    assert (app.conf.broker_session_timeout, app.conf.broker_heartbeat_interval) == (1.5, 0.5)
+    assert "session.timeout.ms" not in client_settings("127.0.0.1:1", {"session.timeout.ms": "1500"}, {})
 
 
 def test_the_command_line_cannot_switch_fausts_web_server_on() -> None:

@@ -7,34 +7,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from resolvers.namespaces import DEFAULT_RULES
-from sinks.profile_reader import ProfileReader, ProfileReadError
-from stream.config.configuration import DEFAULT_RETENTION_DAYS
-from stream.config.settings import Address, ApiToken, Secret
-from stream.metrics import Metrics
-from stream.reading.explaining import Explaining
-from stream.reading.lookup import Lookup, LookupStore
-from stream.reading.profile_source import ProfileSource
-from stream.reading.recalling import Recalling
-from stream.web import routes as web
+from sinks.profile_reader import ProfileReadError
+from stream.config.settings import Address
+from stream.web import responses as web
 from stream.web.guard import SECURITY_HEADERS, Guard
-from stream.web.routes import create_web
 from stream.web.server import AddressError, WebServer
-from tests.stream.small_worker import SmallWorker
+from tests.stream.small_site import LOOPBACK, TOKENS, Site
 
 ROOT = Path(__file__).parents[2]
-LOOPBACK = Address("127.0.0.1", 0)
-TOKENS = (ApiToken("reader", Secret("read-me")), ApiToken("operator", Secret("öperate")))
 NUMBER = "13800138001"
 FULL_WIDTH = "".join(chr(ord(digit) - ord("0") + 0xFF10) for digit in NUMBER)
 SPELLINGS = [
@@ -67,93 +56,6 @@ OTHER_NAMES = [
     "::1",
     ",",
 ]
-
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        """The body of an error, which is checked to be problem details."""
-        assert self.headers["content-type"] == "application/problem+json"
-        content: dict[str, Any] = json.loads(self.body)
-        assert content.keys() == {"type", "title", "status", "detail"}
-        assert content["status"] == self.status
-        return content
-
-
-class Client:
-    """Speaks to one server, a connection for each request."""
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
-
-    async def ask(self, method: str, path: str, body: bytes = b"", *, host: str = "localhost", **named: str) -> Answer:
-        """One request; `named` are headers, `_` for `-`."""
-        headers = {"host": host, "connection": "close", "content-length": str(len(body))}
-        headers |= {name.replace("_", "-"): value for name, value in named.items()}
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items() if value)]
-        return await self.raw("\r\n".join([*lines, "", ""]).encode() + body)
-
-    async def get(self, path: str, *, host: str = "localhost", **named: str) -> Answer:
-        """A GET."""
-        return await self.ask("GET", path, b"", host=host, **named)
-
-    async def look_up(self, content: object, content_type: str = "application/json") -> Answer:
-        """A lookup of whatever is to be sent."""
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        return await self.ask("POST", "/v1/lookup", body, content_type=content_type)
-
-    async def raw(self, request: bytes) -> Answer:
-        """Whatever bytes."""
-        reader, writer = await asyncio.open_connection(*self.address)
-        writer.write(request)
-        text = await reader.read()
-        writer.close()
-        head, _, body = text.partition(b"\r\n\r\n")
-        first, *rest = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-        return Answer(int(first.split()[1]), headers, body)
-
-
-class Site:
-    """A worker in memory and its web server; `reasons` and `world` are a test's to change."""
-
-    def __init__(self) -> None:
-        self.world = SmallWorker()
-        self.metrics = Metrics()
-        self.reasons: list[str] = []
-
-    @asynccontextmanager
-    async def served(self, bound: Address = LOOPBACK, tokens: tuple[ApiToken, ...] = ()) -> AsyncIterator[Client]:
-        """Serve for as long as the block runs; `bound` is what the guard takes itself to be bound to."""
-
-        async def store() -> LookupStore:
-            return self.world
-
-        async def no_reader() -> ProfileReader:
-            raise ProfileReadError("there is none")
-
-        routes = create_web(
-            Lookup(store, self.world),
-            Explaining(store, self.world.admission.rules),
-            self.world.admission,
-            lambda: self.reasons,
-            [self.metrics.registry],
-            recalling=Recalling(store, self.world.history, DEFAULT_RETENTION_DAYS),
-        )
-        server = WebServer(Guard(routes, bound, tokens), LOOPBACK, ProfileSource(no_reader))
-        address = server.bind()
-        running = asyncio.create_task(server.run())
-        try:
-            yield Client(address)
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture
@@ -308,7 +210,9 @@ async def test_every_answer_has_the_security_headers(site: Site) -> None:
             assert headers.keys() >= {name.lower() for name in SECURITY_HEADERS}
             assert headers["x-content-type-options"] == "nosniff"
             assert "server" not in headers
-            assert headers["cache-control"] == ("private, no-cache" if path.endswith(NUMBER) else "no-store")
+            assert headers["cache-control"] == (
+                "private, no-cache" if path == "/" or path.endswith(NUMBER) else "no-store"
+            )
 
 
 async def test_loopback_answers_to_its_own_names(site: Site) -> None:
@@ -481,11 +385,11 @@ async def test_a_taken_port_is_a_sentence(site: Site) -> None:
     """Whoever asks first learns it as an `AddressError`; a worker that runs into it ends with exit code 1."""
     async with site.served() as client:
         with pytest.raises(AddressError, match="IDWEAVE_HTTP") as raised:
-            WebServer(Guard(create_nothing(), LOOPBACK, ()), client.address, ProfileSource(no_reader)).bind()
+            WebServer(Guard(nothing, LOOPBACK, ()), client.address, []).bind()
         assert f"127.0.0.1:{client.address.port}" in str(raised.value)
         program = (
             "import asyncio; from stream.config.settings import Address; from stream.web.server import WebServer;"
-            f"asyncio.run(WebServer(None, Address('127.0.0.1', {client.address.port}), None).run())"
+            f"asyncio.run(WebServer(None, Address('127.0.0.1', {client.address.port}), []).run())"
         )
         command = [sys.executable, "-c", program]
         ended = await asyncio.to_thread(
@@ -498,28 +402,10 @@ async def test_a_taken_port_is_a_sentence(site: Site) -> None:
 def test_an_address_of_another_machine_is_a_sentence() -> None:
     """Neither an unknown name nor an address that is not ours is a traceback."""
     for host in ("192.0.2.1", "no-such-host.invalid"):
-        server = WebServer(Guard(create_nothing(), LOOPBACK, ()), Address(host, 6066), ProfileSource(no_reader))
+        server = WebServer(Guard(nothing, LOOPBACK, ()), Address(host, 6066), [])
         with pytest.raises(AddressError, match="Cannot serve HTTP"):
             server.bind()
 
 
-def create_nothing() -> Any:  # noqa: ANN401 - an ASGI app
-    """An app with no person in it."""
-    world = SmallWorker()
-
-    async def store() -> LookupStore:
-        return world
-
-    return create_web(
-        Lookup(store, world),
-        Explaining(store, DEFAULT_RULES),
-        world.admission,
-        list,
-        [CollectorRegistry()],
-        recalling=Recalling(store, world.history, DEFAULT_RETENTION_DAYS),
-    )
-
-
-async def no_reader() -> ProfileReader:
-    """There is no broker here."""
-    raise ProfileReadError("there is none")
+async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """An app with nobody in it."""

@@ -1,16 +1,15 @@
-"""The page docs/metrics.md, made from the catalogue: `python -m stream.metrics_page > docs/metrics.md`.
+"""The page docs/metrics.md, made from the catalogue of metrics.
 
 Must not know: any one metric.
 """
 
-import sys
 from collections.abc import Iterator
 
 from stream.metric_catalogue import ALL, LABELS, PROCESS, Metric
 
 HEAD = """# Metrics
 
-Made from `stream/metric_catalogue.py` by `python -m stream.metrics_page > docs/metrics.md`; a test compares the two.
+Made from `stream/metric_catalogue.py` by `python -m stream.reference`; a test compares the two.
 The alerts on them are in `deploy/prometheus/alerts.yml`, what to do about each alert in [runbook.md](runbook.md), and
 `deploy/grafana/idweave.json` shows them. No label holds anything of an event or a person.
 
@@ -70,7 +69,3 @@ def _process() -> Iterator[str]:
     yield "|---|---|"
     for name, says in PROCESS.items():
         yield f"| `{name}` | {says} |"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

@@ -1,0 +1,1 @@
+"""What documents say that the code knows better: pages, schemas and pictures made from it, and compared by a test."""
