@@ -35,6 +35,10 @@ class PositionsOf(Protocol):
         """The next offset to read of each partition."""
         ...
 
+    async def ping(self) -> None:
+        """Return if this session is one that the store still answers."""
+        ...
+
 
 class Barrier:
     """Where touchpoints wait for commands."""
@@ -58,6 +62,7 @@ class Barrier:
         while True:
             position = (await store.start_offsets({self._commands}))[self._commands]
             if max(position or 0, first) >= end:
+                await store.ping()  # a command that was waited for may have ended this session
                 return
             await asyncio.sleep(AGAIN_SECONDS)
 

@@ -123,6 +123,9 @@ def run(
         outcome.dropped += [(record.position, namespace, rule) for namespace, rule in dropped]
         strongest = rulings.named_at(key_of(candidate.identifiers[0]), record.position)
         life = strongest[1].partition(LIFE)[2]
+        if rulings.blocks:  # what is left of a copy that lost its strongest identifier is another event
+            whole, _ = admit(decode(record), config, hash_key, Rulings(hash_key, [], [], {}, [], [], set()))
+            life += "" if whole.identifiers[0] == candidate.identifiers[0] else f" {strongest}"
         namesakes = named.setdefault((candidate.event.id, candidate.event.source, life), [])
         earlier = find_earlier(namesakes, candidate, timedelta(days=config["dedupe"]["days"]))
         if earlier is None:
@@ -212,11 +215,10 @@ def replacement(
     """The identifiers without the old card, and (new, old); a card that replaces itself replaces nothing."""
     rest = [identifier for identifier in identifiers if identifier != old]
     cards = [identifier for identifier in rest if identifier.namespace == "card"]
-    if old in identifiers and not cards:
+    if not cards:
         return identifiers, None
     same_scope = [card for card in cards if card.scope == old.scope]
-    new = [*same_scope, *rest]
-    return rest, (new[0], old) if new else None
+    return rest, ([*same_scope, *cards][0], old)
 
 
 def find_earlier(namesakes: list[Accepted], candidate: Accepted, window: timedelta) -> Accepted | None:

@@ -10,7 +10,7 @@ import pytest
 from resolvers.admission import Admission
 from resolvers.asking import Asked, ask
 from resolvers.cache import Cache
-from resolvers.commanding import obey
+from resolvers.commanding import DRY, obey
 from resolvers.namespaces import Caps, IdentityRules
 from resolvers.people import people
 from resolvers.pseudonyms import Pseudonyms
@@ -274,13 +274,14 @@ def test_another_command_under_a_used_id_is_refused() -> None:
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    """It says what would be, and its id may be used for the command itself."""
+    """It says what would be, and its id may be used for the command itself; only the answer is kept."""
     desk = two()
     before = desk.store.saved()
     answer = desk.say("merge", "card:A", "card:B", dry_run=True)
     assert (answer.status, answer.dry_run) == ("done", True)
     assert answer.detail == "2 identifiers of 2 people would be one person."
-    assert desk.store.content == before
+    assert desk.store.content._replace(decisions={}) == before
+    assert list(desk.store.content.decisions) == [f"{DRY}c"]
     assert desk.told == []
     assert not desk.say("merge", "card:A", "card:B").dry_run
 

@@ -88,6 +88,12 @@ def blocking_log(seed: int) -> list[Record]:
     return commanded_log(seed, kinds=(*RULINGS, "undo", *["block"] * 5, *["unblock"] * 3))
 
 
+def ruled_log(seed: int) -> list[Record]:
+    """A log with commands of all kinds but one: hubs outlive an erase."""
+    kinds = (*RULINGS, "undo", "unbind", "unbind", "unbind", "block", "block", "unblock")
+    return commanded_log(seed, kinds=kinds)
+
+
 def governed_log(seed: int) -> list[Record]:
     """A log with commands of all kinds."""
     kinds = (*RULINGS, "undo", "erase", "erase", "unbind", "unbind", "unbind", "block", "block", "unblock")

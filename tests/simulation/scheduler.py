@@ -231,6 +231,8 @@ class Simulation:
             if self._done_input[partition] > at:  # somebody else is further: this is a zombie, or was one
                 at = self._done_input[partition]
                 continue
+            if process.generation != self._store.generation:  # as the script that moves the position says
+                raise SessionLostError
             at += len(batch)
             self._done_input[partition] = at
 

@@ -17,6 +17,7 @@ from tests.simulation.logs import (
     erasing_log,
     governed_log,
     random_log,
+    ruled_log,
     unbinding_log,
 )
 from topics.records import Record
@@ -86,7 +87,7 @@ WORLDS = (
     World("unbinding, loose, latest", small_rules("latest", LOOSE), unbinding_log),
     World("blocking, loose, first", small_rules("first", LOOSE), blocking_log),
     World("governed", DEFAULT_RULES, governed_log),
-    World("governed, loose, drop", small_rules("drop", LOOSE), governed_log),
+    World("ruled, loose, drop", small_rules("drop", LOOSE), ruled_log),
 )
 
 DAYS = (0, 0, 1, 2, 31, 92, 200, 400)
