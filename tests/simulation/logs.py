@@ -75,7 +75,7 @@ RULINGS = ("merge", "merge", "split", "split", "split", "undo")
 
 def erasing_log(seed: int) -> list[Record]:
     """A commanded log in which people are erased, and often seen again."""
-    return commanded_log(seed, kinds=(*RULINGS, "erase", "erase", "erase"))
+    return commanded_log(seed, kinds=(*RULINGS, *["erase"] * 4))
 
 
 def unbinding_log(seed: int) -> list[Record]:
