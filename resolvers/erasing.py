@@ -34,6 +34,7 @@ from resolvers.steps import (
     Commit,
     Fence,
     ForgetComponent,
+    ForgetDue,
     ForgetHome,
     ForgetProfile,
     NameProfile,
@@ -114,7 +115,7 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
             ids = [one for one in gone.state.ended if survivor(gone.state.ended, one) == ERASED]
             yield Together([ForgetProfile(one) for one in ids if one != named])
             if not gone.component.facets and not gone.component.constraints:
-                yield ForgetComponent(gone.component.name)
+                yield Together([ForgetComponent(gone.component.name), ForgetDue(gone.component.name)])
             yield ForgetHome(found.key)
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
@@ -190,7 +191,7 @@ def _stubs_forgotten(names: list[str]) -> Protocol[None]:
     """Delete those of the named components that have moved."""
     components: list[Component] = yield Together([ReadComponent(name) for name in names])
     moved = [one.name for one in components if one.moved_to is not None and not one.pending]
-    yield Together([ForgetComponent(name) for name in moved])
+    yield Together([*(ForgetComponent(name) for name in moved), *(ForgetDue(name) for name in moved)])
 
 
 def _without(component: Component, gone: set[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:

@@ -172,6 +172,12 @@ class ForgetComponent(NamedTuple):
     component: str
 
 
+class ForgetDue(NamedTuple):
+    """A component is not to be looked at any more, at no instant -> None."""
+
+    component: str
+
+
 class Outgoing(NamedTuple):
     """A record for an output topic. `topic` is the name without prefix."""
 
@@ -240,6 +246,7 @@ Step = (
     | ForgetProfile
     | ForgetHome
     | ForgetComponent
+    | ForgetDue
     | Publish
     | Notify
     | Together

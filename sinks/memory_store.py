@@ -18,6 +18,7 @@ from resolvers.steps import (
     DropPublication,
     Fence,
     ForgetComponent,
+    ForgetDue,
     ForgetHome,
     ForgetProfile,
     Freeze,
@@ -97,6 +98,7 @@ class MemoryStore:
             ForgetProfile: self._forget_profile,
             ForgetHome: self._forget_home,
             ForgetComponent: self._forget_component,
+            ForgetDue: self._forget_due,
         }
 
     def execute(self, step: Step) -> Reply:
@@ -265,6 +267,10 @@ class MemoryStore:
 
     def _forget_home(self, step: ForgetHome) -> None:
         self.content.homes.pop(step.key, None)
+
+    def _forget_due(self, step: ForgetDue) -> None:
+        for entries in self.content.due.values():
+            entries.difference_update({entry for entry in entries if entry[1] == step.component})
 
     def _forget_component(self, step: ForgetComponent) -> None:
         self.content.components.pop(step.component, None)

@@ -18,6 +18,7 @@ from resolvers.steps import (
     DropPublication,
     Fence,
     ForgetComponent,
+    ForgetDue,
     ForgetHome,
     ForgetProfile,
     Freeze,
@@ -44,6 +45,7 @@ from sinks.redis_scripts import (
     DECIDE,
     FENCE,
     FORGET,
+    FORGET_DUE,
     FREEZE,
     INTEND,
     OTHER_GENERATION,
@@ -219,13 +221,17 @@ def _decide(keys: Keys, names: Sequence[str], steps: Sequence[Decide]) -> Comman
     return invoke(DECIDE, keys, names[:1], [one for step in steps for one in step])
 
 
-def _shares(keys: Keys, steps: Sequence[Schedule]) -> list[str]:
+def _shares(keys: Keys, steps: Sequence[Schedule | ForgetDue]) -> list[str]:
     return [keys.due(shard_of(step.component)) for step in steps]
 
 
 def _schedule(keys: Keys, names: Sequence[str], steps: Sequence[Schedule]) -> Command:
     arguments = [word for step in steps for word in (step.due_us, due_member(step.component, step.due_us))]
     return invoke(SCHEDULE, keys, names, arguments)
+
+
+def _forget_due(keys: Keys, names: Sequence[str], steps: Sequence[ForgetDue]) -> Command:
+    return invoke(FORGET_DUE, keys, names, [step.component for step in steps])
 
 
 def due_member(component: str, due_us: int) -> str:
@@ -291,5 +297,6 @@ BATCHES: dict[type, Batch] = {
     ReadProfileName: Batch(_profiles, _get, _names),
     ForgetProfile: Batch(_profiles, _forget, _none),
     ForgetHome: Batch(_homes, _forget, _none),
+    ForgetDue: Batch(_shares, _forget_due, _none),
     ForgetComponent: Batch(_component_keys, _forget_components, _none),
 }

@@ -50,12 +50,13 @@ DECIDE = script("decide")
 REWRITE = script("rewrite")
 FENCE = script("fence")
 FORGET = script("forget")
+FORGET_DUE = script("forget_due")
 RESEAL = script("reseal", guarded=False)
 SOURCES = {
     one.sha1: one.source
     for one in (
         *(CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE),
-        *(SCHEDULE, ADVANCE, DECIDE, REWRITE, FENCE, FORGET, RESEAL),
+        *(SCHEDULE, ADVANCE, DECIDE, REWRITE, FENCE, FORGET, FORGET_DUE, RESEAL),
     )
 }
 

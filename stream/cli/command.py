@@ -174,9 +174,10 @@ def unbind(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Say that an identifier has changed hands: a new life of it begins now.
+    """Say that an identifier has changed hands.
 
-    What came before stays with the person that it was of, also what comes late; what comes later is somebody else's.
+    A new life of it begins now. What came before stays with the person that it was of, also what comes late; what
+    comes later is somebody else's.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     one, stays = _readable([identifier, stays_with], settings)
@@ -199,9 +200,9 @@ def block(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Have a value dropped from events from now on, and let none of its links count.
+    """Drop a value from events, and let its links not count.
 
-    Its own facts stay, on a profile of its own. `idweave unblock` or `undo` takes it back.
+    From now on. Its own facts stay, on a profile of its own. `idweave unblock` or `undo` takes it back.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     identifier = _target(who, namespace, pattern, settings)
@@ -232,7 +233,10 @@ def unblock(
     as_json: AsJson = False,
     brokers: Brokers = None,
 ) -> None:
-    """Take a blocked value again, from now on; its links count as before."""
+    """Take a blocked value again.
+
+    From now on; its links count as before.
+    """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     identifier = _target(who, namespace, pattern, settings)
     command = Unblock(
