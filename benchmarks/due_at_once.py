@@ -11,6 +11,7 @@ benchmarks/results/due_at_once.json.
 import argparse
 import asyncio
 import json
+import os
 import re
 import statistics
 import sys
@@ -214,6 +215,7 @@ def _run(asked: argparse.Namespace, servers: Servers) -> int:
         "told": told,
         "servers": servers.description,
         "machine": machine(),
+        "load_average": round(os.getloadavg()[2], 1),
     }
     asked.results.parent.mkdir(parents=True, exist_ok=True)
     asked.results.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")

@@ -17,10 +17,10 @@ from confluent_kafka import KafkaException
 
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.cli.console import OUT, CommandFailedError, broker_list, complain, say, settings_for
-from stream.cli.engine import DEMO_KEYS, remove_run
+from stream.cli.engine import remove_run
 from stream.config.configuration import PACKAGED_FILE
 from stream.config.mistakes import ConfigError
-from stream.config.settings import Settings
+from stream.config.settings import DEMO_KEYS, Settings
 from stream.demo.day import stopped_by_signals, without_kafka_settings, worker_process
 from stream.demo.display import Display
 from stream.demo.outputs import ReadingError

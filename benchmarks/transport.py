@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import faust
@@ -28,6 +29,9 @@ class FromTheStart:
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The earliest, always."""
         return dict.fromkeys(partitions)
+
+    def committed(self, offsets: Mapping[TP, int | None]) -> None:
+        """There is no store that could have lost anything."""
 
 
 class Clock:

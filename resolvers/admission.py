@@ -281,7 +281,7 @@ def _read_all(
                 readings.append(reading)
     if len(readings) > 1:
         readings.sort()
-        if any(one == other for one, other in pairwise(readings)):
+        if any([one == other for one, other in pairwise(readings)]):
             return list(dict.fromkeys(readings))
     return readings
 

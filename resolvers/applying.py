@@ -54,7 +54,9 @@ class Work:
         said: Said = self._apply_facts(arrival) if here[0].key == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
-        facets = {one.key: draft.facet(one.key, one.display, time_us) for one in here}
+        facets: dict[str, Facet] = {}
+        for one in here:
+            facets[one.key] = draft.facet(one.key, one.display, time_us)
         if cuts:
             for key, facet in facets.items():
                 apply_cuts(facet, key, arrival)

@@ -139,7 +139,7 @@ class Component:
     def has_hubs(self) -> bool:
         """Whether an identifier here is a hub, or has evidence with one."""
         if self._has_hubs is None:
-            self._has_hubs = any(facet.hub or facet.strangers for facet in self.facets.values())
+            self._has_hubs = any([facet.hub or facet.strangers for facet in self.facets.values()])
         return self._has_hubs
 
     def is_hub(self, key: str) -> bool:
@@ -235,5 +235,5 @@ class Draft:
             self._constraints is not None
             or not self._facets.keys() <= base.facets.keys()
             or not self._edges.keys() <= base.edges.keys()
-            or any(facet.hub or facet.strangers or facet.cuts for facet in self._facets.values())
+            or any([facet.hub or facet.strangers or facet.cuts for facet in self._facets.values()])
         )

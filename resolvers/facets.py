@@ -176,8 +176,10 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     def see(self, time_us: int) -> None:
         """The identifier was seen at this event time."""
         # Not `min` and `max`: this is done for each identifier of each event.
-        self.first_us = min(self.first_us, time_us)
-        self.last_us = max(self.last_us, time_us)
+        if time_us < self.first_us:  # noqa: PLR1730 - a third of the time
+            self.first_us = time_us
+        if time_us > self.last_us:  # noqa: PLR1730 - the same
+            self.last_us = time_us
 
 
 # What most identifiers have; a facet has its own only when it is to be changed (see `own_facts`).

@@ -97,8 +97,12 @@ def _not_reused(
 
 def is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) -> bool:
     """Whether no cap can matter: fewer identifiers than any cap, none of them a hub or next to one."""
-    size = keys + sum(len(root.facets) for root in roots.values())
-    return size <= rules.caps.smallest and not any(root.has_hubs for root in roots.values())
+    size = keys
+    for root in roots.values():
+        size += len(root.facets)
+        if root.has_hubs:
+            return False
+    return size <= rules.caps.smallest
 
 
 def _hanging_together(
@@ -114,8 +118,14 @@ def _hanging_together(
     for arrival in arrivals:
         if linked is None and len(arrival.pairs) == len(arrival.keys) - 1:  # most often: all are in one place
             at = places.find(arrival.keys[0])
-            keys.setdefault(at, {}).update(dict.fromkeys(arrival.keys))
-            events.setdefault(at, []).append(arrival)
+            inside = keys.get(at)
+            if inside is None:
+                keys[at] = dict.fromkeys(arrival.keys)
+                events[at] = [arrival]
+            else:
+                for key in arrival.keys:
+                    inside[key] = None
+                events[at].append(arrival)
             continue
         # An event that is no evidence may name identifiers of several groups, and of others.
         for key in filter(places.__contains__, arrival.keys):

@@ -37,7 +37,8 @@ def take_in(record: Record, limits: Limits, admission: Admission, blocks: Blocks
     admitted = admit(touchpoint, record.position, admission, blocks.drops if blocks else None)
     if isinstance(admitted, Refusal):
         return admitted
-    mark = Mark(touchpoint.time_us, *record.position, touchpoint.id, touchpoint.source)
+    place = (record.append_ms, record.topic, record.partition, record.offset)
+    mark = Mark(touchpoint.time_us, *place, touchpoint.id, touchpoint.source)
     signed = signature(touchpoint.source, touchpoint.id, record.append_ms, _canonical.encode(touchpoint))
     trace = traceparent(record.headers) if record.headers else None
     return Accepted(arrival(touchpoint, admitted, mark, signed, trace), admitted.dropped)

@@ -101,8 +101,12 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def weak_is_last(self) -> bool:
         """Whether every weak namespace ranks below every other, so that devices' evidence is taken last."""
-        weak = [namespace.weak for namespace in self.namespaces.values()]
-        return weak == sorted(weak)
+        met = False
+        for namespace in self.namespaces.values():
+            if met and not namespace.weak:
+                return False
+            met = namespace.weak
+        return True
 
 
 def ranked(namespaces: Sequence[Namespace]) -> dict[str, Namespace]:

@@ -29,6 +29,7 @@ from resolvers.publication import (
     encode_offsets,
     inherited,
 )
+from resolvers.restoring import with_strays
 from resolvers.steps import (
     Commit,
     Complete,
@@ -77,6 +78,7 @@ def conflated(notices: Iterable[Notice]) -> list[Notice]:
                 version=0 if afresh else max(there.version, notice.version),
                 again=there.again or notice.again,
                 due_us=max(there.due_us, notice.due_us),
+                strays=there.strays + notice.strays,
             )
         last[notice.component] = notice
     return list(last.values())
@@ -121,6 +123,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             return None
         publication = yield from _publication(component.name, cache)
         before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
+        before = yield from _found_again(before, notice.strays, component)
         if component.version < before.component_version:
             cache.components.forget(component.name)
             notice = notice._replace(version=before.component_version)
@@ -204,6 +207,16 @@ def _publication(name: str, cache: Cache) -> Protocol[Publication]:
         found: Publication = yield ReadPublication(name)
         publication = found if found.begun is None else (yield from _ended(name, found, found.begun))
     return publication
+
+
+def _found_again(before: State, strays: Sequence[bytes], component: Component) -> Protocol[State]:
+    """The state with profiles that only subscribers know, each of which has a name again."""
+    if not strays:
+        return before
+    state = with_strays(before, strays, component.facets)
+    if found := [one for one in state.profiles if one not in before.profiles]:
+        yield Together([NameProfile(one, state.profiles[one].holder) for one in found])
+    return state
 
 
 def _taken_over(

@@ -54,7 +54,7 @@ def resolve(
 
     Of `orphans` nothing is left but that somebody was invited.
     """
-    keys = list(dict.fromkeys(key for arrival in arrivals for key in arrival.keys))
+    keys = list(dict.fromkeys([key for arrival in arrivals for key in arrival.keys]))
     roots = yield from find_all(keys, cache)
     groups = yield from _housed(grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in with_facts(groups)])

@@ -10,7 +10,7 @@ Must not know: how topics are read, where this is kept meanwhile.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,7 +21,17 @@ from resolvers.namespaces import IdentityRules
 from resolvers.partition import strength
 from resolvers.people import VALUES_OF, People, Person
 from resolvers.profile_ids import Mint
-from resolvers.publication import BLANK, NOTHING_DECIDED, Decisions, Published, Sending, State, encode, encode_offsets
+from resolvers.publication import (
+    BLANK,
+    NOTHING_DECIDED,
+    Decisions,
+    Published,
+    Sending,
+    State,
+    decode,
+    encode,
+    encode_offsets,
+)
 from resolvers.publication import Remembered as Occasion
 from resolvers.steps import Complete, Intend, NameProfile, Protocol, Together
 from topics.codec import encode as encode_json
@@ -198,6 +208,35 @@ def restored(
     )
     offsets = {one.profile_id: one.offset for one in ours.values() if one.offset >= 0}
     return Restored(component.name, state, offsets, names)
+
+
+def stray(profile_id: str, said: Said, holder: str) -> bytes:
+    """A state at rest with a profile that was published and that the store has forgotten; to be published again.
+
+    How old it is nobody knows: it counts as being as old as its last record. `holder`: one of its identifiers, or of
+    who has none the device whose second profile it is, behind `VALUES_OF`.
+    """
+    decided = Decisions(said.stage, said.tags, said.segments)
+    one = Published(holder, said.version, said.version, BLANK, said.members, said.value, said.merged_from, decided)
+    return encode(State(said.version, {profile_id: one}))
+
+
+def with_strays(state: State, strays: Sequence[bytes], members: Container[str]) -> State:
+    """The state of a component with profiles that were published for its members by a store that has forgotten it.
+
+    A profile whose id is known here by now, or whose holder is elsewhere, is left out.
+    """
+    known = {*state.profiles, *state.ended, *state.used}
+    for other in map(decode, strays):
+        found = {
+            name: one
+            for name, one in other.profiles.items()
+            if name not in known and one.holder.removeprefix(VALUES_OF) in members
+        }
+        if found:
+            version = max(state.version, other.version)
+            state = msgspec.structs.replace(state, version=version, profiles={**state.profiles, **found})
+    return state
 
 
 def write_down(one: Restored) -> Protocol[bool]:

@@ -198,7 +198,8 @@ class Notice(NamedTuple):
 
     `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at
     `append_ms`. `again`: old records may lie behind the newest, so publish all that there is again. `due_us`: look at
-    it as it is then, if it is not later yet.
+    it as it is then, if it is not later yet. `strays`: states with profiles that a subscriber knows and the store does
+    not (`restoring.with_strays`).
     """
 
     component: str
@@ -209,6 +210,7 @@ class Notice(NamedTuple):
     traceparent: str | None = None
     again: bool = False
     due_us: int = 0
+    strays: tuple[bytes, ...] = ()
 
 
 class Notify(NamedTuple):

@@ -141,6 +141,11 @@ class Journal:
             if one in minted
         }
 
+    def living(self) -> Iterator[tuple[str, Said]]:
+        """Every id that lives, with what was said last of it."""
+        for one, blob in self._base.execute("select profile_id, said from profiles where said is not null"):
+            yield one, _said.decode(blob)
+
     def leads(self, keys: Sequence[str]) -> dict[str, str]:
         """The profile id that each identifier leads to."""
         return dict(self._asked("select key, profile_id from identities where key in", keys))

@@ -7,6 +7,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
 Settings = Mapping[str, str]
 """librdkafka's own names and values, as operators give them (`security.protocol`, `sasl.username`, ...)."""
 
@@ -20,3 +23,21 @@ def client_settings(brokers: str, settings: Settings, ours: Mapping[str, Any]) -
     """What a client is made with; what correctness rests on (`ours`) is not an operator's to change."""
     wanted = {name: text for name, text in settings.items() if name != SESSION_TIMEOUT}
     return {"client.id": "idweave", **wanted, **ours, "bootstrap.servers": brokers, "logger": LOG}
+
+
+def unknown_settings(settings: Settings) -> dict[str, str]:
+    """Names that librdkafka does not know, or whose value it does not take alone -> why. No value is repeated.
+
+    Settings that only contradict each other, or name a file that is not there, are found when a client is made.
+    """
+    found: dict[str, str] = {}
+    for name, text in settings.items():
+        try:
+            AdminClient({name: text, "log_level": 0, "logger": LOG})
+        except KafkaException as error:
+            reason = error.args[0].str()
+            if reason.startswith("No such configuration property"):
+                found[name] = f"librdkafka has no setting {name}"
+            elif not reason.startswith("Failed to create"):  # then it was read, and lacks another one
+                found[name] = f"librdkafka takes no such value of {name}"
+    return found

@@ -71,7 +71,7 @@ class RedisLink:
             raise StoreRefusedError(f"Redis does not accept the user or the password: {error}") from error
         except (RedisError, OSError, TimeoutError) as error:
             await connection.disconnect(nowait=True)
-            raise StoreLostError(f"Redis does not answer: {error}") from error
+            raise StoreLostError(f"Redis does not answer: {str(error) or type(error).__name__}") from error
         return cls(connection, timeout_seconds)
 
     @property

@@ -74,7 +74,7 @@ class RedisStore:
         Args:
             url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
             prefix: of all keys.
-            identity: fingerprint of the identity configuration; the first one to open a store decides it.
+            identity: fingerprint of the identity configuration; the first one to fill a store decides it.
             topics: prefix of the topics that it is filled from, likewise; facts are fenced by partition and offset, so
                 there can be no others. None for who only reads.
             rebuild: it is to be rebuilt from the log, which takes an empty one, or one whose rebuild was not finished;
@@ -138,6 +138,12 @@ class RedisStore:
         [key] = await self._timed("lookup", self._servers.call([["GET", self._keys.profile(profile_id)]]))
         return None if key is None else key.decode()
 
+    async def unknown_profiles(self, profile_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that no identifier leads to."""
+        asked = [["GET", self._keys.profile(one)] for one in profile_ids]
+        there = await self._timed("lookup", self._servers.call(asked)) if asked else []
+        return [one for one, found in zip(profile_ids, there, strict=True) if found is None]
+
     async def scan_homes(self, cursor: int = 0) -> Page:
         """Some of the identifiers that are in a component."""
         found, cursor = await self._scan(self._keys.homes, cursor)
@@ -164,6 +170,8 @@ class RedisStore:
 
     async def notes(self, names: Sequence[str]) -> list[str | None]:
         """What was noted of the store as a whole under these names; None: nothing."""
+        if not names:
+            return []
         [found] = await self._servers.call([["HMGET", self._keys.meta, *[f"{NOTE}{name}" for name in names]]])
         return [None if one is None else one.decode() for one in found]
 
@@ -290,7 +298,9 @@ async def _agree(
             )
     fields = [("schema", SCHEMA), ("identity", identity), ("generation", secrets.token_hex(8))]
     if topics is not None:
-        fields.append(("topics", topics))
+        [is_first] = await servers.call([["HSETNX", keys.meta, "topics", topics]])
+        if is_first:  # so nothing is in it, and whoever only read from it before has decided nothing
+            await servers.call([["HSET", keys.meta, "identity", identity]])
     await servers.call([["HSETNX", keys.meta, name, value] for name, value in fields])
     [flat] = await servers.call([["HGETALL", keys.meta]])
     there = dict(zip(flat[::2], flat[1::2], strict=True))

@@ -8,9 +8,8 @@ Each agent's loop only puts its chunks in a queue (`stream.batches`), so that no
 events when one does. `faust -A stream.app worker` and `idweave worker` run the same `app`.
 """
 
-import gc
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from stream.command import BATCH_RECORDS as COMMAND_RECORDS
 from stream.command import Commanding
 from stream.config.settings import Settings, load_settings
 from stream.flood import Flood
+from stream.garbage import spare_the_collector
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
@@ -55,7 +55,7 @@ class Worker:
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
-        self.progress = Progress(self.session)
+        self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
         self._standing = standing_of([], self.admission)
         self.rulebook = rulebook_of(settings, lambda: self._standing)
@@ -95,20 +95,30 @@ class Worker:
             self.session,
             self.metrics,
             pages,
+            changes=changes,
             reading=lambda: [tp.partition for tp in self._reading() if tp.topic == changes],
             is_behind=lambda: resolves.is_behind,
             fingerprint=settings.rules_fingerprint,
         )
         self.app.task(waking.run)
         pulse = Pulse()
+        self._lag = lag(settings, self.session, self.metrics, pulse)
         self.web = web_server(settings, self.session, self.admission, self.metrics, reasons=self.not_ready, pulse=pulse)
         self.app.task(self.web.run)
-        self.app.task(lag(settings, self.session, self.metrics, pulse).watch)
+        self.app.task(self._lag.watch)
         spare_the_collector()
+
+    def _rolled_back(self, lost: Mapping[TP, int]) -> None:
+        log.error(
+            "Redis has lost writes that it had acknowledged: they are done again from the log, as far as it is kept;"
+            " afterwards run `idweave republish`: docs/runbook.md#idweavestorelostwrites",
+            records={f"{tp.topic}-{tp.partition}": count for tp, count in lost.items()},
+        )
+        self.metrics.store_rollback_records.inc(sum(lost.values()))
 
     def not_ready(self) -> list[str]:
         """Why it is not ready, as codes; none: it is."""
-        return not_ready(self.session, self._reading, self.flood)
+        return not_ready(self.session, self._reading, self.flood, self._lag)
 
     def _reading(self) -> set[TP]:
         """The partitions that this worker reads; there is no consumer before the start."""
@@ -145,7 +155,7 @@ class Worker:
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:
             async for chunk in chunks:
-                batches.put(chunk)
+                batches.put(chunk, self.app.intake)
 
         async def prepare() -> None:
             await batches.prepare(self.app.intake)
@@ -156,15 +166,6 @@ class Worker:
         self.app.agent(self.app.topic(topic), name=topic)(collect)
         self.app.task(prepare)
         self.app.task(work)
-
-
-def spare_the_collector() -> None:
-    """Look for garbage cycles a hundred times less often, and never in everything that there is.
-
-    What the cache holds lives long and has no cycles, but each full collection walks it: measured at two thirds of the
-    worker's CPU with Python's defaults.
-    """
-    gc.set_threshold(70_000, 10, 1_000)
 
 
 def worker_from_environment() -> Worker:

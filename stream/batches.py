@@ -13,11 +13,15 @@ from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
+from stream.garbage import collect_between_batches
 from stream.metrics import Metrics
 from stream.progress import Progress, StartAgainError
 from stream.session import Parts, Session, WorldError
 
 WorldErrors = (*WorldError, StartAgainError)
+
+QUEUED_CHUNKS = 64
+"""So many may wait before stale ones are looked for: a group that is formed anew again and again brings new ones."""
 
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
@@ -82,9 +86,19 @@ class Batches(Generic[Prepared]):
         self._waiting = 0  # records of the last batch prepared
         self._finishing: asyncio.Task[None] | None = None
 
-    def put(self, chunk: Chunk) -> None:
-        """A chunk is there. How many wait is bounded by the transport."""
+    def put(self, chunk: Chunk, intake: Intake) -> None:
+        """A chunk is there. How many wait of one reading is bounded by the transport; those of readings before go."""
+        if self._queue.qsize() >= QUEUED_CHUNKS:
+            waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+            for one in waiting:
+                if not intake.is_stale(one):
+                    self._queue.put_nowait(one)
         self._queue.put_nowait(chunk)
+
+    @property
+    def queued(self) -> int:
+        """How many chunks wait."""
+        return self._queue.qsize()
 
     @property
     def is_behind(self) -> bool:
@@ -109,7 +123,7 @@ class Batches(Generic[Prepared]):
         try:
             while True:
                 batch = await self._ahead.get()
-                # Of a batch that is stale in part, all is worked on, and what is stale is not counted as done.
+                # Of a batch that is stale in part, all is worked on.
                 if not all(intake.is_stale(chunk) for chunk in batch.chunks):
                     number = self._session.number
                     try:
@@ -148,6 +162,7 @@ class Batches(Generic[Prepared]):
         if self._finishing is not None:
             await self._finishing
             self._finishing = None
+            collect_between_batches()
 
     async def _abandon(self) -> None:
         """Let go of what was on its way when the session was lost."""
@@ -161,7 +176,9 @@ class Batches(Generic[Prepared]):
         try:
             await begun.finish()
             for chunk in begun.chunks:
-                if not intake.is_stale(chunk):
+                if intake.is_stale(chunk):
+                    await self._progress.advance_stale(chunk, begun.parts.store)
+                else:
                     await self._progress.advance(chunk, begun.parts.store, intake)
             self._session.progressed(begun.number)
             self._batch_seconds.observe(time.monotonic() - begun.began_seconds)

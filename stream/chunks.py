@@ -59,6 +59,13 @@ class Positions(Protocol):
         """
         ...
 
+    def committed(self, offsets: Mapping[TP, int | None]) -> None:
+        """What Kafka was told to be done of partitions that were just started; None: nothing.
+
+        A position before it has lost what was done. Kafka may know less than what was done, and never more.
+        """
+        ...
+
 
 class Reading(NamedTuple):
     """One pass over a partition: its number, never used twice, and the offset it starts at (None: the earliest)."""

@@ -185,9 +185,16 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
             wake.cancel()
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
-        """What Kafka holds for the consumer group; None where it holds nothing."""
+        """What Kafka holds for the consumer group; None where it holds nothing, or does not say in time."""
         consumer = self._ensure_consumer()
-        return {tp: await consumer.committed(driver.ensure_aiokafka_TP(tp)) for tp in partitions}
+        found: dict[TP, int | None] = dict.fromkeys(partitions)
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                for tp in partitions:
+                    found[tp] = await consumer.committed(driver.ensure_aiokafka_TP(tp))
+        except (KafkaError, TimeoutError) as error:
+            self.log.warning("what Kafka holds as committed is not known, and not compared: %r", error)
+        return found
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()

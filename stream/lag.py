@@ -27,6 +27,7 @@ from topics.catalogue import TOUCHPOINTS
 EVERY_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
 BROKER_SECONDS = 3.0
+MISSES = 2
 METADATA_SECONDS = 60.0
 """How long the number of partitions is taken for known; it may grow."""
 
@@ -120,6 +121,12 @@ class Lag:
         self._metrics = metrics
         self._prefix = prefix
         self._ages = Ages()
+        self._misses = 0
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the servers have not answered twice in a row: once may be a moment's."""
+        return self._misses >= MISSES
 
     async def watch(self) -> NoReturn:
         """Set the metrics every few seconds, until cancelled."""
@@ -142,8 +149,10 @@ class Lag:
             positions = await store.start_offsets(await asyncio.to_thread(self._ends.partitions))
             ends = await asyncio.to_thread(self._ends.ask)
         except (LagUnknownError, *WorldError):
+            self._misses += 1
             self._forget()
             return False
+        self._misses = 0
         now = time.monotonic()
         published = left = 0
         for tp, (first, end) in ends.items():

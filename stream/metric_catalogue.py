@@ -223,6 +223,15 @@ SESSION_LOSSES: Final = Metric(
     labels=("reason",),
     known=REASONS,
 )
+STORE_ROLLBACK: Final = Metric(
+    name="idweave_store_rollback_records_total",
+    kind="counter",
+    unit="records",
+    says="Records that were done, and are done again because Redis came back without what it had acknowledged; at"
+    " least so many.",
+    bad="Any: it lost its last writes (a restored backup, a replica promoted, a log of writes that was cut). Afterwards"
+    " run `idweave republish --topic profiles`, and `identities`.",
+)
 READY: Final = Metric(
     name="idweave_ready",
     kind="gauge",
@@ -289,6 +298,7 @@ ALL: Final = (
     COMPONENT_IDENTIFIERS_MAX,
     POSITION_GAP,
     SESSION_LOSSES,
+    STORE_ROLLBACK,
     READY,
     PAUSED,
     COMMANDS,

@@ -34,6 +34,7 @@ class Metrics:
         self.component_identifiers_max = self._gauge(catalogue.COMPONENT_IDENTIFIERS_MAX)
         self.position_gap = self._counter(catalogue.POSITION_GAP)
         self.session_losses = self._counter(catalogue.SESSION_LOSSES)
+        self.store_rollback_records = self._counter(catalogue.STORE_ROLLBACK)
         self.ready = self._gauge(catalogue.READY)
         self.paused = self._gauge(catalogue.PAUSED)
         self.commands = self._counter(catalogue.COMMANDS)

@@ -6,7 +6,7 @@ batch worked on.
 Must not know: what is in a chunk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sinks.store import Advance, Advanced
@@ -41,8 +41,10 @@ class StartAgainError(Exception):
 class Progress:
     """The positions of the partitions that this worker reads; also what the transport asks where to start."""
 
-    def __init__(self, starts: Starts) -> None:
+    def __init__(self, starts: Starts, rolled_back: Callable[[Mapping[TP, int]], None]) -> None:
+        """`rolled_back` is told how many records of each partition were done, and are to be done again."""
         self._starts = starts
+        self._rolled_back = rolled_back
         self._next: dict[TP, int | None] = {}
         self._stored: dict[TP, int | None] = {}
         self._earliest: dict[TP, int] = {}  # where a partition without a position began to be read
@@ -50,9 +52,20 @@ class Progress:
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The next offset to read of each partition; None: the earliest."""
         offsets = await self._starts.start_offsets(partitions)
+        self._compare(offsets, {tp: self._stored.get(tp) for tp in partitions})
         self._next.update(offsets)
         self._stored.update(offsets)
         return offsets
+
+    def committed(self, offsets: Mapping[TP, int | None]) -> None:
+        """What Kafka was told to be done, of partitions that begin to be read: a worker that died has told it."""
+        self._compare({tp: self._stored.get(tp) for tp in offsets}, offsets)
+
+    def _compare(self, there: Mapping[TP, int | None], known: Mapping[TP, int | None]) -> None:
+        """What was moved on once is not where it was: the store came back without its last writes."""
+        lost = {tp: was - (there.get(tp) or 0) for tp, was in known.items() if was and was > (there.get(tp) or 0)}
+        if lost:
+            self._rolled_back(lost)
 
     def continued(self, chunks: Sequence[Chunk], intake: Intake) -> list[Chunk]:
         """The chunks that are to be done now; a partition whose chunk does not continue its position is read again."""
@@ -69,6 +82,15 @@ class Progress:
             self._next[chunk.tp] = chunk.next_offset
             wanted.append(chunk)
         return wanted
+
+    async def advance_stale(self, chunk: Chunk, store: PositionStore) -> None:
+        """Everything of a chunk is done, in this store, but by now the partition is read anew, or by somebody else.
+
+        The position moves on all the same, if the chunk continues it: where the group is formed anew again and again
+        before a batch is done, nothing would ever be. Whoever reads the partition finds it moved.
+        """
+        begins = self._stored.get(chunk.tp) is None and chunk.first_offset == self._earliest.get(chunk.tp)
+        await store.advance(chunk.tp, None if begins else chunk.first_offset, chunk.next_offset, store.run_id)
 
     async def advance(self, chunk: Chunk, store: PositionStore, intake: Intake) -> None:
         """Everything of the chunk is done, in this store.

@@ -97,15 +97,15 @@ def lag(settings: Settings, session: Session, metrics: Metrics, pulse: Pulse) ->
     return Lag(ends, session, metrics, settings.topic_prefix, pulse)
 
 
-def not_ready(session: Session, reading: Reading, flood: Flood) -> list[str]:
+def not_ready(session: Session, reading: Reading, flood: Flood, behind: Lag) -> list[str]:
     """Why a worker is not ready, as codes.
 
-    `servers_unavailable`: it waits for Redis or Kafka. `no_partitions`: it reads nothing (yet): it is joining the
-    group, or there are more workers than partitions. `most_are_refused`: it reads no touchpoints until an operator says
-    so.
+    `servers_unavailable`: it waits for Redis or Kafka, or these do not say how far behind it is. `no_partitions`: it
+    reads nothing (yet): it is joining the group, or there are more workers than partitions. `most_are_refused`: it
+    reads no touchpoints until an operator says so.
     """
     reasons = []
-    if not session.ready.is_set():
+    if behind.is_lost or not session.ready.is_set():
         reasons.append("servers_unavailable")
     if not reading():
         reasons.append("no_partitions")

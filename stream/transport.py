@@ -82,6 +82,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
             offsets = await self.app.positions.start_offsets(unstarted)
             assert offsets.keys() >= unstarted, f"no start offset for {sorted(unstarted - offsets.keys())}"
             self._intake.start(assignment, {tp: offsets[tp] for tp in unstarted})
+            self.app.positions.committed(await self.committed(unstarted))
 
     def _message(self, chunk: Chunk) -> ConsumerMessage:
         # Faust drops messages below the last offset it saw, but here reading may go back; chunks prove their continuity
@@ -104,7 +105,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
     async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
         """What Kafka holds for the consumer group: a store's position behind it means that the store lost writes.
 
-        For `Positions.start_offsets`, by `app.consumer.committed`. None where Kafka holds nothing.
+        None where Kafka holds nothing, or does not say what.
         """
         committed: dict[TP, int | None] = await self._thread.call_thread(self._thread.committed, partitions)
         return committed

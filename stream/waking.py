@@ -61,7 +61,10 @@ class Pages:
 
 
 class Waking:
-    """A task of the worker. `reading`: the partitions of `changes` that it reads; `fingerprint`: of all live rules."""
+    """A task of the worker.
+
+    `changes`: the topic's name; `reading`: its partitions that this worker reads; `fingerprint`: of all live rules.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Waking:
         metrics: Metrics,
         pages: Pages,
         *,
+        changes: str,
         reading: Callable[[], Collection[int]],
         is_behind: Callable[[], bool],
         fingerprint: str,
@@ -76,24 +80,43 @@ class Waking:
         self._session = session
         self._metrics = metrics
         self._pages = pages
+        self._changes = changes
         self._reading = reading
         self._is_behind = is_behind
         self._fingerprint = fingerprint
         self._judged: tuple[int, frozenset[int]] = (-1, frozenset())
+        self._begun_in = -1
 
     async def run(self) -> NoReturn:
         """Every second, until cancelled."""
         while True:
-            await asyncio.sleep(EVERY_SECONDS)
             number = self._session.number
             try:
                 parts = await self._session.parts()
-                await self.wake(parts)
-                await self.judge_again(parts)
+                if number == self._begun_in:
+                    await self.wake(parts)
+                    await self.judge_again(parts)
+                else:
+                    await self.begin(parts)
+                    self._begun_in = number
             except WorldError as error:
                 self._session.lost(number, error)
             except Exception as error:  # noqa: BLE001 - a bug
                 end_process(error)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def begin(self, parts: Parts) -> None:
+        """Of partitions of which nobody was ever published, note that all were judged by our rules.
+
+        This comes before anything is read. Without it, whoever is published in the first seconds of a new store would
+        be judged again, and an old member base is.
+        """
+        partitions = parts.publisher.changes_partitions
+        positions = await parts.store.start_offsets([(self._changes, one) for one in range(partitions)])
+        new = [partition for (_, partition), position in positions.items() if position is None]
+        for one, note in zip(new, await parts.store.notes([note_of(one, partitions) for one in new]), strict=True):
+            if note is None:
+                await parts.store.note(note_of(one, partitions), self._fingerprint)
 
     async def wake(self, parts: Parts) -> None:
         """Tell the projection of all that is due by now, as long as it is this worker's to tell."""
@@ -124,12 +147,12 @@ class Waking:
         if self._judged == (self._session.number, reading):
             return
         named = sorted(reading)
-        noted = await parts.store.notes([_note(one, partitions) for one in named]) if named else []
+        noted = await parts.store.notes([note_of(one, partitions) for one in named])
         changed = {one for one, note in zip(named, noted, strict=True) if note != self._fingerprint}
         if changed:
             await self._sweep(changed, parts)
             for one in changed & {*self._reading()}:
-                await parts.store.note(_note(one, partitions), self._fingerprint)
+                await parts.store.note(note_of(one, partitions), self._fingerprint)
         self._judged = (self._session.number, reading)
 
     async def _sweep(self, of_partitions: set[int], parts: Parts) -> None:
@@ -162,6 +185,6 @@ class Waking:
         await parts.publisher.notify(notices)
 
 
-def _note(partition: int, partitions: int) -> str:
+def note_of(partition: int, partitions: int) -> str:
     """Where it is noted by which rules a partition's people were judged."""
     return f"{NOTE}:{partitions}:{partition}"

@@ -8,7 +8,7 @@ stands in for Kafka, and the report says so.
 import os
 import uuid
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import hypothesis
 import pytest
@@ -57,6 +57,19 @@ class EmbeddedBroker:
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the lines that the terminal summary prints."""
     config.stash[REPORT] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes that share the tests hands its lines to the one that prints the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["servers"] = session.config.stash[REPORT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - pytest-xdist types nothing
+    """The one that prints takes the lines of each, and says what they share once."""
+    report = node.config.stash[REPORT]
+    report += [line for line in getattr(node, "workeroutput", {}).get("servers", ()) if line not in report]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

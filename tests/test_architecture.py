@@ -14,7 +14,7 @@ MODULE_LINES_MAX = 400
 ROW = re.compile(r"^\| `([^`]+)` \| (.+) \|$", re.MULTILINE)
 # A path of one person's machine. It starts a word, so that an address or a relative path that holds the same is free.
 MACHINE_PATH = re.compile(r"(?<![\w./:$}-])/(?:work|root|home|Users)/\w")
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-real.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-docs.lock", "requirements-real.lock")
 
 
 def modules() -> list[str]:

@@ -1,6 +1,8 @@
 """The documentation as a whole: links lead somewhere, every page can be found, every command line is one."""
 
+import json
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,8 +80,33 @@ def test_a_command_line_is_one(page: str, line: str) -> None:
     context = typer.Context(command, info_name="idweave")
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
+    if words == ["--help"]:
+        return
     assert command is not COMMAND
     command.make_context("idweave", words, parent=context)
+
+
+def test_the_chinese_quick_start_is_the_tour() -> None:
+    """All that it says to type, and what is printed, is in the tour in the same order, which is typed in by a test."""
+    block = re.compile(r"^```sh\n.*?^```\n(?:\n```text\n.*?^```\n)?", re.MULTILINE | re.DOTALL)
+    tour, chinese = (block.findall((DOCS / name).read_text()) for name in ("tour.md", "quickstart.zh.md"))
+    assert len(chinese) > 5
+    assert [one for one in tour if one in chinese] == chinese
+
+
+def test_the_example_subscriber_keeps_the_rules() -> None:
+    """What is older or known changes nothing, an id that merged away stays so, and a tombstone leaves nothing."""
+    profiles = runpy.run_path(str(DOCS / "examples" / "profiles.py"))["Profiles"]()
+
+    def record(version: int, **more: str) -> bytes:
+        person = {"identifiers": [{"namespace": "card", "display": "main:1"}], "lifetime_value": {}}
+        return json.dumps({"version": version, **person, **more}).encode()
+
+    assert profiles.apply("p", record(2)) == "card main:1; worth nothing yet"
+    assert (profiles.apply("p", record(2)), profiles.apply("p", record(1))) == ("known", "known")
+    assert profiles.apply("p", record(3, merged_into="q")) == "merged into q"
+    assert profiles.of["p"]["merged_into"] == "q"
+    assert (profiles.apply("p", None), profiles.of) == ("erased", {})
 
 
 @pytest.mark.parametrize("picture", sorted(DOCS.rglob("*.svg")), ids=name_of)

@@ -1,7 +1,7 @@
 """The README: what it names exists."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,9 @@ from resolvers.intake import Accepted, take_in
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
 from stream.cli.main import app
+from stream.demo.outputs import Outputs
+from stream.demo.summary import Pace, sections
+from stream.demo.world import PEOPLE_DEFAULT, generate
 from topics.envelope import Limits
 from topics.records import Record
 
@@ -67,6 +70,16 @@ def test_its_events_are_one_person() -> None:
         seen.append(set(taken.arrival.keys))
     assert len(seen) == 2
     assert len(seen[0] & seen[1]) == 1
+
+
+def test_the_demo_s_output_is_what_it_prints() -> None:
+    """What does not depend on the run or on the day is on the page as it is printed: the day, and who is in it."""
+    [block] = [one for one in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "retail day" in one]
+    world = generate(1, PEOPLE_DEFAULT, date(2026, 11, 21))
+    admission = Admission(DEFAULT_RULES, Pseudonyms(b"readme"))
+    said = next(sections(world, Outputs(), admission, Pace(0, 0.0, 0, 0.0, [])))
+    assert f"A retail day of {PEOPLE_DEFAULT:,} people: {len(world.records):,} records to publish." in block
+    assert f"\n\n{said.title}\n  {said.lines[0]}\n  {said.lines[1]}\n  ...\n" in block
 
 
 def test_make_targets_exist() -> None:

@@ -230,7 +230,7 @@ def _touchpoint(attributes: Attributes, data: Data, append_ms: int, limits: Limi
         # What programs write where they know no time (year 1, 1900, 1899-12-30) lies there; members' doings do not.
         return _invalid("A time before 1970 - at `$.time`")
     if time_us > (append_ms + limits.future_ms) * 1000:
-        message = f"More than {limits.future_ms} ms after the record was appended - at `$.time`"
+        message = f"More than {limits.future_ms // 1000:,} s after the record was appended - at `$.time`"
         return Refusal(RefusalCode.TIME_IN_FUTURE, message)
     return Touchpoint(attributes.id, attributes.source, attributes.type, time_us, data)
 

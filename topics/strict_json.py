@@ -5,6 +5,7 @@ the same, with integers of up to 64 bits. Knows nothing of events.
 """
 
 import json
+from codecs import BOM_UTF8
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,7 @@ def fault(text: bytes, depth_max: int) -> Refusal | None:
         content = _DECODER.decode(text)
         compact = orjson.dumps(content)
     except (ValueError, RecursionError) as error:
-        return _unreadable(error, depth_max)
+        return _unreadable(text, error, depth_max)
     except TypeError:
         # orjson writes neither deep nests nor wide integers.
         return _too_deep(depth_max) if _depth(content) > depth_max else _WIDE_NUMBER
@@ -36,7 +37,7 @@ def fault(text: bytes, depth_max: int) -> Refusal | None:
     return _REPEATED_KEY if _repeats_a_key(text) else None
 
 
-def _unreadable(error: ValueError | RecursionError, depth_max: int) -> Refusal:
+def _unreadable(text: bytes, error: ValueError | RecursionError, depth_max: int) -> Refusal:
     match error:
         case RecursionError():
             return _too_deep(depth_max)
@@ -44,6 +45,8 @@ def _unreadable(error: ValueError | RecursionError, depth_max: int) -> Refusal:
             return Refusal(RefusalCode.INVALID_JSON, "The text is not UTF-8")
         case msgspec.ValidationError():
             return _WIDE_NUMBER
+        case _ if text.startswith(BOM_UTF8):
+            return Refusal(RefusalCode.INVALID_JSON, "The text begins with a byte order mark; JSON has none")
         case _:
             return Refusal(RefusalCode.INVALID_JSON, str(error).replace("JSON is malformed", "Not JSON"))
 

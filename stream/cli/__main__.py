@@ -8,6 +8,7 @@ Must not know: any command.
 import os
 import signal
 import sys
+from io import TextIOWrapper
 
 EXIT_STOPPED = 1
 
@@ -28,6 +29,9 @@ def main() -> None:
     from stream.cli.main import run  # noqa: PLC0415 - as above
 
     logging.basicConfig(handlers=[logging.NullHandler()])  # a client's own words would stand beside our sentence
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no Chinese gets its code points, not our failure
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         code = run(sys.argv[1:])

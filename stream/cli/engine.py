@@ -4,7 +4,10 @@ Rules: the embedded servers are used unless real ones are named on the command l
 prefix of its own and removes it afterwards.
 """
 
+import os
 import secrets
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from redis.exceptions import RedisError
 from sinks.kafka_settings import client_settings
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.cli.console import (
+    FAILED,
     OUT,
     USAGE,
     Brokers,
@@ -34,9 +38,10 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.publish import yesterday
-from stream.config.settings import Address, Secret, Settings
+from stream.config.settings import DEMO_KEYS, Address, Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
+from stream.servers.child_process import ServerError
 from stream.servers.embedded import EmbeddedServers, embedded_servers
 from stream.servers.redis_client import stock_client
 from topics.catalogue import ALL
@@ -44,12 +49,8 @@ from topics.catalogue import ALL
 BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 1.0
 OPERATOR_BYTES: Final = 24
-# Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
-DEMO_KEYS: Final = {
-    "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
-    "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
-}
 
 commands = Commands()
 
@@ -106,7 +107,8 @@ def up(
         _create_topics(settings)
         say("A worker joins its group, which takes some seconds ...")
         try:
-            run_worker(settings, lambda address: _say_what_next(settings, there, address, own_operator))
+            with ended_with(there):
+                run_worker(settings, lambda address: _say_what_next(settings, there, address, own_operator))
         except SystemExit as ending:
             if not ending.code:
                 say("Ended. What it held is gone with it.")
@@ -140,6 +142,39 @@ def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None)
     from stream.cli.worker import run_worker  # noqa: PLC0415 - as above
 
     run_worker(settings_for(servers(context, brokers, redis)))
+
+
+@contextmanager
+def ended_with(there: EmbeddedServers) -> Iterator[None]:
+    """Say when a server of this process has died, and end it: nothing comes back of what the server kept.
+
+    It is said at once, because a worker without its broker may be too slow to end, and is then cut off.
+
+    Raises:
+        typer.Exit: instead of what ended the block, where that was the reason.
+    """
+    over = threading.Event()
+    died = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            try:
+                there.require_alive()
+            except ServerError as error:
+                complain(str(error))
+                died.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watching = threading.Thread(target=watch, name="idweave-watch-servers", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+        if died.is_set():
+            raise typer.Exit(FAILED)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ def shown(identifier: ShownIdentifier) -> str:
 
 
 def _verdict(told: Explanation) -> str:
+    if told["a"] == told["b"]:
+        return f"{shown(told['a'])} is one identifier: the two that were asked for are the same."
     both = f"{shown(told['a'])} and {shown(told['b'])}"
     match told["verdict"]:
         case "one_person":

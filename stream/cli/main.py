@@ -5,6 +5,7 @@ or configuration.
 Must not know: what a command does.
 """
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 import typer.exceptions
+from confluent_kafka import KafkaError, KafkaException
 
 from stream.cli import (
     audit,
@@ -158,6 +160,9 @@ def _told(error: BaseException) -> tuple[list[str], int]:
             told = ([str(mistake) for mistake in error.mistakes], USAGE)
         case ServerError():
             told = ([str(error)], FAILED)
+        case KafkaException(args=[KafkaError() as reason, *_]) if reason.code() == KafkaError._INVALID_ARG:  # noqa: SLF001
+            why = reason.str().rpartition("client: ")[2]
+            told = ([f"environment: IDWEAVE_KAFKA_*: no Kafka client can be made with these settings: {why}"], USAGE)
         case typer.exceptions.Exit():
             told = ([], error.exit_code)
         case typer.exceptions.Abort() | KeyboardInterrupt():
@@ -167,6 +172,8 @@ def _told(error: BaseException) -> tuple[list[str], int]:
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing at exit either
             told = ([], FAILED)
+        case OSError(errno=errno.ENOSPC):
+            told = (["There is no space left where the output goes. Make room, or send it elsewhere."], FAILED)
         case _:
             name = type(error).__name__
             told = ([f"idweave ended by a mistake of its own ({name}). Please report it, with what you ran."], FAILED)
@@ -179,4 +186,6 @@ def _usage(error: typer.exceptions.TyperException) -> list[str]:
     if message.startswith("Usage:"):
         return [message]
     where = getattr(error, "ctx", None)
-    return [f"{message.rstrip('.')}. See `{where.command_path if where is not None else PROGRAM} --help`."]
+    sentence = message.rstrip(".")
+    end = "" if sentence.endswith("?") else "."
+    return [f"{sentence}{end} See `{where.command_path if where is not None else PROGRAM} --help`."]

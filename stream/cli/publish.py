@@ -96,17 +96,19 @@ def generate_command(
     With duplicates, late files, shared devices, junk identifiers and broken records.
     """
     world = generate(seed, people, _day(day))
-    try:
-        out.write_bytes(b"".join(record.value + b"\n" for record in world.records))
-        truth.write_bytes(orjson.dumps(told(world), option=orjson.OPT_INDENT_2))
-    except OSError as error:
-        raise CommandFailedError(
-            f"{error.filename} cannot be written: {error.strerror}. Name another place."
-        ) from error
+    _write(out, b"".join(record.value + b"\n" for record in world.records))
+    _write(truth, orjson.dumps(told(world), option=orjson.OPT_INDENT_2))
     say(f"{out}: {plural(len(world.records), 'event')} of {people:,} people, {world.duplicates:,} of them sent twice,")
     say(f"  {world.late:,} late, {sum(world.dead_letters.values())} to be refused.")
     say(f"{truth}: who is who, by identifier.")
     say(f"Publish it with:  idweave publish {out}")
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:  # which names the file where it cannot be opened, and not where the disk is full
+        raise CommandFailedError(f"{file} cannot be written: {error.strerror}. Name another place.") from error
 
 
 def told(world: World) -> dict[str, object]:
@@ -213,6 +215,11 @@ def _publish(file: BinaryIO, size: int | None, settings: Settings) -> None:
         ) from None
     seconds = max(time.monotonic() - started, 0.001)
     say(f"Published {plural(publisher.delivered, 'event')} to {publisher.topic} in {seconds:.1f} s.")
+    if publisher.failed == publisher.too_large > 0:
+        raise CommandFailedError(
+            f"{plural(publisher.too_large, 'event')} did not arrive: the broker takes no records of that size. They"
+            " would be refused in any case: `--check` names the lines."
+        )
     if publisher.failed:
         raise CommandFailedError(
             f"{plural(publisher.failed, 'event')} did not arrive ({publisher.reason}). Publish the file again when the"

@@ -17,9 +17,10 @@ import structlog
 import uvloop
 
 from stream.app import Worker
-from stream.cli.console import CommandFailedError, broker_list
+from stream.cli.console import USAGE, CommandFailedError, broker_list
 from stream.cli.requirements import require_store, require_topics
 from stream.config.settings import Address, Settings
+from stream.kafka_security import credentials
 from stream.logging_setup import set_up_logging
 from stream.web.server import AddressError
 
@@ -67,6 +68,7 @@ def run_worker(settings: Settings, on_ready: Callable[[Address], None] | None = 
         CommandFailedError: a server or a topic is not there.
         SystemExit: always, otherwise.
     """
+    require_security(settings)
     require_topics(settings)
     require_store(settings)
     set_up_logging(level=logging.INFO if on_ready is None else logging.WARNING)
@@ -98,3 +100,17 @@ def run_worker(settings: Settings, on_ready: Callable[[Address], None] | None = 
     except SystemExit as ending:
         log.info("stopped", exit_code=ending.code)
         raise
+
+
+def require_security(settings: Settings) -> None:
+    """See that the reader takes the security settings that the producer takes.
+
+    Raises:
+        CommandFailedError: otherwise.
+    """
+    try:
+        credentials(settings.kafka_settings())
+    except (ValueError, OSError) as error:
+        raise CommandFailedError(
+            f"environment: IDWEAVE_KAFKA_*: the security settings cannot be used: {error}", USAGE
+        ) from error

@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 from stream.config.mistakes import Mistake
 
 PREFIX: Final = "IDWEAVE_"
+DEFAULT: Final = "default"
+"""The place of a variable that nobody set."""
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _QUOTED = re.compile(r"""(["'])(.*)\1\s*(?:#.*)?""")
@@ -37,7 +39,7 @@ class Variables:
     ) -> None:
         self.mistakes: list[Mistake] = []
         self._found: dict[str, tuple[str, str]] = {}
-        self._keep(defaults, "default")
+        self._keep(defaults, DEFAULT)
         self._read_file(folder / ".env")
         self._keep(environ, "environment")
         self._keep(overrides, "command line")

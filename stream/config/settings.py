@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from resolvers.namespaces import identity_fingerprint
 from resolvers.pseudonyms import key_id
 from sinks.failpoints import Failpoint, read_failpoints
-from sinks.kafka_settings import SESSION_TIMEOUT
+from sinks.kafka_settings import SESSION_TIMEOUT, unknown_settings
 from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
 from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
 from stream.config.encryption import ALLOWED, in_plain_text, is_loopback
-from stream.config.environment import PREFIX, Variables, WrongTextError
+from stream.config.environment import DEFAULT, PREFIX, Variables, WrongTextError
 from stream.config.mistakes import ConfigError, Mistake, closest
 from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
 from stream.config.rules_file import RulesFile, read_rules
@@ -73,6 +74,11 @@ OWN_KAFKA_SETTINGS: Final[Mapping[str, str]] = {
 }
 _SECRET_KAFKA_SETTING = re.compile(r"password|secret|\.pem$|sasl\.oauthbearer\.config")
 
+# Known to everybody, for synthetic people and servers that forget: so the same day shows the same tokens and ids.
+DEMO_KEYS: Final[Mapping[str, str]] = {
+    "IDWEAVE_HASH_KEY": "known-to-everybody-for-demonstrations-only-hash",
+    "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
+}
 KEY_CHARACTERS_ADVISED: Final = 32
 _KEY_HINT: Final = (
     'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: '
@@ -214,6 +220,7 @@ def load_settings(
         failpoints=variables.read("IDWEAVE_FAILPOINTS", _failpoints, ()),
         warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables), *_failing(variables)),
     )
+    settings = msgspec.structs.replace(settings, warnings=(*settings.warnings, *_public_keys(variables, settings)))
     if not is_loopback(settings.http.host) and not variables.get("IDWEAVE_API_TOKENS"):
         hint = "set IDWEAVE_API_TOKENS=reader:...,operator:... or listen on 127.0.0.1"
         variables.mistake("IDWEAVE_HTTP", "this address can be reached from elsewhere, and no token is asked for", hint)
@@ -261,6 +268,18 @@ def _weak_keys(variables: Variables) -> list[Mistake]:
     return found
 
 
+def _public_keys(variables: Variables, settings: Settings) -> list[Mistake]:
+    """The demonstration's keys where somebody set them for servers of other machines: a copied line of `idweave up`."""
+    hosts = [broker.rpartition(":")[0].removeprefix("[").removesuffix("]") for broker in settings.brokers]
+    if all(map(is_loopback, hosts)):
+        return []
+    return [
+        Mistake(variables.place(name), name, "is the demonstration's key, which everybody knows", _KEY_HINT)
+        for name, public in DEMO_KEYS.items()
+        if variables.get(name) == public and variables.place(name) != DEFAULT
+    ]
+
+
 def _failing(variables: Variables) -> list[Mistake]:
     name = "IDWEAVE_FAILPOINTS"
     hint = "it is for tests of faults (docs/faults.md): take it away where people are served"
@@ -303,8 +322,13 @@ def _redis_url(text: str) -> Secret:
     try:
         url = urlsplit(text)
         usable = bool(url.hostname) and url.port != 0
+        cut = "@" in url.path + url.query + url.fragment  # a `/`, `?` or `#` of the password has ended the host's part
     except ValueError:
-        usable = False
+        usable = cut = False
+    if cut:
+        raise WrongTextError(
+            "has an @ after its host", "special characters of a password are percent-encoded: %2F for /"
+        )
     if not usable or url.scheme not in REDIS_SCHEMES:
         schemes = ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
         raise WrongTextError("must be a Redis address", f"for example redis://127.0.0.1:6379/0; known are {schemes}")
@@ -348,13 +372,18 @@ def _api_tokens(text: str) -> tuple[ApiToken, ...]:
 
 def _kafka(variables: Variables) -> dict[str, str | Secret]:
     """`IDWEAVE_KAFKA_SECURITY_PROTOCOL` is librdkafka's `security.protocol`: all of its names are words with dots."""
-    settings: dict[str, str | Secret] = {}
-    for variable in variables.named(KAFKA_PREFIX):
-        name = variable.removeprefix(KAFKA_PREFIX).lower().replace("_", ".")
+    variable_of = {
+        variable.removeprefix(KAFKA_PREFIX).lower().replace("_", "."): variable
+        for variable in variables.named(KAFKA_PREFIX)
+    }
+    texts = {name: variables.get(variable) for name, variable in variable_of.items()}
+    wrong = unknown_settings(texts)
+    for name, variable in variable_of.items():
+        text = texts[name]
         if name in OWN_KAFKA_SETTINGS:
             variables.mistake(variable, f"{name} is not yours to set", OWN_KAFKA_SETTINGS[name])
-        text = variables.get(variable)
-        if name == SESSION_TIMEOUT and not (text.isascii() and text.isdigit() and int(text)):
+        elif name == SESSION_TIMEOUT and not (text.isascii() and text.isdigit() and int(text)):
             variables.mistake(variable, "must be a number of milliseconds", "the default is 10000")
-        settings[name] = Secret(text) if _SECRET_KAFKA_SETTING.search(name) else text
-    return settings
+        elif name in wrong:
+            variables.mistake(variable, wrong[name], "its CONFIGURATION.md has the names and their values")
+    return {name: Secret(text) if _SECRET_KAFKA_SETTING.search(name) else text for name, text in texts.items()}

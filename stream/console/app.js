@@ -3,7 +3,8 @@
 import { Problem, ask, profilePath, takeTokenFromAddress, token } from "./api.js";
 import { byId, h } from "./dom.js";
 import { language, languages, loadWords, namespaces, setLanguage, setVocabulary, t } from "./words.js";
-import { loadForms, setAround, setRole } from "./command.js";
+import { loadForms, setRole } from "./command.js";
+import { setAround } from "./fields.js";
 import { compareView } from "./compare.js";
 import { overviewView } from "./overview.js";
 import { personView } from "./person.js";
@@ -20,7 +21,10 @@ function say(text) {
   const place = byId("said");
   place.textContent = text;
   place.hidden = !text;
-  if (text) setTimeout(() => { if (place.textContent === text) place.hidden = true; }, 6000);
+  if (text)
+    setTimeout(() => {
+      if (place.textContent === text) place.hidden = true;
+    }, 6000);
 }
 
 function show(view) {
@@ -79,7 +83,9 @@ async function search(text) {
     return;
   }
   const found = new Map();
-  const answers = await Promise.all(candidates(text).map((identifier) => ask("/v1/lookup", { identifier }).catch((problem) => problem)));
+  const answers = await Promise.all(
+    candidates(text).map((identifier) => ask("/v1/lookup", { identifier }).catch((problem) => problem)),
+  );
   for (const answer of answers) {
     if (answer instanceof Problem) {
       if (answer.status !== 404 && answer.status !== 400) throw answer;
@@ -90,18 +96,44 @@ async function search(text) {
   byId("query").value = ""; // a number that has done its work does not stay on the screen
   if (found.size === 1) location.hash = `#/person/${[...found.keys()][0]}`;
   else {
-    show(h("section", { class: "card" }, h("h1", {}, t("search.several")), h("ul", { class: "found" }, [...found.values()].map((profile) =>
-      h("li", {}, profileLink(profile.profile_id), " ", profile.identifiers.slice(0, 4).map(chip))))));
+    show(
+      h(
+        "section",
+        { class: "card" },
+        h("h1", {}, t("search.several")),
+        h(
+          "ul",
+          { class: "found" },
+          [...found.values()].map((profile) =>
+            h("li", {}, profileLink(profile.profile_id), " ", profile.identifiers.slice(0, 4).map(chip)),
+          ),
+        ),
+      ),
+    );
   }
 }
 
 function askForToken() {
   if (document.querySelector("dialog.token")) return;
   const input = h("input", { id: "token", type: "password", autocomplete: "off" });
-  const form = h("form", { method: "dialog" }, h("h2", { id: "token-title" }, t("token.title")), h("p", { class: "faint" }, t("token.about")),
+  const form = h(
+    "form",
+    { method: "dialog" },
+    h("h2", { id: "token-title" }, t("token.title")),
+    h("p", { class: "faint" }, t("token.about")),
     h("div", { class: "field" }, h("label", { for: "token" }, t("token.label")), input),
-    h("div", { class: "row end" }, h("button", { type: "button", on: { click: () => dialog.close() } }, t("command.close")), h("button", { class: "primary" }, t("token.button"))));
-  const dialog = h("dialog", { class: "token", "aria-labelledby": "token-title", on: { close: () => dialog.remove() } }, form);
+    h(
+      "div",
+      { class: "row end" },
+      h("button", { type: "button", on: { click: () => dialog.close() } }, t("command.close")),
+      h("button", { class: "primary" }, t("token.button")),
+    ),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "token", "aria-labelledby": "token-title", on: { close: () => dialog.remove() } },
+    form,
+  );
   form.addEventListener("submit", async () => {
     token.set(input.value.trim());
     await start();
@@ -113,7 +145,10 @@ function askForToken() {
 function dress() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   byId("query").placeholder = t("search.placeholder");
-  byId("kind").replaceChildren(h("option", { value: "" }, t("search.any")), ...namespaces().map((one) => h("option", { value: one.name }, one.name)));
+  byId("kind").replaceChildren(
+    h("option", { value: "" }, t("search.any")),
+    ...namespaces().map((one) => h("option", { value: one.name }, one.name)),
+  );
   byId("language").textContent = t("tool.language");
   byId("language").lang = language === "en" ? "zh" : "en";
   const theme = localStorage.getItem(THEME) ?? "auto";
@@ -140,7 +175,11 @@ async function start() {
 }
 
 takeTokenFromAddress();
-addEventListener("hashchange", async () => { await route(); byId("main").focus({ preventScroll: true }); scrollTo(0, 0); });
+addEventListener("hashchange", async () => {
+  await route();
+  byId("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
 addEventListener("idweave:token", askForToken);
 addEventListener("idweave:changed", lookAgain);
 byId("search").addEventListener("submit", async (event) => {

@@ -10,12 +10,17 @@ export const shortId = (id) => `${id.slice(0, 8)}…`;
 
 // An identifier as everybody sees it: masked where it is personal.
 export function chip(one) {
-  return h("span", { class: `chip kind-${kindOf(one.namespace)}`, title: `${one.namespace} ${one.display}` },
-    h("span", { class: "namespace" }, one.namespace), h("span", { class: "value" }, one.display));
+  return h(
+    "span",
+    { class: `chip kind-${kindOf(one.namespace)}`, title: `${one.namespace} ${one.display}` },
+    h("span", { class: "namespace" }, one.namespace),
+    h("span", { class: "value" }, one.display),
+  );
 }
 
 export function profileLink(id, own) {
-  return id === own ? h("span", { class: "own" }, t("entry.this_profile"))
+  return id === own
+    ? h("span", { class: "own" }, t("entry.this_profile"))
     : h("a", { class: "mono", href: `#/person/${id}`, title: id }, shortId(id));
 }
 
@@ -41,8 +46,12 @@ function headline(entry, own) {
 function evidence(entry) {
   const events = entry.evidence.length ? entry.evidence : entry.cause ? [entry.cause] : [];
   if (!events.length) return null;
-  return h("p", { class: "because" }, `${t("entry.because")} `,
-    events.slice(0, 3).map((one, at) => [at ? ", " : "", h("code", {}, one.id), ` ${one.source}`]));
+  return h(
+    "p",
+    { class: "because" },
+    `${t("entry.because")} `,
+    events.slice(0, 3).map((one, at) => [at ? ", " : "", h("code", {}, one.id), ` ${one.source}`]),
+  );
 }
 
 // The command that can be taken back: the entry itself, or what brought it about.
@@ -53,26 +62,52 @@ function undoable(entry, forms) {
 
 function undoButton(entry, forms) {
   const of = isOperator() ? undoable(entry, forms) : null;
-  return of && h("button", { class: "quiet small", type: "button", on: { click: () => openCommand("undo", { of }) } }, t("command.undo"));
+  return (
+    of &&
+    h(
+      "button",
+      { class: "quiet small", type: "button", on: { click: () => openCommand("undo", { of }) } },
+      t("command.undo"),
+    )
+  );
 }
 
 function entryItem(entry, forms, { own = null, isNew = false } = {}) {
   const kind = entry.type === "command" ? entry.command : entry.type;
   const more = (entry.identifiers_more ?? 0) + Math.max(entry.identifiers.length - 8, 0);
-  return h("li", { class: `entry type-${entry.type} ${isNew ? "new" : ""}`, data: { id: entry.id } },
-    h("div", { class: "entry-head" },
-      h("span", { class: `badge ${entry.type}` }, entry.type === "conflict" ? t(`short.${entry.rule}`) : t(`type.${kind}`)),
+  return h(
+    "li",
+    { class: `entry type-${entry.type} ${isNew ? "new" : ""}`, data: { id: entry.id } },
+    h(
+      "div",
+      { class: "entry-head" },
+      h(
+        "span",
+        { class: `badge ${entry.type}` },
+        entry.type === "conflict" ? t(`short.${entry.rule}`) : t(`type.${kind}`),
+      ),
       entry.status && h("span", { class: `badge status-${entry.status}` }, t(`status.${entry.status}`)),
-      h("time", { datetime: entry.at, title: instant(entry.at) }, ago(entry.at)), undoButton(entry, forms)),
+      h("time", { datetime: entry.at, title: instant(entry.at) }, ago(entry.at)),
+      undoButton(entry, forms),
+    ),
     h("p", { class: "what" }, headline(entry, own)),
-    entry.identifiers.length > 0 && h("p", { class: "chips" }, entry.identifiers.slice(0, 8).map(chip),
-      more > 0 && h("span", { class: "more" }, t("entry.more", { count: number(more) }))),
-    evidence(entry));
+    entry.identifiers.length > 0 &&
+      h(
+        "p",
+        { class: "chips" },
+        entry.identifiers.slice(0, 8).map(chip),
+        more > 0 && h("span", { class: "more" }, t("entry.more", { count: number(more) })),
+      ),
+    evidence(entry),
+  );
 }
 
 export function entryList(entries, forms, options = {}) {
   if (!entries.length) return h("p", { class: "empty" }, t("entry.none"));
   const seen = options.seen;
-  return h("ol", { class: "entries" }, entries.map((entry) =>
-    entryItem(entry, forms, { own: options.own, isNew: Boolean(seen) && !seen.has(entry.id) })));
+  return h(
+    "ol",
+    { class: "entries" },
+    entries.map((entry) => entryItem(entry, forms, { own: options.own, isNew: Boolean(seen) && !seen.has(entry.id) })),
+  );
 }

@@ -8,23 +8,59 @@ import { chip } from "./entries.js";
 export function linkDetail(link) {
   const events = [link.first, link.last].filter(Boolean);
   const same = events.length === 2 && events[0].id === events[1].id && events[0].source === events[1].source;
-  return h("div", { class: `link ${link.counts ? "counts" : "refused"}` },
-    h("p", { class: "chips" }, chip(link.ends[0]),
-      h("span", { class: "joint", "aria-hidden": "true" }, link.counts ? "—" : "╌"), chip(link.ends[1])),
-    h("p", {}, h("span", { class: `badge ${link.counts ? "good" : "bad"}` }, t(link.counts ? "link.counts" : "link.refused")),
-      link.counts ? ` ${link.asserted ? t("link.asserted") : ""}` : ` ${refusal(link.rule, link.reason)}`),
-    events.length > 0 && h("ul", { class: "events" }, (same ? events.slice(0, 1) : events).map((event) =>
-      h("li", {}, h("code", {}, event.id), ` ${event.source} · `, h("time", { datetime: event.time }, instant(event.time))))),
-    link.events > 1 && h("p", { class: "faint" }, t("link.events", { count: number(link.events) })));
+  return h(
+    "div",
+    { class: `link ${link.counts ? "counts" : "refused"}` },
+    h(
+      "p",
+      { class: "chips" },
+      chip(link.ends[0]),
+      h("span", { class: "joint", "aria-hidden": "true" }, link.counts ? "—" : "╌"),
+      chip(link.ends[1]),
+    ),
+    h(
+      "p",
+      {},
+      h("span", { class: `badge ${link.counts ? "good" : "bad"}` }, t(link.counts ? "link.counts" : "link.refused")),
+      link.counts ? ` ${link.asserted ? t("link.asserted") : ""}` : ` ${refusal(link.rule, link.reason)}`,
+    ),
+    events.length > 0 &&
+      h(
+        "ul",
+        { class: "events" },
+        (same ? events.slice(0, 1) : events).map((event) =>
+          h(
+            "li",
+            {},
+            h("code", {}, event.id),
+            ` ${event.source} · `,
+            h("time", { datetime: event.time }, instant(event.time)),
+          ),
+        ),
+      ),
+    link.events > 1 && h("p", { class: "faint" }, t("link.events", { count: number(link.events) })),
+  );
 }
 
 function boxDetail(one, links, onCompare) {
-  const near = links.filter((link) => link.ends.some((end) => end.namespace === one.namespace && end.token === one.token));
-  return h("div", {}, h("p", { class: "chips" }, chip(one)),
-    h("p", { class: "faint" }, t("box.links", {
-      counts: number(near.filter((link) => link.counts).length), refused: number(near.filter((link) => !link.counts).length),
-    })),
-    onCompare && h("button", { class: "quiet small", type: "button", on: { click: () => onCompare(one) } }, t("box.compare")));
+  const near = links.filter((link) =>
+    link.ends.some((end) => end.namespace === one.namespace && end.token === one.token),
+  );
+  return h(
+    "div",
+    {},
+    h("p", { class: "chips" }, chip(one)),
+    h(
+      "p",
+      { class: "faint" },
+      t("box.links", {
+        counts: number(near.filter((link) => link.counts).length),
+        refused: number(near.filter((link) => !link.counts).length),
+      }),
+    ),
+    onCompare &&
+      h("button", { class: "quiet small", type: "button", on: { click: () => onCompare(one) } }, t("box.compare")),
+  );
 }
 
 const same = (box, one) => box.dataset.namespace === one.namespace && box.dataset.token === one.token;
@@ -37,7 +73,12 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
   const lines = [...picture.querySelectorAll(".line")];
   for (const line of lines) {
     const [link, label] = [links[Number(line.dataset.line)], line.querySelector(".label")];
-    if (link && label) label.textContent = link.counts ? (link.events ? t("picture.events", { count: number(link.events) }) : "") : t(`short.${link.rule}`);
+    if (link && label)
+      label.textContent = link.counts
+        ? link.events
+          ? t("picture.events", { count: number(link.events) })
+          : ""
+        : t(`short.${link.rule}`);
   }
   for (const box of boxes) box.classList.add(`kind-${kindOf(box.dataset.namespace)}`);
   const linkOf = (line) => links[Number(line.dataset.line)];
@@ -48,7 +89,7 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
     picture.classList.toggle("pointed", Boolean(part));
     if (!part) return;
     part.classList.add("lit");
-    const ends = part.classList.contains("line") ? linkOf(part)?.ends ?? [] : [];
+    const ends = part.classList.contains("line") ? (linkOf(part)?.ends ?? []) : [];
     const node = part.classList.contains("box") ? nodeOf(part) : null;
     for (const box of boxes) if (ends.some((end) => same(box, end))) box.classList.add("lit");
     for (const line of node ? lines : []) {
@@ -59,7 +100,8 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
   }
 
   function show(part) {
-    const detail = part.classList.contains("line") ? linkOf(part) && linkDetail(linkOf(part))
+    const detail = part.classList.contains("line")
+      ? linkOf(part) && linkDetail(linkOf(part))
       : nodeOf(part) && boxDetail(nodeOf(part), links, onCompare);
     for (const one of [...boxes, ...lines]) one.classList.toggle("chosen", one === part);
     panel.replaceChildren(detail ?? h("p", {}, part.getAttribute("aria-label")));
@@ -79,5 +121,10 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
       show(part);
     });
   }
-  return h("div", { class: "figure" }, h("div", { class: "picture", tabindex: "0", role: "region", "aria-label": t("picture.title") }, picture), panel);
+  return h(
+    "div",
+    { class: "figure" },
+    h("div", { class: "picture", tabindex: "0", role: "region", "aria-label": t("picture.title") }, picture),
+    panel,
+  );
 }

@@ -7,6 +7,10 @@ export function failed(problem, again) {
   const known = { 0: "wrong.network", 401: "wrong.token", 404: "wrong.unknown" }[problem.status];
   const said = known ? t(known) : problem.status ? problem.message : t("wrong.console");
   if (problem.status === undefined) console.error(problem);
-  return h("div", { class: "card wrong", role: "alert" }, h("p", {}, said),
-    again && h("button", { type: "button", on: { click: again } }, t("wrong.again")));
+  return h(
+    "div",
+    { class: "card wrong", role: "alert" },
+    h("p", {}, said),
+    again && h("button", { type: "button", on: { click: again } }, t("wrong.again")),
+  );
 }

@@ -20,8 +20,14 @@ function chart(beats) {
   const points = rates.map((beat, at) => `${x(at).toFixed(1)} ${y(beat.per_second).toFixed(1)}`);
   const last = rates.at(-1);
   const said = t("live.chart", { now: number(last.per_second), most: number(most), since: instant(rates[0].at) });
-  const text = (value, attributes) => { const one = s("text", attributes); one.textContent = value; return one; };
-  return s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": said },
+  const text = (value, attributes) => {
+    const one = s("text", attributes);
+    one.textContent = value;
+    return one;
+  };
+  return s(
+    "svg",
+    { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": said },
     s("line", { class: "grid", x1: PAD, x2: WIDTH - PAD, y1: y(most), y2: y(most) }),
     s("line", { class: "grid", x1: PAD, x2: WIDTH - PAD, y1: y(0), y2: y(0) }),
     s("path", { class: "area", d: `M${x(0)} ${y(0)}L${points.join("L")}L${x(rates.length - 1)} ${y(0)}Z` }),
@@ -29,25 +35,39 @@ function chart(beats) {
     s("circle", { class: "now", cx: x(rates.length - 1), cy: y(last.per_second), r: 4 }),
     text(t("live.most", { rate: number(most) }), { x: PAD, y: y(most) - 7 }),
     text(clock(rates[0].at), { x: PAD, y: HEIGHT - 7 }),
-    text(t("live.now"), { x: WIDTH - PAD, y: HEIGHT - 7, "text-anchor": "end" }));
+    text(t("live.now"), { x: WIDTH - PAD, y: HEIGHT - 7, "text-anchor": "end" }),
+  );
 }
 
 function live(told) {
   const last = told.beats.at(-1);
   const tile = (label, value, kind = "") => h("div", { class: `tile ${kind}` }, h("dt", {}, label), h("dd", {}, value));
   const ready = told.not_ready.length === 0;
-  return [h("dl", { class: "tiles" },
-    tile(t("live.rate"), last?.per_second == null ? "–" : number(last.per_second)),
-    tile(t("live.behind"), last ? number(last.behind) : "–", last?.behind > 0 ? "busy" : ""),
-    tile(t("live.published"), last ? number(last.published) : "–"),
-    tile(t("live.state"), ready ? t("live.ready") : told.not_ready.map((reason) => t(`reason.${reason}`)).join(", "), ready ? "good" : "bad")),
-  h("section", { class: "card" }, h("h2", {}, t("live.title")), chart(told.beats))];
+  return [
+    h(
+      "dl",
+      { class: "tiles" },
+      tile(t("live.rate"), last?.per_second == null ? "–" : number(last.per_second)),
+      tile(t("live.behind"), last ? number(last.behind) : "–", last?.behind > 0 ? "busy" : ""),
+      tile(t("live.published"), last ? number(last.published) : "–"),
+      tile(
+        t("live.state"),
+        ready ? t("live.ready") : told.not_ready.map((reason) => t(`reason.${reason}`)).join(", "),
+        ready ? "good" : "bad",
+      ),
+    ),
+    h("section", { class: "card" }, h("h2", {}, t("live.title")), chart(told.beats)),
+  ];
 }
 
 // The view, and what stops it.
 export function overviewView(forms) {
   const beat = h("div", {});
-  const feeds = ["merges", "conflicts", "commands"].map((name) => ({ name, seen: null, element: h("div", {}, h("p", { class: "faint" }, t("wait"))) }));
+  const feeds = ["merges", "conflicts", "commands"].map((name) => ({
+    name,
+    seen: null,
+    element: h("div", {}, h("p", { class: "faint" }, t("wait"))),
+  }));
   let timer = null;
   let stopped = false;
 
@@ -63,20 +83,40 @@ export function overviewView(forms) {
 
   async function look() {
     if (!document.hidden) {
-      await Promise.all([fill(beat, async () => live(await ask("/v1/live"))), ...feeds.map((feed) => fill(feed.element, async () => {
-        const { entries } = await ask(`/v1/${feed.name}?limit=${SHOWN}`);
-        // A page is newest first by when it was told; people read by when it happened.
-        entries.sort((one, other) => other.at.localeCompare(one.at));
-        const list = entryList(entries, forms, { seen: feed.seen });
-        feed.seen = new Set(entries.map((entry) => entry.id));
-        return list;
-      }))]);
+      await Promise.all([
+        fill(beat, async () => live(await ask("/v1/live"))),
+        ...feeds.map((feed) =>
+          fill(feed.element, async () => {
+            const { entries } = await ask(`/v1/${feed.name}?limit=${SHOWN}`);
+            // A page is newest first by when it was told; people read by when it happened.
+            entries.sort((one, other) => other.at.localeCompare(one.at));
+            const list = entryList(entries, forms, { seen: feed.seen });
+            feed.seen = new Set(entries.map((entry) => entry.id));
+            return list;
+          }),
+        ),
+      ]);
     }
     if (!stopped) timer = setTimeout(look, EVERY_MS);
   }
 
   look();
-  const view = h("div", {}, h("h1", { class: "hidden" }, t("nav.overview")), beat,
-    h("div", { class: "feeds" }, feeds.map((feed) => h("section", { class: "card feed" }, h("h2", {}, t(`feed.${feed.name}`)), feed.element))));
-  return { view, stop: () => { stopped = true; clearTimeout(timer); } };
+  const view = h(
+    "div",
+    {},
+    h("h1", { class: "hidden" }, t("nav.overview")),
+    beat,
+    h(
+      "div",
+      { class: "feeds" },
+      feeds.map((feed) => h("section", { class: "card feed" }, h("h2", {}, t(`feed.${feed.name}`)), feed.element)),
+    ),
+  );
+  return {
+    view,
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }

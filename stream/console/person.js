@@ -1,61 +1,20 @@
-// One person: who, worth what, known by what, why, and what happened.
+// One person: what is known of them, why they are one, what happened, and what can be done.
 
 import { ask, askPicture, profilePath } from "./api.js";
 import { h } from "./dom.js";
-import { ago, instant, kindOf, money, named, number, t } from "./words.js";
-import { isOperator, openCommand, setAround } from "./command.js";
-import { entryList, shortId } from "./entries.js";
+import { number, t } from "./words.js";
+import { isOperator, openCommand } from "./command.js";
+import { entryList } from "./entries.js";
 import { evidenceFigure } from "./evidence.js";
+import { card, head, identifiers, more, tiles } from "./facts.js";
 import { failed } from "./failed.js";
+import { setAround, written } from "./fields.js";
 
-const written = (one) => `${one.namespace}:~${one.token}`;
-const tile = (label, value, under = null) =>
-  h("div", { class: "tile" }, h("dt", {}, label), h("dd", {}, value, under && h("small", {}, under)));
-const facts = (rows) => h("dl", { class: "facts" }, rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-const labels = (kind, names) => names.length ? h("p", { class: "chips" }, names.map((name) => h("span", { class: "label", title: name }, named(kind, name))))
-  : h("p", { class: "empty" }, t("none"));
-const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, title), ...content);
-
-function head(profile) {
-  const first = profile.identifiers[0];
-  return h("section", { class: "card person-head" },
-    h("div", { class: "avatar", "aria-hidden": "true" }, (profile.traits.name ?? first?.display ?? "?").slice(0, 1).toUpperCase()),
-    h("div", {},
-      h("h1", {}, first ? first.display : shortId(profile.profile_id)),
-      h("p", { class: "chips" },
-        h("span", { class: `badge ${profile.known ? "good" : "plain"}` }, t(profile.known ? "person.known" : "person.anonymous")),
-        h("span", { class: "badge stage" }, named("lifecycle", profile.lifecycle.stage)),
-        profile.tier && h("span", { class: "badge tier" }, named("tiers", profile.tier)),
-        profile.membership.since && h("span", { class: "badge plain" }, t("person.member_since", { day: instant(profile.membership.since, "day") }))),
-      h("p", { class: "faint" }, h("code", { class: "id" }, profile.profile_id),
-        ` · ${t("person.seen", { first: instant(profile.first_seen, "day"), last: ago(profile.last_seen) })}`)));
-}
-
-function tiles(profile) {
-  const worth = Object.entries(profile.lifetime_value).map(([currency, amount]) => money(currency, amount));
-  const { points, orders, activity } = profile;
-  return h("dl", { class: "tiles" },
-    tile(t("person.value"), worth.join(" + ") || "–", t("person.orders", { count: number(orders.count) })),
-    tile(t("person.points"), number(points.balance),
-      t("person.points_kinds", { consumption: number(points.consumption), benefit: number(points.benefit), interaction: number(points.interaction) })),
-    tile(t("person.activity"), number(activity.d30.events ?? 0), t("person.activity_days", { d90: number(activity.d90.events ?? 0), d365: number(activity.d365.events ?? 0) })),
-    tile(t("person.completeness"), `${number(profile.completeness * 100)} %`, t("person.scores", profile.scores)));
-}
-
-function identifiers(profile, chosen) {
-  const box = (one) => h("input", { type: "checkbox", "aria-label": t("person.choose", { name: `${one.namespace} ${one.display}` }),
-    on: { change: (event) => (event.target.checked ? chosen.add(written(one)) : chosen.delete(written(one))) } });
-  const rows = profile.identifiers.map((one) => h("tr", {}, h("td", {}, box(one)),
-    h("td", {}, h("span", { class: `namespace kind-${kindOf(one.namespace)}` }, one.namespace)), h("td", { class: "mono value" }, one.display),
-    h("td", {}, instant(one.first_seen, "day")), h("td", {}, ago(one.last_seen))));
-  return card(t("person.identifiers", { count: number(profile.identifiers.length) }),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("person.identifiers", { count: number(profile.identifiers.length) }) }, h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), ["namespace", "value_column", "first", "last"].map((name) =>
-      h("th", { scope: "col" }, t(`person.${name}`))))), h("tbody", {}, rows))));
-}
+// Where two identifiers are compared; with fewer than two, where they are asked for.
+const comparePath = (texts) => ["#/compare", ...(texts.length === 2 ? texts.map(encodeURIComponent) : [])].join("/");
 
 function actions(profile, chosen) {
   const values = () => [...chosen];
-  const two = () => values().slice(0, 2).map(encodeURIComponent).join("/");
   const buttons = [
     ["split", () => ({ identifiers: values() })],
     ["merge", () => ({ identifiers: chosen.size ? values() : profile.identifiers.slice(0, 1).map(written) })],
@@ -64,33 +23,34 @@ function actions(profile, chosen) {
     ["unblock", () => ({ identifier: values()[0] })],
     ["erase", () => ({ profile_id: profile.profile_id })],
   ];
-  return h("div", { class: "actions", role: "group", "aria-label": t("person.actions") },
-    h("button", { type: "button", on: { click: () => { location.hash = chosen.size > 1 ? `#/compare/${two()}` : "#/compare"; } } }, t("person.compare")),
-    isOperator() && buttons.map(([type, fields]) =>
-      h("button", { type: "button", class: type === "erase" ? "danger" : null, on: { click: () => openCommand(type, fields()) } }, t(`type.${type}`))));
-}
-
-function more(profile) {
-  const { traits, consents, wechat, orders, coupons, appointments, affinity, acquisition, referral } = profile;
-  const list = (values) => values.join(", ") || "–";
-  const touch = (one) => [one.channel, one.campaign].filter(Boolean).join(" · ") || "–";
-  const trait = ([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)];
-  return [
-    card(t("person.tags"), labels("tags", profile.tags)),
-    card(t("person.segments"), labels("segments", profile.segments)),
-    card(t("person.traits"), Object.keys(traits).length ? facts(Object.entries(traits).map(trait)) : h("p", { class: "empty" }, t("none"))),
-    card(t("person.doings"), facts([
-      [t("person.paid"), list(Object.entries(orders.paid).map(([currency, amount]) => money(currency, amount)))],
-      [t("person.refunded"), list(Object.entries(orders.refunded).map(([currency, amount]) => money(currency, amount)))],
-      [t("person.coupons"), t("person.coupons_count", { held: number(coupons.held.length), redeemed: number(coupons.redeemed) })],
-      [t("person.appointments"), t("person.appointments_count", { upcoming: number(appointments.upcoming.length), redeemed: number(appointments.redeemed) })],
-      [t("person.stores"), list(affinity.stores)],
-      [t("person.wechat"), list(wechat.following)],
-      [t("person.first_touch"), touch(acquisition.first_touch)],
-      [t("person.referred"), number(referral.referred)],
-      [t("person.consents"), list(Object.entries(consents).map(([name, given]) => `${name} ${given ? "✓" : "✗"}`))],
-    ])),
-  ];
+  return h(
+    "div",
+    { class: "actions", role: "group", "aria-label": t("person.actions") },
+    h(
+      "button",
+      {
+        type: "button",
+        on: {
+          click: () => {
+            location.hash = comparePath(values().slice(0, 2));
+          },
+        },
+      },
+      t("person.compare"),
+    ),
+    isOperator() &&
+      buttons.map(([type, fields]) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: type === "erase" ? "danger" : null,
+            on: { click: () => openCommand(type, fields()) },
+          },
+          t(`type.${type}`),
+        ),
+      ),
+  );
 }
 
 export async function personView(id, forms) {
@@ -101,7 +61,9 @@ export async function personView(id, forms) {
   const chosen = new Set();
   const picture = h("div", {}, h("p", { class: "faint" }, t("wait")));
   const timeline = h("div", {}, h("p", { class: "faint" }, t("wait")));
-  const compare = (one) => { location.hash = `#/compare/${encodeURIComponent(written(profile.identifiers[0]))}/${encodeURIComponent(written(one))}`; };
+  const compare = (one) => {
+    location.hash = comparePath([written(profile.identifiers[0]), written(one)]);
+  };
 
   async function drawPicture() {
     try {
@@ -118,9 +80,17 @@ export async function personView(id, forms) {
       const page = before ? `&before=${encodeURIComponent(before)}` : "";
       const told = await ask(profilePath(profile.profile_id, `/timeline?limit=20${page}`));
       const entries = [...shown, ...told.entries.reverse()];
-      timeline.replaceChildren(entryList(entries, forms, { own: profile.profile_id }),
-        told.next ? h("button", { type: "button", on: { click: () => drawTimeline(told.next, entries) } }, t("person.older", { count: number(told.more) })) : "",
-        h("p", { class: "faint" }, t("person.kept", { days: number(told.kept_days.merges) })));
+      timeline.replaceChildren(
+        entryList(entries, forms, { own: profile.profile_id }),
+        told.next
+          ? h(
+              "button",
+              { type: "button", on: { click: () => drawTimeline(told.next, entries) } },
+              t("person.older", { count: number(told.more) }),
+            )
+          : "",
+        h("p", { class: "faint" }, t("person.kept", { days: number(told.kept_days.merges) })),
+      );
     } catch (problem) {
       timeline.replaceChildren(failed(problem, () => drawTimeline(before, shown)));
     }
@@ -128,8 +98,24 @@ export async function personView(id, forms) {
 
   drawPicture();
   drawTimeline();
-  const view = h("div", { class: "person", data: { id: profile.profile_id, version: String(profile.version) } }, head(profile), tiles(profile), actions(profile, chosen),
-    h("div", { class: "columns" }, h("div", {}, identifiers(profile, chosen), card(t("picture.title"), picture), card(t("person.timeline"), timeline)),
-      h("div", {}, more(profile))));
+  const view = h(
+    "div",
+    { class: "person", data: { id: profile.profile_id, version: String(profile.version) } },
+    head(profile),
+    tiles(profile),
+    actions(profile, chosen),
+    h(
+      "div",
+      { class: "columns" },
+      h(
+        "div",
+        {},
+        identifiers(profile, chosen),
+        card(t("picture.title"), picture),
+        card(t("person.timeline"), timeline),
+      ),
+      h("div", {}, more(profile)),
+    ),
+  );
   return view;
 }

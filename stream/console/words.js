@@ -37,7 +37,9 @@ export function named(kind, name) {
 
 // Why evidence was refused. English comes with the record, so that an older one keeps its words.
 export function refusal(rule, reason) {
-  return language === "en" ? (reason ?? vocabulary.refusals[rule] ?? rule) : (table[`rule.${rule}`]?.zh ?? reason ?? rule);
+  return language === "en"
+    ? (reason ?? vocabulary.refusals[rule] ?? rule)
+    : (table[`rule.${rule}`]?.zh ?? reason ?? rule);
 }
 
 export function kindOf(namespace) {
@@ -68,7 +70,11 @@ export const clock = (text) => new Intl.DateTimeFormat(tag(), { timeStyle: "shor
 
 export function ago(text) {
   const seconds = Math.round((new Date(text) - Date.now()) / 1000);
-  const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const steps = [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
   const [unit, size] = steps.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   return new Intl.RelativeTimeFormat(tag(), { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
 }

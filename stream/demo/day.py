@@ -50,7 +50,7 @@ class Demo:
         self._world = world
         self._lines: list[Line] = [(one.key, one.value) for one in world.records]
         self._live = min(LIVE_EVENTS_MAX, len(self._lines) // 4)
-        self._started_at = 0.0  # when the worker had resolved nothing yet, last looked at
+        self._started_at = 0.0  # when the worker had done nothing yet, last looked at
         self._last = Seen()
         self._looked_at = 0.0
 
@@ -122,11 +122,12 @@ class Demo:
             return
         self._worker.require_alive()
         seen = self._watch.look(self._publisher.delivered)
-        if seen.resolved == 0:
+        idle = not seen.resolved and not seen.versions
+        if idle:
             self._started_at = now
         self._last = seen
         self._looked_at = time.monotonic()
-        waiting = "the worker joins its group" if seen.resolved == 0 else ""
+        waiting = "the worker joins its group" if idle else ""
         self._display.show(self._publisher.delivered, seen.resolved, seen.versions, waiting)
 
     def _tell(self, pace: Pace) -> None:

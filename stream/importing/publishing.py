@@ -40,6 +40,7 @@ class TopicMissingError(PublishingError):
 class TouchpointPublisher:
     """A producer to the touchpoints topic. `delivered` records were acknowledged, `failed` were not.
 
+    `too_large` of those that failed are larger than the broker takes: sending them again is of no use.
     `cluster` is the name that the brokers give themselves.
     """
 
@@ -52,6 +53,7 @@ class TouchpointPublisher:
         """
         self.delivered = 0
         self.failed = 0
+        self.too_large = 0
         self.reason = ""
         self.topic = TOUCHPOINTS.full_name(prefix)
         self._producer = Producer(client_settings(brokers, settings, OURS))
@@ -117,4 +119,5 @@ class TouchpointPublisher:
 
     def _fail(self, error: KafkaError) -> None:
         self.failed += 1
+        self.too_large += error.code() == KafkaError.MSG_SIZE_TOO_LARGE
         self.reason = error.str()

@@ -44,7 +44,7 @@ from stream.operating.quiet import Quiet
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
-from stream.waking import Pages
+from stream.waking import Pages, note_of
 from topics.catalogue import CHANGES, COMMANDS, IDENTITIES, PROFILES, RESULTS, TOUCHPOINTS, Topic
 from topics.commands import Result, decode_result
 from topics.instants import to_text
@@ -105,7 +105,7 @@ class Replaying:
         shown: Shown,
     ) -> None:
         store, reader, journal = servers
-        self._prefix = settings.topic_prefix
+        self._prefix, self._fingerprint = settings.topic_prefix, settings.rules_fingerprint
         self._rulebook = rulebook
         self._store = store
         self._reader = reader
@@ -286,6 +286,8 @@ class Replaying:
         """Nothing is left to do: workers may work on the store, and need not read what was said before."""
         bounds = self._reader.bounds(self._reader.places(CHANGES.full_name(self._prefix)))
         await self._begin_at({place: end for place, (_, end) in bounds.items()})
+        for _, partition in bounds:  # all were judged just now
+            await self._store.note(note_of(partition, len(bounds)), self._fingerprint)
         await self._store.finish_rebuild()
 
     async def _restored(self, found: Sequence[tuple[Component, People]]) -> list[Restored]:

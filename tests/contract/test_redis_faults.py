@@ -240,6 +240,16 @@ async def test_another_identity_configuration_is_refused(
     await other.close()
 
 
+async def test_who_only_reads_decides_nothing(server: RedisServer, topic_prefix: str) -> None:
+    """A look into an empty store with a wrong key keeps no worker out of it; the worker then keeps such looks out."""
+    for identity, topics in (("mistaken", None), ("right", "one"), ("right", None)):
+        store = await RedisStore.open(server.url, topic_prefix, identity, topics=topics)
+        await store.close()
+    for topics in (None, "one"):
+        with pytest.raises(StoreRefusedError, match="another identity configuration"):
+            await RedisStore.open(server.url, topic_prefix, "mistaken", topics=topics)
+
+
 async def test_other_topics_are_refused(server: RedisServer, topic_prefix: str) -> None:
     """Facts are fenced by partition and offset: those of another topic would be taken for known ones."""
     for topics in ("one", None, "one"):

@@ -438,6 +438,7 @@ async def test_what_is_due_is_shared_out(store: AnyStore) -> None:
 
 async def test_notes_are_of_the_store(store: AnyStore) -> None:
     """The last word on each name."""
+    assert await store.notes([]) == []
     assert await store.notes(["rules", "schema"]) == [None, None]
     await store.note("rules", "one")
     await store.note("rules", "two")

@@ -78,6 +78,7 @@ class Engine:
     ) -> None:
         """`kafka`: how this side of the test, which may do all, gets in; workers are told by `start_worker`."""
         self.prefix = prefix
+        self.patience_seconds = PATIENCE_SECONDS
         self.workers: list[ChildProcess] = []
         self._brokers = brokers
         self._kafka = dict(kafka or {})
@@ -162,9 +163,11 @@ class Engine:
 
     def accepted(self, worker: ChildProcess) -> float:
         """How many events the worker says that it has accepted."""
-        said = re.search(
-            r'^idweave_events_total\{result="accepted"\} (\S+)$', self._asked(worker, "metrics") or "", re.MULTILINE
-        )
+        return self.metric(worker, 'idweave_events_total{result="accepted"}')
+
+    def metric(self, worker: ChildProcess, series: str) -> float:
+        """The value of a series, labels and all, as the worker tells it; 0 where it tells of none."""
+        said = re.search(rf"^{re.escape(series)} (\S+)$", self._asked(worker, "metrics") or "", re.MULTILINE)
         return float(said[1]) if said else 0.0
 
     def _asked(self, worker: ChildProcess, path: str) -> str | None:
@@ -190,7 +193,7 @@ class Engine:
 
     def until(self, what: Callable[[], bool], claim: str) -> None:
         """Wait until it is so. Servers that are away at the moment only make it take longer."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while True:
             self.look_after()
             try:
@@ -236,6 +239,18 @@ class Engine:
         """The profile ids that the store knows."""
         start = f"{self.prefix}:p:"
         return {key.decode().removeprefix(start) for key in self.store.scan_iter(f"{start}*", count=1000)}
+
+    def ends(self) -> dict[int, int]:
+        """How far the partitions of the touchpoints go."""
+        return dict(self._ends)
+
+    def published_changes(self) -> int:
+        """How many records of changes the store's positions have passed."""
+        return sum(self._positions("changes").values())
+
+    def changes_end(self) -> int:
+        """How many records of changes there are."""
+        return sum(self._ends_asked("changes").values())
 
     def keys(self) -> int:
         """How many keys the store holds: a measure of how far a worker is within a batch."""
@@ -288,7 +303,7 @@ class Engine:
             assert partition is not None
             assert offset is not None
             if topic == "touchpoints":
-                self._ends[partition] = max(self._ends.get(partition, 0), offset + 1)
+                self.has_input(partition, offset + 1)
 
         settings = {"linger.ms": 5, "message.timeout.ms": 90_000}
         producer = Producer({"bootstrap.servers": self._brokers, **settings, **self._kafka})
@@ -297,8 +312,12 @@ class Engine:
                 f"{self.prefix}.{topic}", record.value, record.key, headers=list(record.headers), on_delivery=report
             )
             producer.poll(0)
-        assert producer.flush(PATIENCE_SECONDS) == 0, "the broker has not taken everything"
+        assert producer.flush(self.patience_seconds) == 0, "the broker has not taken everything"
         assert not failures, failures[0]
+
+    def has_input(self, partition: int, end: int) -> None:
+        """A partition of the touchpoints goes so far, at least."""
+        self._ends[partition] = max(self._ends.get(partition, 0), end)
 
     def input_log(self) -> list[Record]:
         """The touchpoints as the broker keeps them."""
@@ -312,6 +331,11 @@ class Engine:
     def forget_positions(self) -> None:
         """Delete the store's positions of the touchpoints, as if nothing had been read yet."""
         self.store.delete(*(self._position_key("touchpoints", one) for one in self._partitions("touchpoints")))
+
+    def lose_the_store(self) -> None:
+        """Everything that the store held is gone."""
+        for key in self.store.scan_iter(f"{self.prefix}:*", count=1_000):
+            self.store.delete(key)
 
     def _position_key(self, topic: str, partition: int) -> str:
         return f"{self.prefix}:pos:{self.prefix}.{topic}:{partition}"
@@ -355,7 +379,7 @@ class Engine:
         consumer = self._reader()
         left = {(name, one) for name in names for one in self._partitions(name)}
         consumer.assign([TopicPartition(f"{self.prefix}.{name}", one, OFFSET_BEGINNING) for name, one in left])
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while left:
             assert time.monotonic() < deadline, "the broker does not hand out its topics any more"
             for message in consumer.consume(500, READ_SECONDS):  # it waits for so many, or for so long

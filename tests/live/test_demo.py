@@ -6,11 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import pytest
+import typer
+
+from stream.cli.engine import ended_with
+from stream.servers.embedded import embedded_servers
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "stream.cli"]
@@ -136,3 +143,21 @@ def test_missing_servers_are_a_sentence(tmp_path: Path, command: list[str]) -> N
     assert done.returncode == 1
     assert "No Kafka broker answers at 127.0.0.1:1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_up_ends_when_a_server_of_its_own_has_died(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an embedded server kept is gone with it, so `up` says which one it was and ends: 1, and no wait for it."""
+
+    def ended(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        with embedded_servers() as there:
+            os.kill(there.store.pid, signal.SIGKILL)
+            with pytest.raises(typer.Exit) as how, ended_with(there):
+                threading.Event().wait(30)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert how.value.exit_code == 1
+    assert f"The embedded store on port {there.store.port} has stopped by itself." in capsys.readouterr().err

@@ -106,3 +106,14 @@ def test_a_flood_of_refusals_stops_the_reading(engine: Engine, keeper: Line, tmp
     engine.settle()
     engine.publish(Published(None, b"from another bad release") for _ in range(300))
     engine.until(lambda: engine.reasons(worker) == ["most_are_refused"], "it stops again")
+
+
+def test_a_line_that_no_broker_takes_is_not_blamed_on_the_broker(engine: Engine, kafka: Broker, tmp_path: Path) -> None:
+    """`publish` says that it is the size, and that sending it again is of no use; its neighbours have arrived."""
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"id":"1"}\n' + b"x" * 9_000_000 + b'\n{"id":"2"}\n')
+    ended = Line(kafka.bootstrap, engine.prefix).run("publish", str(file))
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("Published 2 events")
+    assert "1 event did not arrive: the broker takes no records of that size." in ended.stderr
+    assert "when the broker is well" not in ended.stderr

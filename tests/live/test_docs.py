@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.cli.engine import DEMO_KEYS
+from stream.config.settings import DEMO_KEYS
 from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
 from tests.live.engine import ROOT, Engine
@@ -18,6 +18,8 @@ from tests.live.terminal import Terminal, is_printed, steps
 
 DOCS = ROOT / "docs"
 LAST_WORDS = "Ctrl-C ends all of it."
+PAGE_SECONDS = 400
+"""Some forty commands, each a process of its own: a quarter of a minute alone, minutes on a machine that others use."""
 BY_HAND = {"make setup", ". .venv/bin/activate", "idweave up", "make run", "make test"}
 """What a page says to set up or to leave running; the test has done it its own way."""
 
@@ -54,6 +56,7 @@ class Up:
         raise AssertionError(f"it ended: {self.said}")
 
 
+@pytest.mark.timeout(PAGE_SECONDS)
 def test_the_tour(tmp_path: Path) -> None:
     """From `idweave up` to its end: what a person types in five minutes, and sees; nothing is left behind."""
     terminal = Terminal(tmp_path / "folder", {})
@@ -143,28 +146,16 @@ def test_the_examples(terminal: Terminal) -> None:
     assert joined[1] == "Bo: nobody yet"
 
 
+@pytest.mark.timeout(PAGE_SECONDS)
 def test_the_guides(terminal: Terminal) -> None:
     """One after the other, as they would be read: what each says to type prints what it says."""
     (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())  # as in a clone
     for script, printed in typed(DOCS / "guides" / "publisher.md"):
         terminal.play(script, printed)
-    for name in ("subscriber", "sre"):
+    terminal.run(f"{sys.executable} {DOCS / 'examples' / 'publish.py'}")
+    for name in ("subscriber", "member-centre", "sre"):
         for script, printed in typed(DOCS / "guides" / f"{name}.md"):
             terminal.play(script, printed)
-
-
-def test_the_guide_for_member_centres(terminal: Terminal) -> None:
-    """On what the example publishes."""
-    (terminal.folder / "rules.yaml").write_text((ROOT / "rules.yaml").read_text())
-    terminal.run(f"{sys.executable} {DOCS}/examples/publish.py")
-    for script, printed in typed(DOCS / "guides" / "member-centre.md"):
-        terminal.play(script, printed)
-
-
-def test_the_chinese_quick_start(terminal: Terminal) -> None:
-    """The same tour, shorter."""
-    for script, printed in typed(DOCS / "quickstart.zh.md"):
-        terminal.play(script, printed)
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,10 @@ FIRST: dict[int, list[Event]] = {
         did("coupon.issued", 3, card="E-0003", data={"coupon_id": "C-3"}),
     ],
     4: [
-        did("campaign.interacted", phone=phone(4), data={"campaign": "spring", "channel": "media"}),
-        did("content.shared", openid="o-four", phone=phone(4), data={"channel": "social"}),
-        did("order.paid", phone=phone(4), data=order("S-4", "88.00", channel="shop")),
-        did("message.opened", phone=phone(4), data={"campaign": "crm"}),
+        did("campaign.interacted", 5, phone=phone(4), data={"campaign": "spring", "channel": "media"}),
+        did("content.shared", 4, openid="o-four", phone=phone(4), data={"channel": "social"}),
+        did("order.paid", 3, phone=phone(4), data=order("S-4", "88.00", channel="shop")),
+        did("message.opened", 2, phone=phone(4), data={"campaign": "crm"}),
         did("store.visited", phone=phone(4), data={"store": "SH-004", "channel": "counter"}),
     ],
     5: [
@@ -268,6 +268,8 @@ def test_row_3_cards_orders_points_and_coupons(centre: Centre) -> None:
     assert namespaces(person) == ["card", "openid", "phone"]
     assert (person["membership"]["cards"], person["orders"]["count"], person["points"]["balance"]) == (1, 1, 299)
     assert person["coupons"] == {"held": [], "next_expires_at": None, "redeemed": 1}
+    before = [one["coupons"] for one in centre.of(person, "profiles") if one["coupons"]["redeemed"] == 0]
+    assert before[-1]["held"] == ["C-3"]
 
 
 def test_row_4_transactions_and_behaviour_of_every_touchpoint(centre: Centre) -> None:
@@ -276,6 +278,8 @@ def test_row_4_transactions_and_behaviour_of_every_touchpoint(centre: Centre) ->
     assert person["activity"]["d30"] == {"events": 5, "orders": 1, "paid": {"CNY": "88.00"}}
     assert person["affinity"]["stores"] == ["SH-004"]
     assert set(person["engagement"]["campaigns"]) == {"spring", "crm"}
+    touches = person["acquisition"]
+    assert (touches["first_touch"]["channel"], touches["last_touch"]["channel"]) == ("media", "counter")
 
 
 def test_row_5_appointments_surveys_and_sharing(centre: Centre) -> None:
@@ -283,7 +287,8 @@ def test_row_5_appointments_surveys_and_sharing(centre: Centre) -> None:
     person = centre.person(5)
     assert person["appointments"] == {"upcoming": [], "redeemed": 1}
     assert person["traits"] == {"skin": "dry"}
-    assert person["engagement"]["last_at"] is not None
+    shared = datetime.fromisoformat(person["engagement"]["last_at"])
+    assert shared == (NOW - timedelta(hours=2)).replace(microsecond=shared.microsecond)
     assert centre.segments(person, "appointment_soon") == ["entered", "exited"]
 
 

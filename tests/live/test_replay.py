@@ -46,18 +46,12 @@ def outputs(engine: Engine) -> Topics:
     return {name: sorted(some, key=lambda one: (one.partition, one.offset)) for name, some in engine.outputs().items()}
 
 
-def lose(engine: Engine) -> None:
-    """Everything that the store held is gone."""
-    for key in engine.store.scan_iter(f"{engine.prefix}:*", count=1000):
-        engine.store.delete(key)
-
-
 def test_the_log_brings_everybody_back(engine: Engine, keeper: Line) -> None:
     """The same people, contents and ids, nothing published again; old ids resolve; a worker goes on from there."""
     before = live_a_day(engine, keeper)
     assert len(before.profiles) > PEOPLE / 2
     assert before.ended
-    lose(engine)
+    engine.lose_the_store()
     engine.publish([Sent(None, b"not json, and no worker has read it")])
 
     dry = said(keeper, "replay", "--dry-run")

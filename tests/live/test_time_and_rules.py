@@ -4,11 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from stream.config.rules_file import PACKAGED_FILE
 from tests.live.engine import Engine, Published
 
 SOON_SECONDS = 6
+JUDGED_AGAIN = "everybody is judged again"
+ZONE = ZoneInfo("Asia/Shanghai")
 RULE = """
   everybody_known:
     labels: {en: Known, zh: 已知}
@@ -58,13 +61,33 @@ def test_what_is_due_is_published_without_an_event(engine: Engine) -> None:
     assert (profile["appointments"]["upcoming"], profile["segments"]) == ([], [])
 
 
-def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
-    """A tag that comes with a new file is given to people of whom no event comes, and told once."""
+def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
+    """A birthday that is a number: the rules that read it do not hold for that person, and are counted by name.
+
+    All other rules do, for that person too, and whoever comes after is judged by all.
+    """
     worker = engine.start_worker()
+    odd = event(0, "member.register", "C0", traits={"birthday": 7, "name": "Lin"})
+    engine.publish([odd, event(1, "member.register", "C1", traits={"birthday": f"--{datetime.now(ZONE):%m-%d}"})])
+    engine.settle()
+    people = {one["identifiers"][0]["token"]: one for one in said(engine, "profiles")}
+    assert people["main:C0"]["segments"] == ["profile_incomplete"]
+    assert people["main:C1"]["segments"] == ["birthday_this_month", "profile_incomplete"]
+    for rule in ("segments.birthday_this_month", "reminders.birthday_month"):
+        assert engine.metric(worker, f'idweave_rule_errors_total{{rule="{rule}"}}') >= 1
+
+
+def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
+    """A tag that comes with a new file is given to people of whom no event comes, and told once.
+
+    In a new store nobody is, however many come in the first second.
+    """
     people = 500  # more than a page
     engine.publish([event(n, "member.update", f"C{n}") for n in range(people)])
+    worker = engine.start_worker()
     engine.settle()
     assert not any("everybody_known" in one["tags"] for one in said(engine, "profiles"))
+    assert JUDGED_AGAIN not in engine.logs()
     engine.kill(worker)
     folder = tmp_path / "worker-1"
     folder.mkdir(exist_ok=True)
@@ -73,6 +96,7 @@ def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> No
     engine.start_worker()
     engine.until(lambda: len(_tagged(engine)) == people, "everybody has the tag")
     engine.settle()
+    assert engine.logs().count(JUDGED_AGAIN) == 1
     told = _tagged(engine)
     assert len({one["profile_id"] for one in told}) == len(told) == people
     last = {one["profile_id"]: one for one in said(engine, "profiles")}

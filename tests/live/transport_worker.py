@@ -10,6 +10,7 @@ import asyncio
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Store:
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The positions, as the transport asks for them."""
         return {tp: self.position(tp.partition) for tp in partitions}
+
+    def committed(self, offsets: Mapping[TP, int | None]) -> None:
+        """What Kafka holds says nothing to this store."""
 
     def position(self, partition: int) -> int | None:
         """The next offset to apply; None before the first."""

@@ -345,7 +345,7 @@ def test_a_trait_of_another_kind_is_reported_and_not_there() -> None:
     )
     judged = judge.judge({"known": True, "traits": {"age": "forty", "birthday": 7}}, NOW_US)
     assert judged.additions["tags"] == ["known"]
-    assert judged.wrong == ("traits.age",)
+    assert (judged.wrong, judged.failed) == (("traits.age",), ("tags.adult",))
     assert judge.judge({"known": True, "traits": {"age": True}}, NOW_US).wrong == ("traits.age",)
 
 

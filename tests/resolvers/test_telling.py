@@ -33,8 +33,10 @@ RULES = Rulebook(
 )
 
 
-def person(orders: int = 1, *, minutes: int = 0, points_at: int | None = None, members: int = 1) -> Person:
-    """A member since noon with so many orders, judged so many minutes after; points changed at a minute."""
+def person(
+    orders: int = 1, *, minutes: int = 0, points_at: int | None = None, members: int = 1, since: int = 0
+) -> Person:
+    """A member `since` a minute after noon with so many orders, judged at another; points changed at a minute."""
     now_us = NOON_US + minutes * 60_000_000
     contents: dict[str, Any] = {
         "first_seen": to_text(NOON_US),
@@ -44,7 +46,7 @@ def person(orders: int = 1, *, minutes: int = 0, points_at: int | None = None, m
             for n in range(members)
         ],
         "consents": {"sms": True},
-        "membership": {"since": to_text(NOON_US)},
+        "membership": {"since": to_text(NOON_US + since * 60_000_000)},
         "orders": {"count": orders, "last_at": to_text(NOON_US), "reached_at": [to_text(NOON_US)] * orders},
         "points": {"changed_at": None if points_at is None else to_text(NOON_US + points_at * 60_000_000)},
     }
@@ -110,9 +112,10 @@ def test_once_is_once_even_after_it_ceased() -> None:
     before, _ = said(person(), Past())
     gone, _ = said(person(0), Past(before))
     later = 3 * DAY_US // 60_000_000
-    again, found = said(person(minutes=later), Past(gone), later)
-    assert "welcome" not in [name for name, _ in reminders(found)]
-    assert "welcome" in [one.reminder for one in again.occasions]
+    still_gone, _ = said(person(0, minutes=later), Past(gone), later)
+    again = person(minutes=later, since=later)
+    assert reminders(said(again, Past(still_gone), later)[1]) == []
+    assert ("welcome", to_text(NOON_US + 3 * DAY_US)) in reminders(said(again, Past(), later)[1]), "it is young enough"
 
 
 def test_only_a_rise_is_told() -> None:

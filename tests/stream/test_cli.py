@@ -2,8 +2,14 @@
 
 import json
 import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
 from io import StringIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import structlog
@@ -57,6 +63,7 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
     ("arguments", "word"),
     [
         (["nope"], "No such command 'nope'. See `idweave --help`."),
+        (["profil"], "Did you mean 'profile'? See `idweave --help`."),
         (["demo", "--people", "three"], "--people"),
         (["demo", "--brokers", NOBODY], "Name both --brokers and --redis"),
         (["up", "--brokers", NOBODY], "No such option: --brokers"),
@@ -95,6 +102,49 @@ def test_a_missing_server_is_a_sentence(capsys: pytest.CaptureFixture[str], argu
     assert code == 1
     assert word in err
     assert "or name yours with --" in err
+
+
+def test_a_server_that_speaks_something_else_is_named_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """A lost connection has a reason in the sentence, also where the client library gives none."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer_nothing() -> None:
+            listener.accept()[0].close()
+
+        hang_up = threading.Thread(target=answer_nothing)
+        hang_up.start()
+        code, _, err = said(capsys, "profile", "abc", "--redis", f"rediss://127.0.0.1:{port}/0")
+        hang_up.join()
+    assert code == 1
+    assert f"No Redis answers at rediss://127.0.0.1:{port}/0 (" in err
+    assert "()" not in err
+
+
+@pytest.mark.parametrize(
+    ("variables", "command", "word"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "PLAIN"}, "topics", "sasl.username and sasl.password"),
+        ({"SECURITY_PROTOCOL": "SSL", "SSL_CA_LOCATION": "/nowhere"}, "topics", "ssl.ca.location failed"),
+        ({"SASL_USERNAME": "amy", "SASL_PASSWORD": "hunter2"}, "worker", "sasl.password, sasl.username"),
+        ({"SECURITY_PROTOCOL": "SSL", "SSL_CA_LOCATION": "/nowhere"}, "worker", "No such file"),
+    ],
+)
+def test_kafka_settings_that_do_not_go_together_are_a_sentence(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    command: str,
+    word: str,
+) -> None:
+    """What only a client can find wrong with IDWEAVE_KAFKA_* is wrong usage and no mistake of ours; secrets stay."""
+    for name, text in variables.items():
+        monkeypatch.setenv(f"IDWEAVE_KAFKA_{name}", text)
+    code, _, err = said(capsys, "--brokers", NOBODY, command, *(["list"] if command == "topics" else []))
+    assert code == 2
+    assert err.startswith("environment: IDWEAVE_KAFKA_*: ")
+    assert word in err
+    assert "hunter2" not in err
 
 
 def test_every_configuration_mistake_is_named_with_its_place(
@@ -172,8 +222,15 @@ def test_a_generated_day_is_what_it_says(capsys: pytest.CaptureFixture[str], fol
     assert len([line for line in out.splitlines() if line.startswith("one:")]) == refused
 
 
+@pytest.fixture
+def _thread_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for threads that end by an exception is put back."""
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+
+@pytest.mark.usefixtures("_thread_hook")
 def test_logs_are_json_and_quote_no_exception() -> None:
-    """An exception of ours is logged as its type and its lines of code; a socket's keeps what it says."""
+    """An exception of ours is logged as its type and its lines of code, also a thread's; a socket's keeps its words."""
     stream = StringIO()
     set_up_logging(stream)
     error = ValueError("13800138001")
@@ -182,11 +239,43 @@ def test_logs_are_json_and_quote_no_exception() -> None:
         logging.getLogger("faust.agents").error("crashed: %r", error, exc_info=error)
         logging.getLogger("aiokafka").error("lost: %s", ConnectionError("no route to broker"))
         logging.getLogger("faust").info("not for an operator")
+        thread = threading.Thread(target=int, args=["no 13800138001"], name="reader")
+        thread.start()
+        thread.join()
     finally:
         structlog.reset_defaults()
         logging.basicConfig(force=True)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    messages = ["failed", "crashed: 'ValueError'", "lost: ConnectionError: no route to broker"]
+    messages = ["failed", "crashed: 'ValueError'", "lost: ConnectionError: no route to broker", "a thread has ended"]
     assert [line["message"] for line in lines] == messages
     assert lines[0]["reason"] == lines[0]["error"] == lines[1]["error"] == "ValueError"
+    assert (lines[3]["thread"], lines[3]["error"]) == ("reader", "ValueError")
     assert "13800138001" not in stream.getvalue()
+
+
+def test_a_terminal_without_chinese_gets_code_points(folder: Path) -> None:
+    """What a terminal's encoding does not have is written as its code point, and the command does its work."""
+    told = _run("rules", "test", PYTHONIOENCODING="ascii")
+    assert (told.returncode, told.stderr) == (0, b"")
+    (folder / "why.txt").touch()
+    told = _run("publish", "文件.jsonl", PYTHONIOENCODING="ascii")
+    assert told.returncode == 2
+    assert told.stderr.startswith(rb"\u6587\u4ef6.jsonl cannot be opened")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing can be written any more, that is what is said: of the output, and of a file by its name."""
+    with Path("/dev/full").open("wb") as full:
+        told = _run("config", "check", to=full)
+    assert told.returncode == 1
+    assert told.stderr.startswith(b"There is no space left where the output goes.")
+    code, _, err = said(capsys, "generate", "--people", "5", "--out", "/dev/full")
+    assert (code, err) == (1, "/dev/full cannot be written: No space left on device. Name another place.\n")
+
+
+def _run(*arguments: str, to: int | BinaryIO = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, with an output of its own."""
+    command = [sys.executable, "-m", "stream.cli", *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environ}
+    return subprocess.run(command, stdout=to, stderr=subprocess.PIPE, env=environ, timeout=60, check=False)  # noqa: S603

@@ -136,6 +136,8 @@ async def test_the_text(world: SmallWorker) -> None:
     assert "Evidence around them that does not count:" in one
     world.publish({"card": "7700"})
     assert next(lines(await between(world, "card:7700", PHONE))).endswith("no evidence connects them.")
+    twice = list(lines(await between(world, "card:7700", "card:main:7700")))
+    assert twice == ["card main:7700 is one identifier: the two that were asked for are the same."]
 
 
 class Elements(HTMLParser):

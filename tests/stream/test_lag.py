@@ -2,16 +2,24 @@
 
 import asyncio
 import time
+from typing import cast
 
 import pytest
 from prometheus_client import generate_latest
 
+from resolvers.cache import Cache
+from resolvers.standing import Standing
+from sinks.publisher import OpenPublisher
+from sinks.redis_store import RedisStore
 from stream import lag as module
 from stream.chunks import TP
+from stream.config.configuration import DeadLetterLimit
+from stream.flood import Flood
 from stream.lag import Ages, Lag, LagUnknownError, LogEnds, behind
 from stream.metrics import Metrics
 from stream.pulse import Pulse
 from stream.servers.child_process import free_port
+from stream.serving import not_ready
 from stream.session import Parts, Session
 
 
@@ -53,6 +61,43 @@ async def test_a_lag_that_is_not_known_is_not_shown() -> None:
     metrics.lag_records.labels("0").set(7)
     assert not await Lag(LogEnds({}, "", ["t"]), Session(never, metrics), metrics, "idweave", Pulse()).measure()
     assert b"lag_records{" not in generate_latest(metrics.registry)
+
+
+async def test_servers_that_do_not_answer_twice_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once may be a moment's; the worker is not ready from the second time on, until there is an answer."""
+
+    class Store:
+        async def start_offsets(self, partitions: list[TP]) -> dict[TP, int | None]:
+            return dict.fromkeys(partitions, 1)
+
+    async def open_one() -> Parts:
+        return Parts(cast("RedisStore", Store()), cast("OpenPublisher", None), Cache(), cast("Standing", None))
+
+    metrics = Metrics()
+    session = Session(open_one, metrics)
+    await session.parts()
+    ends = LogEnds({}, "", [])
+    lag = Lag(ends, session, metrics, "idweave", Pulse())
+    monkeypatch.setattr(ends, "partitions", lambda: [TP("idweave.touchpoints", 0)])
+    answers: list[Exception | dict[TP, tuple[int, int]]] = [
+        LagUnknownError("away"),
+        LagUnknownError("away"),
+        {TP("idweave.touchpoints", 0): (0, 5)},
+    ]
+
+    def ask() -> dict[TP, tuple[int, int]]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ends, "ask", ask)
+    assert not lag.is_lost
+    assert [(await lag.measure(), lag.is_lost) for _ in range(3)] == [(False, False), (False, True), (True, False)]
+    for is_lost, reasons in ((False, []), (True, ["servers_unavailable"])):
+        monkeypatch.setattr(Lag, "is_lost", is_lost)
+        flood = Flood(metrics, DeadLetterLimit())
+        assert not_ready(session, lambda: {TP("idweave.touchpoints", 0)}, flood, lag) == reasons
 
 
 def test_a_position_ages_only_while_there_is_something_after_it() -> None:

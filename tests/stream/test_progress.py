@@ -37,7 +37,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.store = Store()
-        self.progress = Progress(self.store)
+        self.rolled_back: list[dict[TP, int]] = []
+        self.progress = Progress(self.store, lambda lost: self.rolled_back.append(dict(lost)))
         self.intake = Intake()
 
     async def start(self) -> None:
@@ -123,3 +124,43 @@ async def test_a_store_that_lost_writes_is_noticed(reader: Reader, loss: str) ->
                 await reader.progress.advance(chunk, reader.store, reader.intake)
         else:
             await reader.progress.advance(chunk, reader.store, reader.intake)
+
+
+async def test_a_store_that_came_back_older_is_noticed() -> None:
+    """By this worker's own memory of the positions, or by what Kafka was told; a position that only grew is not."""
+    reader = Reader()
+    await reader.start()
+    for first, end in ((0, 10), (10, 20)):
+        chunks = reader.progress.continued([reader.chunk(A, first, end)], reader.intake)
+        await reader.progress.advance(chunks[0], reader.store, reader.intake)
+    await reader.start()
+    reader.progress.committed({A: 20, B: None})
+    reader.progress.committed({A: 15})
+    assert reader.rolled_back == []
+    reader.store.memory = MemoryStore()
+    reader.store.memory.advance(A, None, 12, "run-1")
+    await reader.start()
+    assert reader.rolled_back == [{A: 8}]
+    reader.progress.committed({A: 20, B: 3})
+    assert reader.rolled_back == [{A: 8}, {A: 8, B: 3}]
+
+
+async def test_a_rebalance_amid_a_batch_wastes_nothing() -> None:
+    """What was done for a partition that is read anew moves its position, from the first chunk on; a copy does not."""
+    reader = Reader()
+    await reader.start()
+    first = reader.progress.continued([reader.chunk(A, 0, 10)], reader.intake)[0]
+    reader.intake.restart()
+    await reader.progress.advance_stale(first, reader.store)
+    assert reader.positions()[A] == 10
+    await reader.start()
+    second = reader.progress.continued([reader.chunk(A, 10, 20)], reader.intake)[0]
+    reader.intake.restart()
+    await reader.start()
+    await reader.progress.advance_stale(second, reader.store)
+    await reader.progress.advance_stale(first, reader.store)
+    assert reader.positions()[A] == 20
+    again = reader.progress.continued([reader.chunk(A, 10, 15)], reader.intake)[0]
+    await reader.progress.advance(again, reader.store, reader.intake)
+    assert reader.positions()[A] == 20
+    assert reader.intake.open({A})[A].start == 20

@@ -63,6 +63,7 @@ class _Prefixed:
     """As much of the settings as a look at people needs."""
 
     topic_prefix = "idweave"
+    rules_fingerprint = "fingerprint"
 
     class configuration:  # noqa: N801 - it stands for an attribute
         """Limits are for touchpoints."""

@@ -17,7 +17,7 @@ from stream.config.configuration import (
     read_configuration,
 )
 from stream.config.mistakes import ConfigError
-from stream.config.settings import Address, Secret, Settings, load_settings
+from stream.config.settings import DEMO_KEYS, Address, Secret, Settings, load_settings
 from topics.envelope import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -288,6 +288,12 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("IDWEAVE_REDIS_URL", "http://cache", "must be a Redis address"),
         ("IDWEAVE_REDIS_URL", "redis://", "must be a Redis address"),
         ("IDWEAVE_REDIS_URL", "redis://cache:x", "must be a Redis address"),
+        (
+            "IDWEAVE_REDIS_URL",
+            "redis://:p@ss/w:rd@cache:6379/0",
+            "special characters of a password are percent-encoded",
+        ),
+        ("IDWEAVE_REDIS_URL", "redis://:pw#d@cache:6379/0", "special characters of a password are percent-encoded"),
         ("IDWEAVE_REDIS_URL", "redis+cluster://", "must name nodes of a Redis Cluster"),
         ("IDWEAVE_REDIS_URL", "redis+cluster://n1:7000/1", "and no database"),
         ("IDWEAVE_REDIS_URL", "redis+cluster://n1:7000,", "for example redis+cluster://"),
@@ -303,6 +309,9 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("IDWEAVE_API_TOKENS", "reader:x,operator:x", "the same token is there twice"),
         ("IDWEAVE_KAFKA_GROUP_ID", "mine", "group.id is not yours to set"),
         ("IDWEAVE_KAFKA_BOOTSTRAP_SERVERS", "a:1", "set IDWEAVE_BROKERS"),
+        ("IDWEAVE_KAFKA_SECURITY_PROTOKOL", "SASL_SSL", "librdkafka has no setting security.protokol"),
+        ("IDWEAVE_KAFKA_SECURITY_PROTOCOL", "SASL", "librdkafka takes no such value of security.protocol"),
+        ("IDWEAVE_KAFKA_LINGER_MS", "soon", "librdkafka takes no such value of linger.ms"),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_to_do(tmp_path: Path, name: str, text: str, reason: str) -> None:
@@ -361,6 +370,18 @@ def test_plain_text_to_elsewhere_must_be_said(tmp_path: Path, variables: dict[st
     assert [line.split(": ")[1] for line in found] == wrong
     assert all("allowed" in line for line in found)
     assert "secret" not in "".join(found)
+
+
+def test_public_keys_are_warned_of_on_servers_of_others(tmp_path: Path) -> None:
+    """The keys that `idweave up` shows are for a laptop: where Kafka is another machine they hide nothing."""
+    warnings = _load(tmp_path, **DEMO_KEYS, IDWEAVE_BROKERS="kafka-1:9092", IDWEAVE_PLAINTEXT="allowed").warnings
+    assert [(warning.subject, warning.place) for warning in warnings] == [(name, "environment") for name in DEMO_KEYS]
+    assert all("which everybody knows" in str(warning) for warning in warnings)
+    assert _load(tmp_path, **DEMO_KEYS, IDWEAVE_BROKERS="127.0.0.1:9092,[::1]:9093").warnings == ()
+    demonstration = load_settings(
+        {"IDWEAVE_BROKERS": "kafka-1:9092", "IDWEAVE_PLAINTEXT": "allowed"}, tmp_path, defaults=DEMO_KEYS
+    )
+    assert demonstration.warnings == (), "the demo took them itself, under a prefix of its own"
 
 
 def test_kafka_variables_become_librdkafkas_names(tmp_path: Path) -> None:

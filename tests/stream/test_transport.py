@@ -1,6 +1,7 @@
 """The transport's bookkeeping, without Kafka: readings, room, what may be committed, and the settings it stands on."""
 
 import ssl
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,10 @@ class Nowhere:
     """Positions that are never asked."""
 
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """Fails."""
+        raise NotImplementedError
+
+    def committed(self, offsets: Mapping[TP, int | None]) -> None:
         """Fails."""
         raise NotImplementedError
 

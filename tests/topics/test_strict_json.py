@@ -27,6 +27,13 @@ def test_what_is_not_json_to_everybody_is_invalid(text: bytes) -> None:
     assert found.code is RefusalCode.INVALID_JSON
 
 
+def test_a_byte_order_mark_is_called_so() -> None:
+    """Editors write it and nobody sees it: the reason names it, because "invalid character" would send nobody there."""
+    found = fault(b'\xef\xbb\xbf{"id":"a"}', 16)
+    assert found is not None
+    assert found.message == "The text begins with a byte order mark; JSON has none"
+
+
 @pytest.mark.parametrize(
     "text", [b"18446744073709551616", b"-9223372036854775809", b"1e400", b"9" * 5000, b'{"a":[' + b"1" * 30 + b"]}"]
 )
