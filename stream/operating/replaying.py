@@ -186,8 +186,8 @@ class Replaying:
         read = 0
         self._shown("resolving touchpoints", 0, of)
         async for stretches in _in_thread(self._reader.read(starts, last, BATCH_RECORDS)):
-            before = [part for one in stretches if (part := _part(one, 0, done[one.place])) is not None]
-            after = [part for one in stretches if (part := _part(one, done[one.place], None)) is not None]
+            before = [part for one in stretches if (part := one.part(0, done[one.place])) is not None]
+            after = [part for one in stretches if (part := one.part(done[one.place], None)) is not None]
             for some, relay in ((before, None), (after, publisher)):
                 await self._resolve(some, Quiet(relay))
             for place, first, after_it, records in stretches:
@@ -371,15 +371,6 @@ def _held(component: Component, seen: Sequence[str]) -> dict[str, str]:
     """The identifiers that somebody in the component holds, as outputs show them -> the key of that life."""
     ruled = in_force(component.constraints)
     return {shown(key): key for key in ruled.one(key for key in seen if ruled.same.get(key, key) not in ruled.past)}
-
-
-def _part(stretch: Stretch, first: int, end: int | None) -> Stretch | None:
-    """The part of a stretch between two offsets; None where there is none."""
-    place, start, after, records = stretch
-    first, end = max(first, start), after if end is None else min(end, after)
-    if first >= end:
-        return None
-    return Stretch(place, first, end, [one for one in records if first <= one.offset < end])
 
 
 async def _in_thread(reading: Iterator[list[Stretch]]) -> AsyncIterator[list[Stretch]]:
