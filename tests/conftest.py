@@ -6,6 +6,7 @@ stands in for Kafka, and the report says so.
 """
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -55,8 +56,13 @@ class EmbeddedBroker:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare the lines that the terminal summary prints."""
+    """Prepare the lines that the terminal summary prints, and have Ctrl-C mean what it does at a terminal.
+
+    A shell that starts something in the background has it ignore Ctrl-C, and all that it starts; tests press it.
+    """
     config.stash[REPORT] = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
