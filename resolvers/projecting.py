@@ -160,6 +160,7 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
 
     An entry of `due` stands until it is taken: one that comes too early makes us look once more, and is no harm.
     """
+    now_us = max(now_us, before.version)  # who was frozen for days must not take back what time has brought since
     found = people(component, rulebook.rules, now_us, rulebook.blocked, rulebook.member)
     change = difference(
         component,
