@@ -122,9 +122,8 @@ class Batches(Generic[Prepared]):
         """Work until cancelled."""
         try:
             while True:
-                batch = await self._ahead.get()
-                # Of a batch that is stale in part, all is worked on.
-                if not all(intake.is_stale(chunk) for chunk in batch.chunks):
+                batch = self._fresh(await self._ahead.get(), intake)
+                if batch is not None:
                     number = self._session.number
                     try:
                         await self._work(batch, number, intake)
@@ -137,6 +136,22 @@ class Batches(Generic[Prepared]):
                     await self._finished()
         finally:
             await self._abandon()
+
+    def _fresh(self, batch: _Batch[Prepared], intake: Intake) -> _Batch[Prepared] | None:
+        """The batch without what is stale by now; None: nothing is left.
+
+        A stale chunk must never be worked on: the one before it may have been left out as stale, and facts that come
+        before it in the log would then be taken for done (`resolvers.facets`, the fence).
+        """
+        chunks = [chunk for chunk in batch.chunks if not intake.is_stale(chunk)]
+        if len(chunks) == len(batch.chunks):
+            return batch
+        if not chunks:
+            return None
+        try:
+            return _Batch(chunks, self._stage.prepare(chunks))
+        except Exception as error:  # noqa: BLE001 - a bug
+            end_process(error)
 
     async def _next(self) -> list[Chunk]:
         chunks = [await self._queue.get()]

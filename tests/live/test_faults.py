@@ -28,8 +28,6 @@ KILLS = (
     "settle.before=kill",  # inside a union: absorbed, and not settled
     "commit.amid=kill@2",
     "publish.amid=kill",
-    "advance_touchpoints.before=kill@2",
-    "intend.after=kill@2",
     "advance_changes.before=kill@2",
     "commit.before=bug@2",
 )
@@ -64,7 +62,7 @@ def whole(engine: Engine, *, zombies: bool = False, forgot: bool = False) -> Che
 
 
 def test_killed_between_any_two_steps(engine: Engine) -> None:
-    """F1, F14: two workers are killed at ten places of both agents, inside unions too, and started again each time.
+    """F1, F14: two workers are killed at eight places of both agents, inside unions too, and started again each time.
 
     One of them ends by a bug, with an exit code of its own; that it says where is all that it says.
     """

@@ -1,25 +1,107 @@
-"""Batches: what waits is bounded, whatever the group does."""
+"""Batches: what is worked on, in which order, and how much may wait, whatever the group does."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
-from stream.batches import QUEUED_CHUNKS, Batches
+from stream.batches import QUEUED_CHUNKS, Batches, Finish
 from stream.chunks import TP, Chunk, Intake
 from stream.metrics import Metrics
+from stream.session import Parts
 
-HERE = TP("touchpoints", 0)
+HERE, THERE = TP("touchpoints", 0), TP("touchpoints", 1)
+NOBODY = cast("Any", None)
+
+
+def chunk(intake: Intake, tp: TP, first: int, end: int) -> Chunk:
+    """A chunk of the current reading."""
+    made = Chunk(*tp, first, end, [], 0, intake.open({tp})[tp].number)
+    assert intake.hand_out(made)
+    return made
 
 
 def test_chunks_of_readings_that_ended_do_not_pile_up() -> None:
     """A rebalance after the other while a batch is worked on: of what was handed out, only the last reading's waits."""
-    nobody = cast("Any", None)
-    batches: Batches[Any] = Batches(nobody, nobody, nobody, Metrics(), agent="resolve", records_max=10)
+    batches: Batches[Any] = Batches(NOBODY, NOBODY, NOBODY, Metrics(), agent="resolve", records_max=10)
     intake = Intake()
     for _ in range(10 * QUEUED_CHUNKS):
         intake.restart()
         intake.start(intake.assignment, {HERE: 0})
-        number = intake.open({HERE})[HERE].number
         for first in range(4):
-            chunk = Chunk(*HERE, first, first + 1, [], 0, number)
-            assert intake.hand_out(chunk)
-            batches.put(chunk, intake)
+            batches.put(chunk(intake, HERE, first, first + 1), intake)
     assert batches.queued <= QUEUED_CHUNKS + 4
+
+
+class Everything:
+    """A session, a progress and a stage in one, that notes what is worked on and lets a test step in."""
+
+    number = 0
+
+    def __init__(self) -> None:
+        self.worked: list[tuple[TP, int]] = []
+        self.first_begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def continued(self, chunks: Sequence[Chunk], _: Intake) -> list[Chunk]:
+        """All are wanted."""
+        return list(chunks)
+
+    async def advance(self, *_: object) -> None:
+        """There are no positions."""
+
+    advance_stale = advance
+
+    async def parts(self) -> Parts:
+        """Of nobody."""
+        return Parts(NOBODY, NOBODY, NOBODY)
+
+    def progressed(self, _: int) -> None:
+        """Nobody counts."""
+
+    def prepare(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """They are ready as they are."""
+        return list(chunks)
+
+    async def begin(self, chunks: list[Chunk], _: Parts) -> Finish:
+        """Note them; the first batch waits for the test."""
+        self.worked += [(chunk.tp, chunk.first_offset) for chunk in chunks]
+        if not self.first_begun.is_set():
+            self.first_begun.set()
+            await self.go_on.wait()
+
+        async def finish() -> None:
+            pass
+
+        return finish
+
+
+async def a_moment() -> None:
+    """Let all tasks go as far as they can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_nothing_stale_is_worked_on() -> None:
+    """A partition is read again from before chunks that wait: one, alone in its batch, is left out; so is the next.
+
+    Worked on beside a fresh chunk of another partition, the next would have its facts applied before those of the one
+    that was left out, and these would be taken for done when they come again.
+    """
+    everything, intake = Everything(), Intake()
+    every: Any = everything
+    batches: Batches[Any] = Batches(every, every, every, Metrics(), agent="resolve", records_max=1)
+    intake.start(intake.assignment, {HERE: 0, THERE: 0})
+    tasks = [asyncio.create_task(batches.prepare(intake)), asyncio.create_task(batches.run(intake))]
+    batches.put(chunk(intake, HERE, 0, 10), intake)
+    await everything.first_begun.wait()
+    batches.put(chunk(intake, HERE, 10, 20), intake)
+    await a_moment()  # until it is prepared, in a batch of its own
+    stale, fresh = chunk(intake, HERE, 20, 30), chunk(intake, THERE, 0, 10)
+    batches.put(stale, intake)
+    batches.put(fresh, intake)
+    intake.refetch(HERE, 10)
+    everything.go_on.set()
+    await a_moment()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert everything.worked == [(HERE, 0), (THERE, 0)]
