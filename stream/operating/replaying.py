@@ -265,17 +265,8 @@ class Replaying:
     def different(self, one: Rebuilt, now_us: int) -> Difference | None:
         """What `publish` would publish of a component."""
         notice = self._notice(one.component, now_us)
-        book = self._rulebook
-        return difference(
-            one.component,
-            one.people,
-            one.state,
-            notice,
-            now_us=now_us,
-            mint=book.mint,
-            member=book.member,
-            was_erased=book.was_erased,
-        )
+        book, told = self._rulebook, (one.component, one.people, one.state, notice)
+        return difference(*told, now_us=now_us, mint=book.mint, member=book.member, was_erased=book.was_erased)
 
     async def finish(self) -> None:
         """Nothing is left to do: workers may work on the store, and need not read what was said before."""

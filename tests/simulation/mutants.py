@@ -243,7 +243,13 @@ MUTANTS = (
     Mutant("no tombstones of identifiers", difference._Differ._nobodys, "if key not in self._held", "if False"),
     Mutant("no tombstones of decisions", difference._Differ._rounds, "if erased:", "if False:", world="erasing"),
     Mutant("answers go on naming", erasing._rewritten, "is not answer", "is None", world="erasing"),
-    Mutant("what is thought of again is not told", commanding.obey, "encode(decided))", "b'')", world="erasing"),
+    Mutant(
+        "dry runs go on naming",
+        commanding.obey,
+        "yield Rewrite(DRY + asked.id, encode(decided))",
+        "pass",
+        world="erasing",
+    ),
     Mutant("old names lead on", erasing._renamed, "for one in lost", "for one in ()", world="erasing"),
     Mutant("homes are left", erasing._removed, "ForgetHome(key)", "ReadComponent(key)", world="erasing"),
     Mutant("the erased are merged", profile_ids.assign, "erased.append(profile_id)", "pass", world="erasing"),
@@ -255,7 +261,7 @@ MUTANTS = (
         world="unbinding",
     ),
     Mutant("a past value counts", counting.Group.__init__, "if held and", "if True and", world="unbinding"),
-    Mutant("past numbers are shown", constraints.InForce.held, "if key not in self.past", "", world="unbinding"),
+    Mutant("past numbers are shown", people._person, "if one[0] not in at.ruled.past", "if True", world="unbinding"),
     Mutant("an unbind taken back parts", constraints._same, "one.undone and", "False and", world="unbinding"),
     Mutant(
         "a new life joins the old", constraints.in_force, "if one.apart and", "if one.values and", world="unbinding"
