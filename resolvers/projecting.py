@@ -105,6 +105,11 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
     """
     passing = notice.version == 0 and cache.components.get(notice.component) is None
     told = yield from _project(notice, cache, rulebook, now_us)
+    if told is None and notice.due_us:
+        # It may be due because of what an owner before us has begun just now, by a clock of some time ago. Only the
+        # store knows of that; by what we remember there is nothing to do, and nobody would look again.
+        cache.publications.forget(notice.component)
+        told = yield from _project(notice, cache, rulebook, now_us)
     if passing:
         cache.components.forget(notice.component)
         cache.publications.forget(notice.component)
@@ -160,6 +165,7 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
 
     An entry of `due` stands until it is taken: one that comes too early makes us look once more, and is no harm.
     """
+    now_us = max(now_us, before.version)  # who was frozen for days must not take back what time has brought since
     found = people(component, rulebook.rules, now_us, rulebook.blocked, rulebook.member)
     change = difference(
         component,

@@ -97,12 +97,7 @@ class Replaying:
     """One rebuild."""
 
     def __init__(
-        self,
-        settings: Settings,
-        rulebook: Rulebook,
-        admission: Admission,
-        servers: Servers,
-        shown: Shown,
+        self, settings: Settings, rulebook: Rulebook, admission: Admission, servers: Servers, shown: Shown
     ) -> None:
         store, reader, journal = servers
         self._prefix, self._fingerprint = settings.topic_prefix, settings.rules_fingerprint

@@ -205,9 +205,9 @@ MUTANTS = (
         'if name in root.constraints and (root := Component("nobody")):',
         world="commanded",
         weather="stormy",
-        first=768,
+        first=747,
     ),
-    Mutant("the split are left behind too", deciding._split, "if key not in keys]", "]", world="commanded"),
+    Mutant("the split are left behind too", deciding._split, "not in own]", "is not None]", world="commanded"),
     Mutant(
         "new ids are not named",
         projecting._sent,

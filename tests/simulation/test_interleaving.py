@@ -59,7 +59,7 @@ def test_the_worlds_meet_the_rules() -> None:
     """The logs are worth running: every rule that evidence can be refused by is met, and the weathers do harm."""
     met = {rule for world in WORLDS for seed in range(20) for *_, rule in naive(world.log(seed), world.rules).refused}
     assert met == {"hub", "drop", "unique", "limit", "weak_link", "unbound", "logged_out"}
-    governed = [Simulation(GOVERNED.log(seed), seed).run() for seed in range(20)]
+    governed = [Simulation(GOVERNED.log(seed), seed).run() for seed in range(60)]
     done = Counter(one["type"] for run in governed for one in answers(run.sent).values() if one["status"] == "done")
     assert min(done[kind] for kind in ("erase", "unbind", "block", "unblock", "undo")) > 2
     assert any(rule == "blocked" for run in governed for *_, rule in reported(run.sent))

@@ -24,7 +24,7 @@ def runs(world: World, seeds: range) -> Iterator[tuple[Outcome, int]]:
             yield outcome, simulation.strays
 
 
-# Who was erased twice, before and after a store came back older, is not looked at: see docs/adr/0009.
+# Who was erased twice, before and after a store came back older, is not looked at (ADR 0009).
 KEEPING = [world for world in WORLDS if world.name not in {"erasing", "governed"}]
 
 
