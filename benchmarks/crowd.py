@@ -18,6 +18,7 @@ from resolvers.projecting import project
 from resolvers.pseudonyms import Pseudonyms
 from resolvers.publication import Sending, encode
 from resolvers.resolving import resolve
+from resolvers.standing import standing_of
 from resolvers.steps import (
     ClaimHome,
     Commit,
@@ -69,9 +70,9 @@ class Crowd:
     """Members whose birthday is next month. `due_us`: the instant at which it begins, and all of them are due."""
 
     def __init__(self, settings: Settings, now_us: int) -> None:
-        self._rulebook = rulebook_of(settings)
-        self._pseudonyms = Pseudonyms(settings.hash_key.reveal().encode())
         admission = admission_of(settings)
+        self._rulebook = rulebook_of(settings, lambda: standing_of([], admission))
+        self._pseudonyms = Pseudonyms(settings.hash_key.reveal().encode())
         begins = _next_month(now_us, ZoneInfo(admission.rules.timezone))
         event = _registered(f"1990-{begins:%m}-15", now_us - REGISTERED_DAYS_AGO * DAY_US)
         topic = TOUCHPOINTS.full_name(settings.topic_prefix)

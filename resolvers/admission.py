@@ -8,9 +8,9 @@ Must not know: the log, the store, what an event means.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
 from resolvers.namespaces import CARD, IdentityRules, Namespace
@@ -19,6 +19,7 @@ from resolvers.pseudonyms import Pseudonyms, display, is_token
 from resolvers.sources import Sources
 from topics.events import CardReplacedData, Data, ReferralData, Touchpoint
 from topics.identifiers import Identifier
+from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 DropRule = Literal["blocked_value", "invalid_value"]
@@ -69,6 +70,18 @@ class Unreadable(NamedTuple):
     message: str
 
 
+class DropsHere(Protocol):
+    """Whether a value is blocked at one place in the log."""
+
+    def __call__(self, key: str, writings: tuple[str, ...]) -> bool: ...  # noqa: D102 - see above
+
+
+class Drops(Protocol):
+    """Whether a value is blocked at a place in the log."""
+
+    def __call__(self, key: str, writings: tuple[str, ...], position: LogPosition) -> bool: ...  # noqa: D102 - see above
+
+
 class _Reading(NamedTuple):
     """A value that passed, ordered as the contract orders identifiers: by rank, then by normalised value."""
 
@@ -76,6 +89,10 @@ class _Reading(NamedTuple):
     normalised: str  # with its scope
     seen: Seen
     unique_in: str | None  # one reading of an event may have this; None where the namespace is not unique
+
+    def writings(self, raw: str) -> tuple[str, ...]:
+        """The value as it came, without outer blanks, and normally written, with its scope and without."""
+        return (folded(raw), self.normalised, self.normalised.partition(":")[2] or self.normalised)
 
 
 class _Values:
@@ -143,6 +160,10 @@ class _Values:
         identifier = Identifier(self._namespace.name, token)
         return Seen(identifier, shown, identifier.key)
 
+    def blocklist(self, entry: str) -> Blocklist:
+        """What a line of `blocked` in the configuration blocks."""
+        return Blocklist([entry], self._normalise)
+
     def _dropped(self, raw: str, scope: str | None, normalised: str | None, rule: DropRule) -> Dropped:
         """A value without a normal form may be anybody's anything in the wrong field, so its digest stands for it."""
         namespace, pseudonyms = self._namespace, self._pseudonyms
@@ -181,26 +202,38 @@ class Admission:
         """The same with what people see of it."""
         return self._values[namespace].seen(raw)
 
+    def blocklist(self, namespace: str, entry: str) -> Blocklist | None:
+        """What an entry of `blocked` blocks; None if the namespace is not declared.
+
+        Raises:
+            BadPatternError: its pattern is refused.
+        """
+        values = self._values.get(namespace)
+        return None if values is None else values.blocklist(entry)
+
     def _read(self, namespace: str, raw: str) -> _Reading | Dropped:
         return self._values[namespace].read(raw)
 
 
-def admit(touchpoint: Touchpoint, append_ms: int, admission: Admission) -> Admitted | Refusal:  # noqa: ARG001 - see below
+def admit(
+    touchpoint: Touchpoint, position: LogPosition, admission: Admission, drops: Drops | None = None
+) -> Admitted | Refusal:
     """The identifiers of an event as they count, or why the event is refused.
 
     Args:
         touchpoint: a decoded event.
-        append_ms: its record's append time, milliseconds since 1970. Nothing depends on it until values can be blocked
-            from a log position on.
+        position: its record's place in the log, which decides whether a value is blocked by an operator.
         admission: the rules and the key.
+        drops: whether a value is blocked there, by key and writings (`resolvers.blocking`); None: nothing ever was.
 
     """
     if admission.rules.sources and (untrusted := admission.sources.refuse(touchpoint)) is not None:
         return untrusted
     data = touchpoint.data
     dropped: list[Dropped] = []
-    readings = _read_all("data.identifiers", data.identifiers, dropped, admission)
-    beside = _read_beside(data, dropped, admission)
+    here = None if drops is None else partial(drops, position=position)
+    readings = _read_all("data.identifiers", data.identifiers, dropped, admission, here)
+    beside = _read_beside(data, dropped, admission, here)
     if isinstance(readings, Refusal):
         return readings
     if isinstance(beside, Refusal):
@@ -226,7 +259,11 @@ def admit(touchpoint: Touchpoint, append_ms: int, admission: Admission) -> Admit
 
 
 def _read_all(
-    place: str, named: Mapping[str, str | list[str]], dropped: list[Dropped], admission: Admission
+    place: str,
+    named: Mapping[str, str | list[str]],
+    dropped: list[Dropped],
+    admission: Admission,
+    drops: DropsHere | None,
 ) -> list[_Reading] | Refusal:
     """The values that pass, distinct and strongest first; those that do not are added to `dropped`."""
     namespaces, read = admission.namespaces, admission.read
@@ -236,10 +273,12 @@ def _read_all(
             return Refusal(RefusalCode.UNKNOWN_NAMESPACE, f"{admission.undeclared} - at `$.{place}`")
         for raw in (values,) if isinstance(values, str) else values:
             reading = read(namespace, raw)
-            if isinstance(reading, _Reading):
-                readings.append(reading)
-            else:
+            if not isinstance(reading, _Reading):
                 dropped.append(reading)
+            elif drops is not None and drops(reading.seen.key, reading.writings(raw)):
+                dropped.append(Dropped(namespace, reading.seen.identifier.token, "blocked_value"))
+            else:
+                readings.append(reading)
     if len(readings) > 1:
         readings.sort()
         if any([one == other for one, other in pairwise(readings)]):
@@ -247,12 +286,14 @@ def _read_all(
     return readings
 
 
-def _read_beside(data: Data, dropped: list[Dropped], admission: Admission) -> list[_Reading] | Refusal:
+def _read_beside(
+    data: Data, dropped: list[Dropped], admission: Admission, drops: DropsHere | None
+) -> list[_Reading] | Refusal:
     """The one identifier that stands beside `identifiers`: the replaced card or the inviter."""
     if isinstance(data, CardReplacedData):
-        return _read_all("data.replaces", {CARD: data.replaces}, dropped, admission)
+        return _read_all("data.replaces", {CARD: data.replaces}, dropped, admission, drops)
     if isinstance(data, ReferralData) and data.inviter is not None:
-        return _read_all("data.inviter", {**data.inviter}, dropped, admission)
+        return _read_all("data.inviter", {**data.inviter}, dropped, admission, drops)
     return []
 
 

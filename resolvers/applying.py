@@ -92,7 +92,7 @@ class Work:
         done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)
         if said == "reused":
             return said
-        if arrival.inviter is not None:
+        if arrival.inviter is not None and not arrival.uncounted:
             self.referrals.append(arrival)
         facet = self.draft.facet(strongest, arrival.seen[0].display, mark.time_us)
         if done:

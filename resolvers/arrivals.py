@@ -34,7 +34,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     `seen`: its identifiers, strongest first; `keys`: theirs. `strongest`: the key its facts go to. `pairs`: the
     evidence it is. `asserted`: the one of these, if any, that asserts that the two count as one value. `traceparent`:
-    W3C trace context to carry on. `inviter`: on whose invitation the event's person registered.
+    W3C trace context to carry on. `inviter`: on whose invitation the event's person registered; `uncounted`: nobody is
+    to be told of that. `named`: the keys of all identifiers in the event, where they are not `keys`.
     """
 
     mark: Mark
@@ -47,6 +48,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     asserted: Pair | None = None
     traceparent: str | None = None
     inviter: Seen | None = None
+    uncounted: bool = False
+    named: tuple[str, ...] = ()
 
 
 def arrival(
@@ -107,7 +110,7 @@ def apply_facts(facet: Facet, arrival: Arrival) -> None:
         _touch(facts, event, data.channel)
     special = SPECIAL.get(event.type)
     if special is not None:
-        special(facet, event, arrival.keys)
+        special(facet, event, arrival.named or arrival.keys)
         if arrival.inviter is not None:
             invited(facet, event, arrival.inviter.key)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import networkx as nx
 
 from resolvers.component import Component
+from resolvers.constraints import in_force
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import partition
 from resolvers.people import VALUES_OF
@@ -124,7 +125,10 @@ def _people(
     division = partition(seen, known, rules, blocked, component.constraints)
     counted: nx.Graph[str] = nx.Graph()
     counted.add_nodes_from(seen)
-    counted.add_edges_from(known.keys() - {one.pair for one in division.refused})
+    ruled = in_force(component.constraints)
+    refused = {ruled.one(one.pair) for one in division.refused}
+    counted.add_edges_from(pair for pair in known if ruled.one(pair) not in refused)
+    counted.add_edges_from((key, one) for key, one in ruled.same.items() if key in seen and one in seen)
     counted.add_edges_from(one.pair for one in division.ruled)
     groups = {frozenset(group) for group in nx.connected_components(counted)}
     divided = {frozenset(group) for group in division.groups}
@@ -139,8 +143,10 @@ def _published(one: Audited, groups: set[frozenset[str]]) -> list[Finding]:
     name, profiles = one.component.name, one.publication.state.profiles
     findings: list[Finding] = []
     members = [frozenset(published.members) for published in profiles.values() if published.members]
-    missing = groups - set(members)
-    ghosts = set(members) - groups
+    ruled = in_force(one.component.constraints)
+    held = {frozenset(ruled.held(group)) for group in groups} - {frozenset()}
+    missing = held - set(members)
+    ghosts = set(members) - held
     if missing:
         keys = [key for group in missing for key in group]
         findings.append(_finding("unpublished", name, keys, f"{len(missing)} people of the evidence are not published"))

@@ -1,8 +1,10 @@
 """Constraints: what operators have ruled about who is who, as it lies in a component's record.
 
-A `merge` joins its identifiers before any evidence does; a `split` keeps its identifiers together, and apart from
-those that it left behind. Each is a field of its own, named by its command's id; it is written once, and all that ever
-changes is that it is undone: so it is a join, and moves along in unions like evidence.
+A `merge` joins its identifiers before any evidence does; a `split` keeps its identifiers together, and apart from those
+that it left behind. An `unbind` joins the life that is over to who it stays with, and keeps the next one apart; taken
+back, the two lives are one identifier. A `block` lets none of an identifier's links count. Each is a field of its own,
+named by its command's id; it is written once, and all that ever changes is that it is undone: so it is a join, and
+moves along in unions like evidence.
 Rule: which constraints hold follows from the constraints alone. A merge lifts the splits that its decision names, for
 as long as it is not undone itself.
 Must not know: how a command is decided, evidence, profiles.
@@ -14,6 +16,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from resolvers.evidence import Mark
+from resolvers.life_keys import life_of, shown
 
 
 class Constraint(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -22,14 +25,14 @@ class Constraint(msgspec.Struct, array_like=True, frozen=True, gc=False):
     Attributes:
         kind: what the command was.
         mark: where it stands in the log.
-        keys: the identifiers that it joined.
+        keys: the identifiers that it joined; of an unbind, the life that is over first; of a block, the one.
         values: identifiers that count as one value wherever values are counted.
-        apart: of a split, the identifiers that were left behind.
-        lifts: of a merge, ids of the splits that do not hold any more.
+        apart: of a split, the identifiers that were left behind; of an unbind, the next life.
+        lifts: of a merge, ids of the splits and unbinds that keep nobody apart any more.
         undone: it was taken back.
     """
 
-    kind: Literal["merge", "split"]
+    kind: Literal["merge", "split", "unbind", "block"]
     mark: Mark
     keys: tuple[str, ...]
     values: tuple[str, ...]
@@ -50,11 +53,28 @@ NONE: Constraints = {}
 
 
 class InForce(NamedTuple):
-    """What holds: joins, the latest in the log first; sets that count as one value; and splits as their two sides."""
+    """What holds: joins, the latest in the log first; sets that count as one value; and splits as their two sides.
+
+    `past`: lives that are over: facts and evidence stay with them, and nobody holds them. `same`: lives that an unbind
+    parted that was taken back -> the one that stands for all of them. `blocked`: whose links do not count.
+    """
 
     joins: tuple[tuple[Mark, tuple[str, ...]], ...]
     values: tuple[tuple[str, ...], ...]
     splits: tuple[tuple[frozenset[str], frozenset[str]], ...]
+    past: frozenset[str] = frozenset()
+    same: Mapping[str, str] = {}
+    blocked: frozenset[str] = frozenset()
+
+    def one(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Keys, each of those that are one identifier once."""
+        return tuple(dict.fromkeys(self.same.get(key, key) for key in keys)) if self.same else tuple(keys)
+
+    def held(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Those of some keys that are somebody's now, as outputs show them."""
+        if not self.past and not self.same:
+            return tuple(map(shown, keys))
+        return tuple(dict.fromkeys(shown(key) for key in self.one(keys) if key not in self.past))
 
 
 NOTHING_HOLDS = InForce((), (), ())
@@ -66,16 +86,30 @@ def in_force(constraints: Constraints) -> InForce:
         return NOTHING_HOLDS
     standing = {name: one for name, one in constraints.items() if not one.undone}
     lifted = {name for one in standing.values() for name in one.lifts}
-    latest_first = sorted(standing.values(), key=lambda one: one.mark, reverse=True)
+    ruling = [one for one in standing.values() if one.kind != "block"]
+    ruling.sort(key=lambda one: one.mark, reverse=True)
+    parts = InForce((), (), (), same=_same(constraints.values()))
     return InForce(
-        tuple((one.mark, one.keys) for one in latest_first),
-        tuple(one.values for one in latest_first),
+        tuple((one.mark, parts.one(one.keys)) for one in ruling),
+        tuple(parts.one(one.values) for one in ruling),
         tuple(
-            (frozenset(one.keys), frozenset(one.apart))
+            (frozenset(parts.one(one.keys)), frozenset(parts.one(one.apart)))
             for name, one in sorted(standing.items())
             if one.apart and name not in lifted
         ),
+        frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind")),
+        parts.same,
+        frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "block")),
     )
+
+
+def _same(constraints: Iterable[Constraint]) -> dict[str, str]:
+    """Lives that are one identifier, because the unbind between them was taken back -> the first of them."""
+    found: dict[str, str] = {}
+    undone = [one for one in constraints if one.kind == "unbind" and one.undone and one.apart]
+    for one in sorted(undone, key=lambda one: life_of(one.apart[0])):
+        found[one.apart[0]] = found.get(one.keys[0], one.keys[0])
+    return found
 
 
 def parted_by(constraints: Constraints, members: Iterable[str]) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ class Group:
 
     __slots__ = ("known", "members", "sides", "values")
 
-    def __init__(self, key: str, namespace: Namespace) -> None:
+    def __init__(self, key: str, namespace: Namespace, *, held: bool = True) -> None:
+        """`held`: somebody has the identifier now; what was held once counts for nothing."""
         self.members = [key]
-        self.known = namespace.person
+        self.known = namespace.person and held
         self.sides: frozenset[tuple[int, bool]] = frozenset()
         self.values: dict[tuple[str, str], list[str]] = {}
-        if namespace.unique or namespace.limit is not None:
+        if held and (namespace.unique or namespace.limit is not None):
             self.values[scope_of(key, namespace)] = [key]
 
 

@@ -9,7 +9,7 @@ Must not know: how records are sent, the store.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from resolvers.component import Component
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.life_keys import shown
 from resolvers.partition import Refused
 from resolvers.people import People, Person
-from resolvers.profile_ids import Assigned, Mint, assign
-from resolvers.publication import BLANK, NOTHING_DECIDED, Decisions, Published, Sending, State
+from resolvers.profile_ids import Assigned, Mint, assign, nobody_was, survivor
+from resolvers.publication import BLANK, ERASED, NOTHING_DECIDED, Decisions, Published, Sending, State
 from resolvers.steps import Notice, Outgoing
 from resolvers.telling import Past, Said, take_back, tell
 from topics.codec import canonical, encode
@@ -86,9 +87,11 @@ def difference(
     now_us: int,
     mint: Mint,
     member: MemberRules | None = None,
+    was_erased: Callable[[str], bool] = nobody_was,
 ) -> Difference | None:
     """What has changed since `before`, by the rules that people were judged by; None if nothing has."""
-    return _Differ(component, before, notice, now_us, member).run(now, mint)
+    assigned = assign(now.persons, before, mint, was_erased)
+    return _Differ(component, before, notice, now_us, member).run(now, assigned)
 
 
 def remaining(before: State) -> Difference:
@@ -106,6 +109,7 @@ class _Differ:
         self, component: Component, before: State, notice: Notice, now_us: int, member: MemberRules | None
     ) -> None:
         self._edges = component.edges
+        self._held: frozenset[str] = frozenset()
         self._component_version = component.version
         self._before = before
         self._version = max(before.version + 1, now_us)
@@ -117,16 +121,16 @@ class _Differ:
         self._frame = f'"at":"{to_text(now_us)}","cause":{cause},'
         self._headers = header(notice.traceparent)
 
-    def run(self, now: People, mint: Mint) -> Difference | None:
+    def run(self, now: People, assigned: Assigned) -> Difference | None:
         before = self._before
-        assigned = assign(now.persons, before, mint)
+        self._held = frozenset(key for person in now.persons for key in person.members)
         merged = _merged_from(before, assigned.ended) if assigned.ended else None
         profiles: list[Outgoing] = []
         identities: list[Outgoing] = []
         decided: list[tuple[str, Said]] = []
         sent: list[str] = []
         after: dict[str, Published] = {}
-        moved = bool(assigned.ended)
+        moved = bool(assigned.ended or assigned.erased)
         for person, profile_id in zip(now.persons, assigned.ids, strict=True):
             old = before.profiles.get(profile_id)
             merged_from = (
@@ -156,13 +160,17 @@ class _Differ:
                 known = set() if old is None or old.digest == BLANK else {*old.members}
                 born = after[profile_id].born
                 identities += [self._identity(key, profile_id, born) for key in person.members if key not in known]
+                if old is not None:
+                    identities += self._nobodys(old)
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
-        over = {**before.ended, **assigned.ended} if self._again else assigned.ended
-        ended = [self._ended(one, into) for one, into in over.items()]
-        decided += [(one, said) for one in assigned.ended for said in take_back(before.profiles[one].decided)]
-        rounds = self._rounds(decided)
+        over = self._over(assigned) if assigned.ended or assigned.erased else assigned.ended
+        ended = [self._ended(*one) for one in ({**before.ended, **over} if self._again else over).items()]
+        for one in (*assigned.ended, *assigned.erased):
+            identities += self._nobodys(before.profiles[one])
+            decided += [(one, said) for said in take_back(before.profiles[one].decided)]
+        rounds = self._rounds(decided, [one for one, into in over.items() if into == ERASED])
         reports = [*(record for _, _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
         refused = digests_of(now.refused)
         named = [(one, after[one].holder) for one in sent if one not in before.profiles]
@@ -174,7 +182,7 @@ class _Differ:
             State(
                 self._version + max(len(rounds) - 1, 0),
                 after,
-                {**before.ended, **assigned.ended} if assigned.ended else before.ended,
+                {**before.ended, **over} if over else before.ended,
                 refused,
                 before.taken_over,
                 self._component_version,
@@ -206,10 +214,10 @@ class _Differ:
         ]
         return tell(person, Past(own, [profiles[one].decided for one in ended], parted), self._member, self._now_us)
 
-    def _rounds(self, decided: list[tuple[str, Said]]) -> list[list[Outgoing]]:
+    def _rounds(self, decided: list[tuple[str, Said]], erased: list[str]) -> list[list[Outgoing]]:
         """Records of what is said of profiles, in the order of the topics, the second of a topic and key a round later.
 
-        Each round has a version of its own.
+        Each round has a version of its own. Of who was erased, tombstones are the last.
         """
         rounds: list[list[Outgoing]] = []
         taken: dict[tuple[str, str], int] = {}
@@ -218,6 +226,9 @@ class _Differ:
             if nth == len(rounds):
                 rounds.append([])
             rounds[nth].append(self._framed(said.topic, profile_id, canonical(said.content), nth=nth))
+        if erased:
+            rounds = rounds or [[]]
+            rounds[-1] += [Outgoing(topic, one.encode(), None, self._headers) for topic in ORDER for one in erased]
         return rounds
 
     def _published(
@@ -240,9 +251,21 @@ class _Differ:
         )
 
     def _ended(self, profile_id: str, into: str) -> Outgoing:
-        """The last word on an id that merged away."""
+        """The last word on an id that merged away, or whose person was erased."""
         value = {"profile_id": profile_id, "version": self._version, "merged_into": into}
-        return Outgoing("profiles", profile_id.encode(), encode(value), self._headers)
+        content = None if into == ERASED else encode(value)
+        return Outgoing("profiles", profile_id.encode(), content, self._headers)
+
+    def _over(self, assigned: Assigned) -> dict[str, str]:
+        """The ids that end now, with those that had ended in one of somebody who was erased -> what they end in."""
+        erased, before = assigned.erased, self._before.ended
+        former = [one for one in before if survivor(before, one) in erased] if erased else []
+        return {**assigned.ended, **dict.fromkeys((*erased, *former), ERASED)}
+
+    def _nobodys(self, old: Published) -> list[Outgoing]:
+        """Tombstones of a profile's identifiers that are nobody's any more: they were erased."""
+        gone = [key for key in old.members if key not in self._held]
+        return [Outgoing("identities", key.encode(), None, self._headers) for key in gone]
 
     def _framed(
         self, topic: str, profile_id: str, content: bytes, digest: bytes | None = None, nth: int = 0
@@ -260,7 +283,7 @@ class _Differ:
         return Outgoing("identities", key.encode(), encode(value), self._headers)
 
     def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, str, Outgoing]]:
-        """`merged` for every id that ends, `split` and `moved` for identifiers that left a profile that goes on.
+        """`merged` and `erased` for every id that ends; `split`, `moved` for identifiers that left one that goes on.
 
         With each its type, and the source of its newest evidence; of an operator's word that of the cause.
         """
@@ -273,11 +296,13 @@ class _Differ:
             if new is not None and new != old:
                 left.setdefault(old, {})[key] = new
         records: list[tuple[str, str, Outgoing]] = []
-        for old in sorted({*left, *ended}):
+        for old in sorted({*left, *ended, *assigned.erased}):
             went = left.get(old, {})
-            evidence = self._evidence(set(went), [set(one.members) for one in persons])
+            evidence = self._evidence(set(went), [set(one.keys) for one in persons])
             if old in ended:
                 kind, to = "merged", [ended[old]]
+            elif old in assigned.erased:
+                kind, to = "erased", []
             else:
                 to = sorted(set(went.values()))
                 kind = "split" if any(one not in self._before.profiles for one in to) else "moved"
@@ -318,7 +343,7 @@ def _place(one: tuple[str, Said]) -> int:
 
 def conflict(keys: tuple[str, ...], rule: str, marks: list[Mark], headers: tuple[tuple[str, bytes], ...]) -> Outgoing:
     """A record of `conflicts`: identifiers by key, and the events that are the evidence."""
-    namespaces = [key.partition(":") for key in keys]
+    namespaces = [shown(key).partition(":") for key in keys]
     content = {
         "identifiers": [{"namespace": namespace, "token": token} for namespace, _, token in namespaces],
         "rule": rule,

@@ -13,9 +13,11 @@ from typing import Final, NamedTuple
 import networkx as nx
 
 from resolvers.component import Component
+from resolvers.constraints import in_force
 from resolvers.difference import REASONS
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.facets import Facet
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import partition, strength
 from topics.answers import EvidenceLink, Explanation, GraphNode
@@ -34,11 +36,15 @@ class Judged(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Components as the rules divide them: facets and judged evidence, strongest first, and everybody's person."""
+    """Components as the rules divide them: facets and judged evidence, strongest first, and everybody's person.
+
+    `past`: lives that are over; nobody holds them.
+    """
 
     facets: Mapping[str, Facet]
     evidence: Mapping[Pair, Judged]
     person_of: Mapping[str, int]
+    past: frozenset[str] = frozenset()
 
 
 def scene(components: Iterable[Component], rules: IdentityRules, blocked: frozenset[str] = frozenset()) -> Scene:
@@ -46,8 +52,10 @@ def scene(components: Iterable[Component], rules: IdentityRules, blocked: frozen
     facets: dict[str, Facet] = {}
     evidence: dict[Pair, Judged] = {}
     person_of: dict[str, int] = {}
+    past: frozenset[str] = frozenset()
     for component in components:
         facets.update(component.facets)
+        past |= in_force(component.constraints).past
         division = partition(component.facets, component.edges, rules, blocked, component.constraints)
         rule_of = {one.pair: one.rule for one in division.refused}
         evidence.update({pair: Judged(edge, rule_of.get(pair)) for pair, edge in component.edges.items()})
@@ -68,11 +76,11 @@ def scene(components: Iterable[Component], rules: IdentityRules, blocked: frozen
             at_cap = there is not None and not there.hub and not facet.hub
             evidence.setdefault(pair, Judged(None, "component" if at_cap else "hub"))
     ordered = sorted(evidence, key=lambda pair: (stronger(pair.strong), stronger(pair.weak)))
-    return Scene(facets, {pair: evidence[pair] for pair in ordered}, person_of)
+    return Scene(facets, {pair: evidence[pair] for pair in ordered}, person_of, past)
 
 
 def explain(a: str, b: str, told: Scene, rules: IdentityRules) -> Explanation:
-    """Why two identifiers of the scene are one person, or why not."""
+    """Why two identifiers of the scene, by the keys of their lives now, are one person, or why not."""
     same = told.person_of[a] == told.person_of[b]
     keys = _way(a, b, told, rules, counted_only=same)
     path = [_link(one, other, told) for one, other in pairwise(keys)]
@@ -91,8 +99,11 @@ def explain(a: str, b: str, told: Scene, rules: IdentityRules) -> Explanation:
     }
 
 
-def graph_of(members: Sequence[str], told: Scene) -> tuple[list[GraphNode], list[EvidenceLink]]:
-    """The identifiers of a profile, their evidence, and what refused evidence leads to."""
+def graph_of(held: Sequence[str], told: Scene) -> tuple[list[GraphNode], list[EvidenceLink]]:
+    """The identifiers of a profile, as outputs show them, their evidence, and what refused evidence leads to."""
+    place = {key: at for at, key in enumerate(held)}
+    members = [key for key in told.facets if shown(key) in place and key not in told.past]
+    members.sort(key=lambda key: place[shown(key)])
     inside = set(members)
     pairs = [
         pair
@@ -146,7 +157,7 @@ def _link(one: str, other: str, told: Scene) -> EvidenceLink:
 
 def _shown(key: str, told: Scene) -> ShownIdentifier:
     """An identifier as profiles show it; of a hub elsewhere only the token is known."""
-    namespace, _, token = key.partition(":")
+    namespace, _, token = shown(key).partition(":")
     facet = told.facets.get(key)
     return {"namespace": namespace, "token": token, "display": token if facet is None else facet.display}
 

@@ -117,7 +117,7 @@ def _hanging_together(
     events: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         if linked is None and len(arrival.pairs) == len(arrival.keys) - 1:  # most often: all are in one place
-            at = places.find(arrival.strongest)
+            at = places.find(arrival.keys[0])
             inside = keys.get(at)
             if inside is None:
                 keys[at] = dict.fromkeys(arrival.keys)

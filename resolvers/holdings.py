@@ -13,6 +13,7 @@ import msgspec
 from resolvers.activity import NEVER_DUE_US
 from resolvers.capped import REWARDS, latest_of
 from resolvers.distinct import count, digest, unpacked
+from resolvers.life_keys import shown
 from topics.instants import to_text
 
 NO_EXPIRY_US: Final = -1
@@ -112,7 +113,7 @@ def rewards(holdings: Iterable[Holdings]) -> list[dict[str, Any]]:
 def referred_by(holdings: Iterable[Holdings], members: Sequence[str]) -> str | None:
     """The key of who invited this person first; None if that was one of its own identifiers."""
     first = min((one.invited for one in holdings if one.invited is not None), default=None)
-    return first.inviter if first is not None and first.inviter not in members else None
+    return shown(first.inviter) if first is not None and first.inviter not in members else None
 
 
 def holding(holdings: Sequence[Holdings], now_us: int) -> tuple[dict[str, Any], int]:

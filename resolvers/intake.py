@@ -10,6 +10,7 @@ import msgspec
 
 from resolvers.admission import Admission, Dropped, admit
 from resolvers.arrivals import Arrival, arrival
+from resolvers.blocking import Blocks
 from resolvers.dedupe import signature
 from resolvers.evidence import Mark
 from topics.envelope import Limits, decode
@@ -28,12 +29,12 @@ class Accepted(NamedTuple):
     dropped: tuple[Dropped, ...]
 
 
-def take_in(record: Record, limits: Limits, admission: Admission) -> Accepted | Refusal:
-    """What becomes of a record of the touchpoints topic."""
+def take_in(record: Record, limits: Limits, admission: Admission, blocks: Blocks | None = None) -> Accepted | Refusal:
+    """What becomes of a record of the touchpoints topic, where operators have blocked these values."""
     touchpoint = decode(record, limits)
     if isinstance(touchpoint, Refusal):
         return touchpoint
-    admitted = admit(touchpoint, record.append_ms, admission)
+    admitted = admit(touchpoint, record.position, admission, blocks.drops if blocks else None)
     if isinstance(admitted, Refusal):
         return admitted
     place = (record.append_ms, record.topic, record.partition, record.offset)

@@ -9,37 +9,14 @@ Must not know: facts, profiles, stores, clocks.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from resolvers.constraints import NONE, Constraints, InForce, in_force
 from resolvers.counting import Group, asserted_values, kept_apart, scope_of
 from resolvers.evidence import Edge, Mark, Pair
 from resolvers.namespaces import IdentityRules, Namespace
+from resolvers.uniting_lives import Sight, united
 from topics.instants import DAY_US
-
-
-class Sight(Protocol):
-    """What `partition` needs of one identifier beside its edges.
-
-    `last_us`: when it was last seen. `hub`: it went over its cap once. `strangers`: hubs it has evidence with; such
-    evidence is not kept as an edge, but it makes them neighbours all the same. `unbound`: of a card, what was taken off
-    it and when. `logged_out_us`: when a session with it ended; before all events if none did.
-    """
-
-    @property
-    def last_us(self) -> int: ...  # noqa: D102 - see above
-
-    @property
-    def hub(self) -> bool: ...  # noqa: D102
-
-    @property
-    def strangers(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def unbound(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
-
-    @property
-    def logged_out_us(self) -> int: ...  # noqa: D102
 
 
 class Refused(NamedTuple):
@@ -129,11 +106,32 @@ def partition(
         refused at its turn and then joined by other evidence: its ends are one person, so nothing was kept apart.
     """
     ruled = in_force(constraints)
-    if not ruled.joins and _is_one_person(sights, edges, rules, blocked):
+    blocked = blocked & sights.keys() if blocked else blocked
+    if not ruled.joins and not ruled.blocked and not ruled.same and _is_one_person(sights, edges, rules, blocked):
         return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset(), plain=True)
+    if not ruled.same:
+        return _partition(sights, edges, rules, blocked | ruled.blocked, ruled)
+    one = united(sights, edges, ruled.same)
+    found = _partition(one.sights, one.edges, rules, frozenset(ruled.one(blocked)) | ruled.blocked, ruled)
+    return found._replace(
+        groups=tuple(tuple(life for key in group for life in one.lives[key]) for group in found.groups),
+        contested=frozenset(life for key in found.contested for life in one.lives[key]),
+        refused=tuple(refused._replace(pair=one.observed[refused.pair]) for refused in found.refused),
+    )
+
+
+def _partition(
+    sights: Mapping[str, Sight],
+    edges: Mapping[Pair, Edge],
+    rules: IdentityRules,
+    blocked: frozenset[str],
+    ruled: InForce,
+) -> Partition:
+    """The same, where something may be refused."""
     ignored = hubs(sights, edges, rules)
-    judge = _Judge(sights, edges, rules, ignored, ruled)
-    joined = [one for mark, keys in ruled.joins for one in judge.unite(_free(keys, sights, ignored | blocked), mark)]
+    silent = ignored | blocked
+    judge = _Judge(sights, edges, rules, silent, ruled)
+    joined = [one for mark, keys in ruled.joins for one in judge.unite(_free(keys, sights, silent), mark)]
     refused: list[Refused] = []
     for pair in _in_order(edges, rules):
         if pair.strong in ignored or pair.weak in ignored:
@@ -235,16 +233,16 @@ class _Judge:
         sights: Mapping[str, Sight],
         edges: Mapping[Pair, Edge],
         rules: IdentityRules,
-        ignored: frozenset[str],
+        silent: frozenset[str],
         ruled: InForce,
     ) -> None:
         self._sights = sights
         self._edges = edges
         self._rules = rules
-        self._of = {key: Group(key, namespace_of(key, rules)) for key in sights}
-        self._one_card = self._one_value = asserted_values(edges, ignored)
+        self._of = {key: Group(key, namespace_of(key, rules), held=key not in ruled.past) for key in sights}
+        self._one_card = self._one_value = asserted_values(edges, silent)
         if ruled.values:
-            self._one_value = asserted_values(edges, ignored, [_free(keys, sights, ignored) for keys in ruled.values])
+            self._one_value = asserted_values(edges, silent, [_free(keys, sights, silent) for keys in ruled.values])
         self._dropped = self._contested_by_unique() if rules.policy == "drop" else frozenset()
         self._unbound = _unbound(sights, self._one_card)
         for at, both in enumerate(ruled.splits):

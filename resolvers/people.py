@@ -14,11 +14,14 @@ from resolvers.activity import NEVER_DUE_US, present_run, windows
 from resolvers.amounts import join, number
 from resolvers.behaviour import NEVER_US, Doings, acquisition, behaviour, ranked, referred, viewed
 from resolvers.component import Component
+from resolvers.constraints import InForce, in_force
 from resolvers.counting import asserted_values
+from resolvers.evidence import Pair
 from resolvers.facets import Facet, Facts, Values
 from resolvers.holdings import holding, referred_by
 from resolvers.judging import Judged
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.life_keys import shown
 from resolvers.namespaces import CARD, IdentityRules
 from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
 from resolvers.partition import Refused, namespace_of, partition
@@ -33,10 +36,12 @@ _CARDS = f"{CARD}:"
 
 
 class Person(NamedTuple):
-    """One person. `holder` is the strongest identifier's key; `members` are all, strongest first.
+    """One person. `holder` is the strongest identifier's key; `members` are all that it holds, strongest first.
 
-    `body` is the contents as canonical JSON; `value` is the lifetime value per currency. `due_us`: the first instant at
-    which the contents may be others, should no event come. `judged`: what rules decide, where there are rules.
+    `members` are as outputs show them; `keys` are those of the facets that are folded into it, also of lives that are
+    over (`resolvers.life_keys`). `body` is the contents as canonical JSON; `value` is the lifetime value per currency.
+    `due_us`: the first instant at which the contents may be others, should no event come. `judged`: what rules decide,
+    where there are rules.
     """
 
     holder: str
@@ -45,6 +50,7 @@ class Person(NamedTuple):
     value: dict[str, str]
     due_us: int = NEVER_DUE_US
     judged: Judged | None = None
+    keys: tuple[str, ...] = ()
 
 
 class Fold(NamedTuple):
@@ -88,13 +94,22 @@ def people(
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
+    ruled = in_force(component.constraints)
     for members in division.groups:
         facets = [component.facets[key] for key in members]
+        held = ruled.held(members)
         apart = division.contested.intersection(members) if division.contested else division.contested
         fold = component.folds.get(members)
-        if fold is None or fold.apart != apart or not fold.holds(now_us) or any(map(is_not, fold.facets, facets)):
-            cards = _cards(members, component)
-            fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, _At(rules, now_us, cards, member)))
+        if (
+            fold is None
+            or fold.apart != apart
+            or not fold.holds(now_us)
+            or any(map(is_not, fold.facets, facets))
+            or fold.person.members != held
+        ):
+            cards = _cards(members, component, ruled)
+            at = _At(rules, now_us, cards, member, held, ruled)
+            fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, at))
         folds[members] = fold
         persons.append(fold.person)
         aside += fold.aside
@@ -104,22 +119,28 @@ def people(
 
 
 class _At(NamedTuple):
-    """What a fold needs beside facets. `cards`: how many cards the person has."""
+    """What a fold needs beside facets. `cards`: how many cards the person has; `held`: the identifiers to show.
+
+    `ruled`: what operators have said of it.
+    """
 
     rules: IdentityRules
     now_us: int
     cards: int
     member: MemberRules | None
+    held: tuple[str, ...]
+    ruled: InForce
 
 
-def _cards(members: tuple[str, ...], component: Component) -> int:
+def _cards(members: tuple[str, ...], component: Component, ruled: InForce) -> int:
     """How many cards there are when those that took another's place count as one."""
     cards = {key for key in members if key.startswith(_CARDS)}
+    if ruled.past or ruled.same:
+        cards = {*ruled.one(cards)} - ruled.past
     if len(cards) < 2:  # noqa: PLR2004 - two can be one
         return len(cards)
-    found = asserted_values(
-        {pair: edge for pair, edge in component.edges.items() if cards.issuperset(pair)}, frozenset()
-    )
+    named = {Pair(*ruled.one(pair)): edge for pair, edge in component.edges.items()} if ruled.same else component.edges
+    found = asserted_values({pair: edge for pair, edge in named.items() if cards.issuperset(pair)}, frozenset())
     return len({found.get(key, key) for key in cards})
 
 
@@ -127,18 +148,21 @@ def _fold(members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], 
     """A group's person, and the second profiles of those of its devices that are contested."""
     pairs = list(zip(members, facets, strict=True))
     values = [facet.values for key, facet in pairs if key not in apart and facet.values.dated]
-    aside = [(key, facet) for key, facet in pairs if key in apart and facet.values.dated] if apart else []
+    aside: dict[str, list[Values]] = {}
+    for key, facet in pairs if apart else ():
+        if key in apart and facet.values.dated:
+            aside.setdefault(at.ruled.same.get(key, key), []).append(facet.values)
     person = _person(members[0], pairs, values, at)
     if not aside:
         return person, []
-    alone = at._replace(cards=0)
-    return person, [_person(f"{VALUES_OF}{key}", [], [facet.values], alone) for key, facet in aside]
+    alone = at._replace(cards=0, held=())
+    return person, [_person(f"{VALUES_OF}{key}", [], some, alone) for key, some in aside.items()]
 
 
 def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], at: _At) -> Person:
     """The fold of some facets and some value facts."""
     dated: list[Facet] | list[Values] = [facet for _, facet in facets] or values
-    members = tuple([key for key, _ in facets])
+    keys, members = tuple([key for key, _ in facets]), at.held
     facts = [facet.facts for _, facet in facets]
     doings = [fact.more for fact in facts if fact.more is not None]
     holdings = [one.more for one in values if one.more is not None]
@@ -152,7 +176,7 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         "first_seen": to_text(min([one.first_us for one in dated])),
         "last_seen": to_text(max([one.last_us for one in dated])),
         "known": any([namespace_of(key, at.rules).person for key in members]),
-        "identifiers": [_identifier(key, facet) for key, facet in facets],
+        "identifiers": _identifiers([one for one in facets if one[0] not in at.ruled.past], members),
         "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values) if values else {},
@@ -164,20 +188,20 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         ),
         "affinity": _affinity(facts, doings, orders),
         "referral": {
-            "referred_by": referred_by(holdings, members) if holdings else None,
-            "referred": referred(doings, members) if doings else 0,
+            "referred_by": referred_by(holdings, keys) if holdings else None,
+            "referred": referred(doings, keys) if doings else 0,
         },
         **behaves,
         **holds,
     }
     due_us = min(move_us, next_us, expiry_us)
     if at.member is None:
-        return Person(holder, members, canonical(contents), value, due_us)
+        return Person(holder, members, canonical(contents), value, due_us, None, keys)
     judged = at.member.judge(contents, at.now_us)
     contents.update(judged.additions)
     if not judged.occasions:
         judged = judged._replace(values=[])  # only occasions are looked at again, and persons are kept
-    return Person(holder, members, canonical(contents), value, min(due_us, judged.due_us), judged)
+    return Person(holder, members, canonical(contents), value, min(due_us, judged.due_us), judged, keys)
 
 
 def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -221,14 +245,22 @@ def _affinity(facts: list[Facts], doings: list[Doings], orders: dict[str, Order]
     }
 
 
-def _identifier(key: str, facet: Facet) -> dict[str, str]:
+def _identifiers(facets: list[tuple[str, Facet]], members: tuple[str, ...]) -> list[dict[str, str]]:
+    """The identifiers that a person holds; the lives of one that are the same are told as one."""
+    found: dict[str, list[Facet]] = {key: [] for key in members}
+    for key, facet in facets if members else ():
+        found[shown(key)].append(facet)
+    return [_identifier(key, lives) for key, lives in found.items()]
+
+
+def _identifier(key: str, lives: list[Facet]) -> dict[str, str]:
     namespace, _, token = key.partition(":")
     return {
         "namespace": namespace,
         "token": token,
-        "display": facet.display,
-        "first_seen": to_text(facet.first_us),
-        "last_seen": to_text(facet.last_us),
+        "display": lives[0].display,
+        "first_seen": to_text(min([one.first_us for one in lives])),
+        "last_seen": to_text(max([one.last_us for one in lives])),
     }
 
 

@@ -7,7 +7,7 @@ one it moved into, once nothing of it is on its way.
 Must not know: Redis, Kafka, which consumer owns what.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from resolvers.difference import Difference, difference, remaining
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import IdentityRules
 from resolvers.people import people
-from resolvers.profile_ids import Mint
+from resolvers.profile_ids import Mint, nobody_was
 from resolvers.publication import (
     Begun,
     Publication,
@@ -57,12 +57,14 @@ class Rulebook(NamedTuple):
     """All that decides how a component is published.
 
     The identity rules, blocked keys, the mint of profile ids, and the member centre's rules (None: there are none).
+    `was_erased`: whether whoever had an identifier was erased once; a profile ends without another one for these only.
     """
 
     rules: IdentityRules
     blocked: frozenset[str]
     mint: Mint
     member: MemberRules | None = None
+    was_erased: Callable[[str], bool] = nobody_was
 
 
 def conflated(notices: Iterable[Notice]) -> list[Notice]:
@@ -103,6 +105,11 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
     """
     passing = notice.version == 0 and cache.components.get(notice.component) is None
     told = yield from _project(notice, cache, rulebook, now_us)
+    if told is None and notice.due_us:
+        # It may be due because of what an owner before us has begun just now, by a clock of some time ago. Only the
+        # store knows of that; by what we remember there is nothing to do, and nobody would look again.
+        cache.publications.forget(notice.component)
+        told = yield from _project(notice, cache, rulebook, now_us)
     if passing:
         cache.components.forget(notice.component)
         cache.publications.forget(notice.component)
@@ -114,14 +121,13 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
     told: Difference | None = None
     while True:
         component = yield from _component(notice, cache)
-        if component.moved_to is not None:
-            yield from _hand_over(component, component.moved_to, notice, cache)
+        if not (yield from _is_here(component, notice, cache)):
             return None
         absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
         publication = yield from _publication(component.name, cache)
-        before, offsets = _taken_over(publication, absorbed, again=notice.again)
+        before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
         before = yield from _found_again(before, notice.strays, component)
         if component.version < before.component_version:
             cache.components.forget(component.name)
@@ -147,13 +153,30 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             told, notice = change, notice._replace(version=component.version, again=False)
 
 
+def _is_here(component: Component, notice: Notice, cache: Cache) -> Protocol[bool]:
+    """Whether there is anything to publish of it: it has not moved, and not everybody in it was erased."""
+    if component.moved_to is not None:
+        yield from _hand_over(component, component.moved_to, notice, cache)
+    return component.moved_to is None and component.version > 0
+
+
 def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:
     """What is to be written down, and published where there is something; None: nothing.
 
     An entry of `due` stands until it is taken: one that comes too early makes us look once more, and is no harm.
     """
+    now_us = max(now_us, before.version)  # who was frozen for days must not take back what time has brought since
     found = people(component, rulebook.rules, now_us, rulebook.blocked, rulebook.member)
-    change = difference(component, found, before, notice, now_us=now_us, mint=rulebook.mint, member=rulebook.member)
+    change = difference(
+        component,
+        found,
+        before,
+        notice,
+        now_us=now_us,
+        mint=rulebook.mint,
+        member=rulebook.member,
+        was_erased=rulebook.was_erased,
+    )
     due_us = min([person.due_us for person in found.persons], default=NEVER_DUE_US)
     if now_us < before.due_us <= due_us:
         due_us = before.due_us
@@ -203,12 +226,14 @@ def _found_again(before: State, strays: Sequence[bytes], component: Component) -
 
 
 def _taken_over(
-    publication: Publication, absorbed: Mapping[str, Publication], *, again: bool
+    publication: Publication, absorbed: Mapping[str, Publication], component_version: int, *, again: bool
 ) -> tuple[State, Mapping[str, int]]:
     """The state and offsets to start from; `again`: with everything to be published."""
     state, offsets = publication.state, publication.offsets
     if absorbed or state.taken_over:
         state = inherited(state, {name: one.state for name, one in absorbed.items()})
+        # Whoever the others published is in this component, and need not be in an older one.
+        state = replace(state, component_version=max(state.component_version, component_version if absorbed else 0))
         offsets = dict(item for one in (*absorbed.values(), publication) for item in one.offsets.items())
     return blanked(state, state.profiles, state) if again else state, offsets
 

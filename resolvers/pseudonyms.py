@@ -13,6 +13,7 @@ from typing import Final
 
 import phonenumbers
 
+from resolvers.life_keys import life_of, shown
 from resolvers.namespaces import Namespace
 
 DIGEST_CHARACTERS: Final = 26
@@ -36,17 +37,17 @@ def key_id(key: bytes) -> str:
     return _digest(key, _KEY_ID_LABEL)[:KEY_ID_CHARACTERS]
 
 
-def mint(id_key: bytes, identifier_key: str, life: int, nth: int) -> str:
+def mint(id_key: bytes, identifier_key: str, nth: int) -> str:
     """A new profile id: 26 lower-case base32 characters.
 
     Args:
         id_key: the key of profile ids, never rotated.
-        identifier_key: `namespace:token` of the strongest identifier of the profile.
-        life: that identifier's life; an unbind or erase starts a new one.
+        identifier_key: of the strongest identifier of the profile, in its life (`resolvers.life_keys`).
         nth: which id this is of that identifier and life, from 0.
 
     """
-    return _digest(id_key, f"profile\0{life}\0{nth}\0{identifier_key}".encode())[:DIGEST_CHARACTERS].lower()
+    key, life = shown(identifier_key), life_of(identifier_key)
+    return _digest(id_key, f"profile\0{life}\0{nth}\0{key}".encode())[:DIGEST_CHARACTERS].lower()
 
 
 class Pseudonyms:
@@ -76,6 +77,10 @@ class Pseudonyms:
         """Key id and keyed digest of a value, whether or not its namespace is hashed."""
         message = f"{namespace.name}\0{value}".encode(errors="surrogatepass")
         return self.key_id + _digest(self._hash_key, message)[:DIGEST_CHARACTERS]
+
+    def seal(self, key: str) -> str:
+        """What stands for an identifier's key once its person is erased."""
+        return self.sealed(key.encode())
 
     def sealed(self, content: bytes) -> str:
         """A keyed digest by which equal content is told, and nothing of it can be guessed without the key."""

@@ -18,6 +18,9 @@ from topics.codec import decode as decode_json
 
 BLANK = b""
 
+ERASED = ""
+"""What the id of who was erased merged into: it is remembered, so that it never comes back."""
+
 
 class Remembered(NamedTuple):
     """An occasion of a reminder that held, `rank` while it does, or was told; young until `until_s` where it was."""
@@ -69,7 +72,7 @@ class State(msgspec.Struct, array_like=True, frozen=True, gc=False):
     Attributes:
         version: the highest given to a record.
         profiles: by profile id.
-        ended: ids that merged away -> the id they merged into.
+        ended: ids that merged away -> the id they merged into; or `ERASED`.
         refused: digests of the refused evidence that was reported.
         taken_over: components that moved in and whose publications are in this state already.
         component_version: of the component that this was made from; no older one may be published after it.

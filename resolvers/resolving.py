@@ -47,8 +47,13 @@ class _Settled(NamedTuple):
     referrals: list[Arrival]
 
 
-def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> Protocol[Resolved]:
-    """Apply a batch: arrivals of any partitions, those of one partition in offset order."""
+def resolve(
+    arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules, orphans: Sequence[Arrival] = ()
+) -> Protocol[Resolved]:
+    """Apply a batch: arrivals of any partitions, those of one partition in offset order.
+
+    Of `orphans` nothing is left but that somebody was invited.
+    """
     keys = list(dict.fromkeys([key for arrival in arrivals for key in arrival.keys]))
     roots = yield from find_all(keys, cache)
     groups = yield from _housed(grouped(arrivals, roots, rules), roots, cache)
@@ -57,7 +62,7 @@ def resolve(arrivals: Sequence[Arrival], cache: Cache, rules: IdentityRules) -> 
     # What an event says to identifiers elsewhere waits until it is known that the event counts.
     settled += yield from together([_settle(group, cache, rules) for group in without_facts(groups, reused)])
     changed = [one.changed for one in settled]
-    if referrals := [arrival for one in settled for arrival in one.referrals]:
+    if referrals := [*(arrival for one in settled for arrival in one.referrals), *orphans]:
         changed += [Changed(*one) for one in (yield from refer(referrals, cache))]
     return Resolved(
         changed,

@@ -251,7 +251,7 @@ def write_down(one: Restored) -> Protocol[bool]:
 
 def _published(holder: str, one: Remembered, now: People) -> Published:
     said, versions = one.said, list(one.members.values())
-    person = next((person for person in now.persons if holder in (person.holder, *person.members)), None)
+    person = next((person for person in now.persons if holder in (person.holder, *person.keys)), None)
     if said is None:
         # Nobody can say what was told of it; that it is what it was is likelier than that it was nothing.
         value: dict[str, str] = {} if person is None else person.value

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from resolvers.component import Component
 from resolvers.explain import Scene, scene
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules, Namespace
 
 Kind = Literal["merge", "split", "move"]
@@ -77,9 +78,9 @@ def _groups(told: Scene) -> list[Group]:
     """The people of a scene. Identifiers that are only spoken of are nobody's."""
     groups: dict[int, list[str]] = {}
     for key, person in told.person_of.items():
-        if told.facets[key].seen:
-            groups.setdefault(person, []).append(key)
-    return [tuple(group) for group in groups.values()]
+        if told.facets[key].seen and key not in told.past:
+            groups.setdefault(person, []).append(shown(key))
+    return [tuple(dict.fromkeys(group)) for group in groups.values()]
 
 
 def _refused(told: Scene) -> Counter[str]:

@@ -71,7 +71,7 @@ class ReadPublication(NamedTuple):
 
 
 class Intend(NamedTuple):
-    """Begin a publication, if the component has not moved and its publication is at `revision`.
+    """Begin a publication, if the component is there, has not moved, and its publication is at `revision`.
 
     `state`: what holds when it has arrived; `sending`: what that is -> the new revision, or None: refused.
     """
@@ -125,6 +125,57 @@ class Decide(NamedTuple):
 
     command: str
     decision: bytes
+
+
+class ReadDecisions(NamedTuple):
+    """-> everything that was decided about commands, in no order."""
+
+
+class Rewrite(NamedTuple):
+    """Write what is recorded about a command, whatever it was -> None."""
+
+    command: str
+    decision: bytes
+
+
+class Fence(NamedTuple):
+    """Let every session but those that begin from now on end, this one too; once for each name -> None.
+
+    `ended`: lives that are over for the sessions to come (`resolvers.lives`).
+    """
+
+    name: str
+    ended: bytes = b""
+
+
+class ReadProfileName(NamedTuple):
+    """-> the identifier that leads to a profile id, or None."""
+
+    profile_id: str
+
+
+class ForgetProfile(NamedTuple):
+    """No identifier leads to a profile id any more -> None."""
+
+    profile_id: str
+
+
+class ForgetHome(NamedTuple):
+    """An identifier is in no component any more -> None."""
+
+    key: str
+
+
+class ForgetComponent(NamedTuple):
+    """There is no component of this name any more, and no publication -> None."""
+
+    component: str
+
+
+class ForgetDue(NamedTuple):
+    """A component is not to be looked at any more, at no instant -> None."""
+
+    component: str
 
 
 class Outgoing(NamedTuple):
@@ -190,6 +241,14 @@ Step = (
     | NameProfile
     | ReadDecision
     | Decide
+    | ReadDecisions
+    | Rewrite
+    | Fence
+    | ReadProfileName
+    | ForgetProfile
+    | ForgetHome
+    | ForgetComponent
+    | ForgetDue
     | Publish
     | Notify
     | Together

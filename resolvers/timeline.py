@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from resolvers.component import Component
+from resolvers.life_keys import shown as as_shown
 from resolvers.people import VALUES_OF
 from resolvers.publication import State
 from topics.answers import TimelineEntry, TimelineIdentifier
@@ -46,11 +47,11 @@ def wanted(subject: Subject, component: Component, states: Iterable[State]) -> d
         ids.update(state.profiles, state.ended)
     keys = set(subject.members)
     for pair in component.edges:
-        if not subject.members.isdisjoint(pair):
-            keys.update(pair)
-    for member in subject.members:
-        facet = component.facets.get(member)
-        keys.update(() if facet is None else facet.strangers)
+        if not subject.members.isdisjoint(map(as_shown, pair)):
+            keys.update(map(as_shown, pair))
+    for key, facet in component.facets.items():
+        if as_shown(key) in subject.members:
+            keys.update(map(as_shown, facet.strangers))
     return {
         MERGES.name: frozenset(one.encode() for one in ids),
         CONFLICTS.name: frozenset(key.partition(":")[2].encode() for key in keys),
@@ -76,7 +77,7 @@ def timeline(
 
     `before`: only those that stand before this place. `limit`: so many at most, the newest; None: `ENTRIES_MAX`.
     """
-    shown = {key: facet.display for key, facet in component.facets.items()}
+    shown = {as_shown(key): facet.display for key, facet in component.facets.items()}
     found: dict[tuple[str, str], TimelineEntry] = {}
     for topic, value in records:
         entry = entry_of(topic, value, subject, shown)

@@ -5,14 +5,15 @@
     P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `o` offsets,
                                           and of what is begun: `n` the state after it, `c` what is sent
     P:p:<profile id>            string   the identifier that leads to a published profile
-    P:cmd:<command id>          string   what was decided about a command: its result, as published
+    P:cmd                       hash     what was decided about each command, by its id: its result, as published
     P:due:<shard>               zset     when components are to be looked at: `<instant>:<component>` by instant (us)
     P:pos:<topic>:<partition>   string   the next offset to read, in decimal
-    P:meta                      hash     `schema`, `generation` (drawn when the store was empty), and `identity`: the
-                                          fingerprint of the identity configuration; `topics`: the prefix of those
-                                          that it is filled from; `rebuilding` while nobody else may work on it;
-                                          `let_pass_until_ms`: refused records up to then may be many; `note:<name>`:
-                                          see `notes`; on a cluster also `sealed` and `nodes`, see `redis_seals`
+    P:meta                      hash     `schema`, `generation` (drawn when the store was empty, and at each fence), and
+                                          `identity`: the fingerprint of the identity configuration; `topics`: the
+                                          prefix of those that it is filled from; `rebuilding` while nobody else may
+                                          work on it; `let_pass_until_ms`: refused records up to then may be many;
+                                          `note:<name>`: see `notes`; `fence:<name>`: see `resolvers.steps.Fence`; on a
+                                          cluster also `sealed` and `nodes`, see `redis_seals`
     P:g:{<tag of a slot>}       hash     on a cluster, one in each of its slots: `generation`, as in the meta hash
 
 The two keys of a component share a hash tag, so that they are on one node of a cluster. Redis takes as the tag what is
@@ -24,6 +25,9 @@ import re
 
 from sinks.redis_slots import tags
 
+FENCE_FIELD = "fence:"
+"""What the names of fences begin with, among the fields of `meta`."""
+
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a prefix may be: no braces, which would make a tag of their own, and nothing that shells or patterns know."""
 
@@ -32,7 +36,6 @@ class Keys:
     """The keys under one prefix."""
 
     __slots__ = (
-        "_command",
         "_component",
         "_due",
         "_home",
@@ -41,6 +44,7 @@ class Keys:
         "_publication",
         "_seal",
         "_slots",
+        "decisions",
         "generation",
         "guard",
         "meta",
@@ -56,7 +60,7 @@ class Keys:
         self._component = f"{prefix}:c:{{"
         self._publication = f"{prefix}:q:{{"
         self._profile = f"{prefix}:p:"
-        self._command = f"{prefix}:cmd:"
+        self.decisions = f"{prefix}:cmd"
         self._due = f"{prefix}:due:"
         self._position = f"{prefix}:pos:"
         self._seal = f"{prefix}:g:{{"
@@ -97,10 +101,6 @@ class Keys:
     def profile(self, profile_id: str) -> str:
         """Where the identifier that leads to a profile is named."""
         return self._profile + profile_id
-
-    def command(self, command_id: str) -> str:
-        """Where what was decided about a command is."""
-        return self._command + command_id
 
     def due(self, shard: int) -> str:
         """Where a share of the components is, each with when it is to be looked at."""

@@ -44,6 +44,13 @@ class Stretch(NamedTuple):
     next: int
     records: list[Record]
 
+    def part(self, first: int, end: int | None) -> "Stretch | None":
+        """The part between two offsets, or from one on; None where there is none."""
+        start, after = max(first, self.first), self.next if end is None else min(end, self.next)
+        if start >= after:
+            return None
+        return Stretch(self.place, start, after, [one for one in self.records if start <= one.offset < after])
+
 
 class LogReader:
     """One client. `group` is whose committed offsets can be asked for; it is never joined."""

@@ -16,14 +16,22 @@ from resolvers.steps import (
     Complete,
     Decide,
     DropPublication,
+    Fence,
+    ForgetComponent,
+    ForgetDue,
+    ForgetHome,
+    ForgetProfile,
     Freeze,
     Intend,
     NameProfile,
     ReadComponent,
     ReadDecision,
+    ReadDecisions,
     ReadHome,
+    ReadProfileName,
     ReadPublication,
     Reply,
+    Rewrite,
     Schedule,
     Settle,
     ShortenHome,
@@ -42,6 +50,10 @@ class PublicationRecord(NamedTuple):
     sending: bytes | None = None
 
 
+NO_MORE = {"to": b""}
+"""What counts for a component that is not there: nothing is published of it, as of one that has moved."""
+
+
 class Content(NamedTuple):
     """Everything in the store, by key."""
 
@@ -53,13 +65,14 @@ class Content(NamedTuple):
     decisions: dict[str, bytes]
     due: dict[int, set[tuple[int, str]]]
     meta: dict[str, str]
+    fences: dict[str, bytes]
 
 
 class MemoryStore:
     """A store in memory. `run_id` names the server that it plays; `clock_us` is the server's clock."""
 
     def __init__(self, clock_us: Callable[[], int] = lambda: 0) -> None:
-        self.content = Content({}, {}, {}, {}, {}, {}, {}, {})
+        self.content = Content({}, {}, {}, {}, {}, {}, {}, {}, {})
         self.run_id = "run-1"
         self.clock_us = clock_us
         self._carry_out: dict[type, Callable[[Any], Reply]] = {
@@ -78,6 +91,14 @@ class MemoryStore:
             NameProfile: self._name_profile,
             ReadDecision: self._read_decision,
             Decide: self._decide,
+            ReadDecisions: self._read_decisions,
+            Rewrite: self._rewrite,
+            Fence: self._fence,
+            ReadProfileName: self._read_profile_name,
+            ForgetProfile: self._forget_profile,
+            ForgetHome: self._forget_home,
+            ForgetComponent: self._forget_component,
+            ForgetDue: self._forget_due,
         }
 
     def execute(self, step: Step) -> Reply:
@@ -141,6 +162,11 @@ class MemoryStore:
         self.content.positions[tp] = end
         return Advanced(outcome, end)
 
+    @property
+    def generation(self) -> int:
+        """What sessions are told apart by: how many fences there are."""
+        return len(self.content.fences)
+
     def saved(self) -> Content:
         """A copy of everything, to `restart` from."""
         return deepcopy(self.content)
@@ -194,7 +220,7 @@ class MemoryStore:
 
     def _intend(self, step: Intend) -> int | None:
         record = self.content.publications.get(step.component, PublicationRecord())
-        if record.revision != step.revision or "to" in self.content.components.get(step.component, {}):
+        if record.revision != step.revision or "to" in self.content.components.get(step.component, NO_MORE):
             return None
         self.content.publications[step.component] = record._replace(
             revision=step.revision + 1, after=step.state, sending=step.sending
@@ -223,6 +249,32 @@ class MemoryStore:
 
     def _decide(self, step: Decide) -> bytes:
         return self.content.decisions.setdefault(step.command, step.decision)
+
+    def _read_decisions(self, _step: ReadDecisions) -> list[bytes]:
+        return list(self.content.decisions.values())
+
+    def _rewrite(self, step: Rewrite) -> None:
+        self.content.decisions[step.command] = step.decision
+
+    def _fence(self, step: Fence) -> None:
+        self.content.fences.setdefault(step.name, step.ended)
+
+    def _read_profile_name(self, step: ReadProfileName) -> str | None:
+        return self.content.profiles.get(step.profile_id)
+
+    def _forget_profile(self, step: ForgetProfile) -> None:
+        self.content.profiles.pop(step.profile_id, None)
+
+    def _forget_home(self, step: ForgetHome) -> None:
+        self.content.homes.pop(step.key, None)
+
+    def _forget_due(self, step: ForgetDue) -> None:
+        for entries in self.content.due.values():
+            entries.difference_update({entry for entry in entries if entry[1] == step.component})
+
+    def _forget_component(self, step: ForgetComponent) -> None:
+        self.content.components.pop(step.component, None)
+        self.content.publications.pop(step.component, None)
 
 
 def judged(position: int | None, start: int | None, *, allow_gap: bool) -> Advance:

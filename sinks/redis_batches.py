@@ -16,14 +16,22 @@ from resolvers.steps import (
     Complete,
     Decide,
     DropPublication,
+    Fence,
+    ForgetComponent,
+    ForgetDue,
+    ForgetHome,
+    ForgetProfile,
     Freeze,
     Intend,
     NameProfile,
     ReadComponent,
     ReadDecision,
+    ReadDecisions,
     ReadHome,
+    ReadProfileName,
     ReadPublication,
     Reply,
+    Rewrite,
     Schedule,
     Settle,
     ShortenHome,
@@ -34,17 +42,24 @@ from sinks.redis_scripts import (
     CLAIM,
     COMMIT,
     COMPLETE,
+    DECIDE,
+    FENCE,
+    FORGET,
+    FORGET_DUE,
     FREEZE,
     INTEND,
+    OTHER_GENERATION,
     READ_COMPONENTS,
     READ_PUBLICATIONS,
+    REWRITE,
     SCHEDULE,
     SETTLE,
     SHORTEN,
     invoke,
 )
+from sinks.redis_seals import following
 from sinks.redis_slots import slot_of
-from sinks.store import shard_of
+from sinks.store import StoreLostError, shard_of
 
 STEPS_AT_ONCE = 500
 """Steps of one invocation: some 3 ms of the server's time."""
@@ -119,11 +134,13 @@ def _publications(_steps: Sequence[Any], reply: list[list[bytes | None]]) -> Seq
     return [parse(*fields) for fields in reply]
 
 
-def _homes(keys: Keys, steps: Sequence[ReadHome | ClaimHome | ShortenHome]) -> list[str]:
+def _homes(keys: Keys, steps: Sequence[ReadHome | ClaimHome | ShortenHome | ForgetHome]) -> list[str]:
     return [keys.home(step.key) for step in steps]
 
 
-def _component_keys(keys: Keys, steps: Sequence[ReadComponent | Commit | Freeze | Settle]) -> list[str]:
+def _component_keys(
+    keys: Keys, steps: Sequence[ReadComponent | Commit | Freeze | Settle | ForgetComponent]
+) -> list[str]:
     return [keys.component(step.component) for step in steps]
 
 
@@ -131,12 +148,12 @@ def _publication_keys(keys: Keys, steps: Sequence[ReadPublication | Intend | Com
     return [keys.publication(step.component) for step in steps]
 
 
-def _profiles(keys: Keys, steps: Sequence[NameProfile]) -> list[str]:
+def _profiles(keys: Keys, steps: Sequence[NameProfile | ReadProfileName | ForgetProfile]) -> list[str]:
     return [keys.profile(step.profile_id) for step in steps]
 
 
-def _decisions(keys: Keys, steps: Sequence[ReadDecision | Decide]) -> list[str]:
-    return [keys.command(step.command) for step in steps]
+def _decisions(keys: Keys, steps: Sequence[ReadDecision | Decide | ReadDecisions | Rewrite]) -> list[str]:
+    return [keys.decisions] * len(steps)
 
 
 def _get(_keys: Keys, names: Sequence[str], _steps: object) -> Command:
@@ -196,11 +213,15 @@ def _name(keys: Keys, names: Sequence[str], steps: Sequence[NameProfile]) -> Com
     return invoke(CLAIM, keys, names, [step.key for step in steps])
 
 
+def _read_decisions(_keys: Keys, names: Sequence[str], steps: Sequence[ReadDecision]) -> Command:
+    return ["HMGET", names[0], *[step.command for step in steps]]
+
+
 def _decide(keys: Keys, names: Sequence[str], steps: Sequence[Decide]) -> Command:
-    return invoke(CLAIM, keys, names, [step.decision for step in steps])
+    return invoke(DECIDE, keys, names[:1], [one for step in steps for one in step])
 
 
-def _shares(keys: Keys, steps: Sequence[Schedule]) -> list[str]:
+def _shares(keys: Keys, steps: Sequence[Schedule | ForgetDue]) -> list[str]:
     return [keys.due(shard_of(step.component)) for step in steps]
 
 
@@ -209,9 +230,49 @@ def _schedule(keys: Keys, names: Sequence[str], steps: Sequence[Schedule]) -> Co
     return invoke(SCHEDULE, keys, names, arguments)
 
 
+def _forget_due(keys: Keys, names: Sequence[str], steps: Sequence[ForgetDue]) -> Command:
+    return invoke(FORGET_DUE, keys, names, [step.component for step in steps])
+
+
 def due_member(component: str, due_us: int) -> str:
     """The member of a share of `due`: one for each instant at which a component is to be looked at."""
     return f"{due_us}:{component}"
+
+
+def _all_decisions(_keys: Keys, names: Sequence[str], steps: Sequence[ReadDecisions]) -> Command:
+    assert len(steps) == 1, "asked for once at a time"
+    return ["HVALS", *names]
+
+
+def _at_once(_steps: Sequence[Any], reply: list[bytes]) -> Sequence[Reply]:
+    return [reply]
+
+
+def _rewrite(keys: Keys, _names: Sequence[str], steps: Sequence[Rewrite]) -> Command:
+    return invoke(REWRITE, keys, [keys.decisions], [one for step in steps for one in step])
+
+
+def _meta(keys: Keys, steps: Sequence[Fence]) -> list[str]:
+    return [keys.meta] * len(steps)
+
+
+def _fence(keys: Keys, names: Sequence[str], steps: Sequence[Fence]) -> Command:
+    [step] = steps  # after one, this session has ended
+    return invoke(FENCE, keys, names, [step.name, step.ended, following(keys.generation)])
+
+
+def _ended(_steps: Sequence[Fence], reply: int) -> Sequence[None]:
+    if reply:
+        raise StoreLostError(OTHER_GENERATION)
+    return [None]
+
+
+def _forget(keys: Keys, names: Sequence[str], _steps: object) -> Command:
+    return invoke(FORGET, keys, names)
+
+
+def _forget_components(keys: Keys, names: Sequence[str], steps: Sequence[ForgetComponent]) -> Command:
+    return invoke(FORGET, keys, [*names, *[keys.publication(step.component) for step in steps]])
 
 
 BATCHES: dict[type, Batch] = {
@@ -228,6 +289,14 @@ BATCHES: dict[type, Batch] = {
     DropPublication: Batch(_publication_keys, _delete, _none),
     Schedule: Batch(_shares, _schedule, _none),
     NameProfile: Batch(_profiles, _name, _none),
-    ReadDecision: Batch(_decisions, _get, _as_they_are),
+    ReadDecision: Batch(_decisions, _read_decisions, _as_they_are),
     Decide: Batch(_decisions, _decide, _as_they_are),
+    ReadDecisions: Batch(_decisions, _all_decisions, _at_once),
+    Rewrite: Batch(_decisions, _rewrite, _none),
+    Fence: Batch(_meta, _fence, _ended),
+    ReadProfileName: Batch(_profiles, _get, _names),
+    ForgetProfile: Batch(_profiles, _forget, _none),
+    ForgetHome: Batch(_homes, _forget, _none),
+    ForgetDue: Batch(_shares, _forget_due, _none),
+    ForgetComponent: Batch(_component_keys, _forget_components, _none),
 }

@@ -15,6 +15,8 @@ from sinks.keys import Keys
 from sinks.redis_link import Command, RedisLink
 from sinks.store import StoreError, StoreFullError, StoreLostError
 
+OTHER_GENERATION = "The store was emptied under this worker, is another one, or an erase lets everybody begin again"
+
 
 class Script(NamedTuple):
     """A script: its text, and the digest that it is called by."""
@@ -27,9 +29,9 @@ def _text(name: str) -> str:
     return (files("sinks") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def script(name: str) -> Script:
+def script(name: str, *, guarded: bool = True) -> Script:
     """The script in `lua/<name>.lua`, behind the guard."""
-    source = _text("guard") + _text(name)
+    source = _text("guard") + _text(name) if guarded else _text(name)
     return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -44,11 +46,17 @@ INTEND = script("intend")
 COMPLETE = script("complete")
 SCHEDULE = script("schedule")
 ADVANCE = script("advance")
+DECIDE = script("decide")
+REWRITE = script("rewrite")
+FENCE = script("fence")
+FORGET = script("forget")
+FORGET_DUE = script("forget_due")
+RESEAL = script("reseal", guarded=False)
 SOURCES = {
     one.sha1: one.source
     for one in (
         *(CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE),
-        *(SCHEDULE, ADVANCE),
+        *(SCHEDULE, ADVANCE, DECIDE, REWRITE, FENCE, FORGET, FORGET_DUE, RESEAL),
     )
 }
 
@@ -91,7 +99,7 @@ def accepted(replies: list[Any]) -> list[Any]:
             if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
             if str(reply).startswith("LOST"):
-                raise StoreLostError("The store was emptied under this worker, or is another one")
+                raise StoreLostError(OTHER_GENERATION)
             if isinstance(reply, ClusterDownError):
                 raise StoreLostError(f"The Redis Cluster is down: {reply}")
             if "BUSY" in str(reply):

@@ -3,12 +3,15 @@
 On a single Redis each script looks into the meta hash; on a cluster it reaches nothing but its own slot, so the
 generation is there too (ADR 0007). A slot moves to another node together with its seal. A slot that comes back without
 what was in it has none, and takes no writes any more: the store is no longer whole and has to be filled anew.
+A fence begins the store's next generation in the meta hash; who opens the store then seals the slots anew, each for
+itself, and until it has, nobody of the new generation writes.
 Also noted is which nodes there were. Must not know: steps.
 """
 
 from collections.abc import Sequence
 
 from sinks.keys import Keys
+from sinks.redis_scripts import RESEAL
 from sinks.redis_servers import Servers
 from sinks.redis_slots import SLOTS
 from sinks.store import StoreRefusedError
@@ -37,7 +40,21 @@ async def require_seals(servers: Servers, keys: Keys, *, all_of_them: bool) -> N
         await _require(servers, keys, older)
         await servers.call([["HSET", keys.meta, SEALED, 1]])
     elif all_of_them:
-        await _require(servers, keys, range(SLOTS))
+        await _require(servers, keys, await _resealed(servers, keys))
+
+
+def following(generation: str) -> str:
+    """The generation after this one, behind a fence."""
+    store, _, number = generation.partition(".")
+    return f"{store}.{int(number or 0) + 1}"
+
+
+async def _resealed(servers: Servers, keys: Keys) -> list[int]:
+    """Seal the slots anew that an earlier generation of this store sealed -> those that no generation of it did."""
+    found = await servers.call([["HGET", keys.seal(slot), "generation"] for slot in range(SLOTS)])
+    others = [slot for slot, there in enumerate(found) if there != keys.generation.encode()]
+    kept = await servers.call([["EVALSHA", RESEAL.sha1, 1, keys.seal(slot), keys.generation] for slot in others])
+    return [slot for slot, done in zip(others, kept, strict=True) if not done]
 
 
 async def changed_nodes(servers: Servers, keys: Keys) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sinks.keys import Keys
 from sinks.redis_link import Command, RedisLink
-from sinks.redis_scripts import call
+from sinks.redis_scripts import OTHER_GENERATION, call
 from sinks.store import StoreLostError, StoreRefusedError
 
 OLDEST = (6, 2)
@@ -145,4 +145,4 @@ def checked(facts: Mapping[str, str]) -> Server:
 def require_generation(found: bytes | None, keys: Keys) -> None:
     """Raise `StoreLostError` unless this is the generation of the store that was opened."""
     if found is None or found.decode() != keys.generation:
-        raise StoreLostError("The store was emptied under this worker, or is another one")
+        raise StoreLostError(OTHER_GENERATION)

@@ -8,12 +8,12 @@ to a server other than the one that was read. Must not know: what the steps are 
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TypeVar
 
 from resolvers.steps import Reply, Step
-from sinks.keys import PREFIX, Keys
+from sinks.keys import FENCE_FIELD, PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches, due_member
 from sinks.redis_cluster import Cluster
 from sinks.redis_scripts import ADVANCE, invoke
@@ -43,8 +43,15 @@ Observe = Callable[[str, float], None]
 class RedisStore:
     """The store behind one connection, or one to each node of a cluster; made by `open`."""
 
-    def __init__(self, servers: Servers, keys: Keys, observe: Observe, nodes_changed: int = 0) -> None:
-        """`nodes_changed`: of a cluster, since the last worker opened it; they may have lost what they acknowledged."""
+    def __init__(
+        self, servers: Servers, keys: Keys, observe: Observe, fences: Sequence[bytes], nodes_changed: int = 0
+    ) -> None:
+        """Made by `open`.
+
+        `fences`: what is remembered with the fences that this session has begun behind. `nodes_changed`: of a cluster,
+        since the last worker opened it; they may have lost what they acknowledged.
+        """
+        self.fences = fences
         self.nodes_changed = nodes_changed
         self._servers = servers
         self._keys = keys
@@ -85,7 +92,7 @@ class RedisStore:
         try:
             if rebuild:
                 await _reserve(servers, Keys(prefix))
-            generation = await _agree(servers, Keys(prefix), identity, topics, rebuild=rebuild)
+            generation, fences = await _agree(servers, Keys(prefix), identity, topics, rebuild=rebuild)
             keys = Keys(prefix, generation, cluster=is_cluster(url))
             changed = 0
             if keys.cluster:
@@ -94,7 +101,7 @@ class RedisStore:
         except BaseException:
             await servers.close()
             raise
-        return cls(servers, keys, observe, changed)
+        return cls(servers, keys, observe, fences, changed)
 
     @property
     def server(self) -> Server:
@@ -171,6 +178,12 @@ class RedisStore:
     async def note(self, name: str, text: str) -> None:
         """Note something of the store as a whole."""
         await self._servers.call([["HSET", self._keys.meta, f"{NOTE}{name}", text]])
+
+    async def remember(self, fences: Mapping[str, bytes]) -> None:
+        """Take fences, by name, for put up, with what is remembered of each; for a store that is being rebuilt."""
+        if fences:
+            words = [word for name, ended in fences.items() for word in (f"{FENCE_FIELD}{name}", ended)]
+            await self._servers.call([["HSET", self._keys.meta, *words]])
 
     async def _scan(self, pattern: str, cursor: int) -> tuple[list[str], int]:
         found, after = await self._timed("scan", self._servers.scan(pattern, cursor))
@@ -268,8 +281,14 @@ async def _reserve(servers: Servers, keys: Keys) -> None:
     )
 
 
-async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None, *, rebuild: bool) -> str:
-    """Write down, or compare, the layout and the identity configuration of what is in the store -> its generation."""
+async def _agree(
+    servers: Servers, keys: Keys, identity: str, topics: str | None, *, rebuild: bool
+) -> tuple[str, list[bytes]]:
+    """Write down, or compare, the layout and the identity configuration of what is in the store.
+
+    Returns:
+        Its generation, and what is remembered with fences: both of one moment.
+    """
     if topics is not None and not rebuild:
         [rebuilding] = await servers.call([["HGET", keys.meta, REBUILDING]])
         if rebuilding is not None:
@@ -282,10 +301,11 @@ async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None
         [is_first] = await servers.call([["HSETNX", keys.meta, "topics", topics]])
         if is_first:  # so nothing is in it, and whoever only read from it before has decided nothing
             await servers.call([["HSET", keys.meta, "identity", identity]])
-    names = ["schema", "identity", "generation", "topics"]
     await servers.call([["HSETNX", keys.meta, name, value] for name, value in fields])
-    [there] = await servers.call([["HMGET", keys.meta, *names]])
-    schema, identity_there, generation, topics_there = ((value or b"").decode() for value in there)
+    [flat] = await servers.call([["HGETALL", keys.meta]])
+    there = dict(zip(flat[::2], flat[1::2], strict=True))
+    names = (b"schema", b"identity", b"generation", b"topics")
+    schema, identity_there, generation, topics_there = (there.get(name, b"").decode() for name in names)
     if schema != SCHEMA:
         raise StoreRefusedError(
             f"The store has layout {schema} and this program writes layout {SCHEMA}: replay into a fresh store."
@@ -300,4 +320,5 @@ async def _agree(servers: Servers, keys: Keys, identity: str, topics: str | None
             f"The store was filled from the topics {topics_there}.*, not {topics}.*: offsets would be taken for those"
             " of the others. Fill a fresh store (IDWEAVE_REDIS_PREFIX)."
         )
-    return str(generation)
+    fences = [value for name, value in there.items() if name.startswith(FENCE_FIELD.encode()) and value]
+    return generation, fences

@@ -16,7 +16,9 @@ from typing import Any
 import structlog
 
 from resolvers.cache import Cache
+from resolvers.standing import standing_of
 from sinks.failing import clients
+from stream.barrier import Barrier
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
 from stream.command import BATCH_RECORDS as COMMAND_RECORDS
@@ -55,13 +57,16 @@ class Worker:
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
-        self.rulebook = rulebook_of(settings)
+        self._standing = standing_of([], self.admission)
+        self.rulebook = rulebook_of(settings, lambda: self._standing)
         self.app: ChunkApp = create_app(
             settings.topic_prefix, settings.brokers, self.progress, security=settings.kafka_settings()
         )
         self.session.attach(self.app.intake)
+        commands_topic = COMMANDS.full_name(settings.topic_prefix)
+        barrier = Barrier(",".join(settings.brokers), commands_topic, settings.kafka_settings())
         self.flood = Flood(self.metrics, settings.configuration.dead_letters)
-        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, self.flood)
+        resolving = Resolving(self.admission, settings.configuration.limits, self.metrics, self.flood, barrier)
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
@@ -83,7 +88,7 @@ class Worker:
         )
         self._agent(TOUCHPOINTS.full_name(settings.topic_prefix), resolves)
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
-        self._agent(COMMANDS.full_name(settings.topic_prefix), commands)
+        self._agent(commands_topic, commands)
         self.app.task(self.session.watch)
         changes = CHANGES.full_name(settings.topic_prefix)
         waking = Waking(
@@ -144,7 +149,8 @@ class Worker:
                 " write (appendfsync always), some may be lost; `idweave audit` looks for holes",
                 nodes=store.nodes_changed,
             )
-        return Parts(store, publisher, Cache())
+        self._standing = standing_of(store.fences, self.admission)
+        return Parts(store, publisher, Cache(), self._standing)
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import structlog
 
-from resolvers.admission import Admission
-from resolvers.asking import Asked, ask
+from resolvers.admission import Admission, Seen
+from resolvers.asking import Asked, ask, matching
 from resolvers.commanding import obey
+from resolvers.deciding import NAMED_MAX
 from resolvers.projecting import Rulebook
 from sinks.carrying import carry
 from stream.batches import Finish
@@ -45,11 +46,26 @@ class Commanding:
     async def begin(self, commands: list[Asked], parts: Parts) -> Finish:
         """Carry the commands out."""
         for asked in commands:
-            protocol = obey(asked, self._rulebook.rules, self._rulebook.blocked)
+            named = await self._named(asked, parts)
+            protocol = obey(named, self._rulebook.rules, self._rulebook.blocked, parts.standing)
             answer = await carry(protocol, parts.store, parts.publisher)
             self._metrics.commands.labels(answer.type or "unknown", answer.status).inc()
             log.info("command", id=answer.id, type=answer.type, status=answer.status, dry_run=answer.dry_run)
         return _nothing_left
+
+    async def _named(self, asked: Asked, parts: Parts) -> Asked:
+        """The command with the identifiers in the store that a pattern of it names; no index leads to them."""
+        if not asked.pattern:
+            return asked
+        found: list[Seen] = []
+        cursor = 0
+        while len(found) <= NAMED_MAX:
+            page = await parts.store.scan_homes(cursor)
+            found += matching(asked, page.names, self._admission)
+            cursor = page.cursor
+            if not cursor:
+                break
+        return asked._replace(named=tuple(dict.fromkeys(found)))
 
 
 async def _nothing_left() -> None:

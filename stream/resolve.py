@@ -1,6 +1,7 @@
 """The resolve agent: touchpoints in, the identity graph changed, and the projection told.
 
-The way of a batch: take in (decode, admit) -> the resolver's protocol against the store -> dead letters, conflicts
+The way of a batch: take in (decode, admit) -> commands from before it are done -> the resolver's protocol against the
+store -> dead letters, conflicts
 and notices acknowledged by Kafka -> the position moves on. The last two run while the next batch is resolved.
 Rules: I5, a position moves only after its effects are in the store and its notices are acknowledged; I6, a refused
 record is in the dead letters before its position is passed.
@@ -8,6 +9,7 @@ Must not know: how people are published.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,14 +18,17 @@ import structlog
 
 from resolvers.admission import Admission, Dropped
 from resolvers.arrivals import Arrival
+from resolvers.blocking import Blocks
 from resolvers.difference import conflict, header
 from resolvers.intake import take_in
+from resolvers.lives import Alive
 from resolvers.namespaces import IdentityRules
 from resolvers.resolving import Changed, Resolved, resolve
 from resolvers.steps import Notice
 from sinks.carrying import carry
 from sinks.dead_letters import dead_letter
 from sinks.publisher import Sendable
+from stream.barrier import Barrier
 from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.flood import Flood
@@ -41,37 +46,46 @@ log = structlog.get_logger("idweave.resolve")
 class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
-    `refused`: records by code. `gap`: offsets that were deleted before they were read. `flood_ms`: when too many are
-    refused, the append time of the last of them; 0: not so.
+    `refused`: records by code. `gap`: offsets that were deleted before they were read. `at`: when, by `time.monotonic`.
+    `chunks`: what it is made of, with these values blocked. `flood_ms`: when too many are refused, the append time of
+    the last of them; 0: not so.
     """
 
     arrivals: list[Arrival]
     reports: list[Sendable]
     refused: Counter[str]
     gap: list[int]
+    at: float
+    chunks: Sequence[Chunk]
+    blocks: Blocks | None
     flood_ms: int = 0
 
 
 class Resolving:
     """What `Batches` does with chunks of touchpoints."""
 
-    def __init__(self, admission: Admission, limits: Limits, metrics: Metrics, flood: Flood) -> None:
+    def __init__(
+        self, admission: Admission, limits: Limits, metrics: Metrics, flood: Flood, barrier: Barrier | None
+    ) -> None:
+        """`barrier`: None where nothing but touchpoints is read, once all commands are done."""
         self._flood = flood
         self._admission = admission
         self._rules: IdentityRules = admission.rules
         self._limits = limits
         self._metrics = metrics
+        self._barrier = barrier
+        self._blocks: Blocks | None = None
         self._largest = 0
 
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        taken_in = TakenIn([], [], Counter(), [])
+        taken_in = TakenIn([], [], Counter(), [], time.monotonic(), chunks, self._blocks)
         flood_ms = 0
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
             before = len(taken_in.arrivals)
             for record in chunk.records:
-                taken = take_in(record, self._limits, self._admission)
+                taken = take_in(record, self._limits, self._admission, self._blocks)
                 if isinstance(taken, Refusal):
                     taken_in.refused[taken.code] += 1
                     taken_in.reports.append(dead_letter(record, taken))
@@ -88,7 +102,13 @@ class Resolving:
         """Resolve the events; what is left is to tell."""
         if taken_in.flood_ms:
             await self._flood.pause(taken_in.flood_ms, parts.store)
-        protocol = resolve(taken_in.arrivals, parts.cache, self._rules)
+        if self._barrier is not None:
+            await self._barrier.passed(parts.store, taken_in.at)
+        lives, self._blocks = parts.standing
+        if taken_in.blocks is not self._blocks and (taken_in.blocks or self._blocks):
+            taken_in = self.prepare(taken_in.chunks)  # it was read before what is blocked now was known
+        alive = lives.alive(taken_in.arrivals) if lives else Alive(taken_in.arrivals, [])
+        protocol = resolve(alive.arrivals, parts.cache, self._rules, alive.orphans)
         resolved = await carry(protocol, parts.store, parts.publisher)
         observed = [
             conflict(seen.keys, seen.rule, [seen.arrival.mark], header(seen.arrival.traceparent))

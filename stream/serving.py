@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from resolvers.admission import Admission
+from resolvers.standing import standing_of
 from sinks.history_reader import History, read_history
 from sinks.newest_reader import NewestReader
 from sinks.profile_reader import ProfileReader
@@ -48,10 +49,18 @@ def web_server(
     """The HTTP interface; its `run` is a task of the worker. `reasons`: why the worker is not ready, as codes."""
     brokers, prefix, kafka = ",".join(settings.brokers), settings.topic_prefix, settings.kafka_settings()
 
+    lives = standing_of([], admission).lives
+
     async def store() -> RedisStore:
+        nonlocal lives
         if not session.ready.is_set():
             raise UnavailableError("the worker waits for its servers")
-        return (await session.parts()).store
+        parts = await session.parts()
+        lives = parts.standing.lives
+        return parts.store
+
+    def current(key: str) -> str:
+        return lives.current(key)
 
     async def reader() -> ProfileReader:
         return await ProfileReader.open(brokers, prefix, kafka)
@@ -64,9 +73,9 @@ def web_server(
     newest = NewestSource(lambda: NewestReader(brokers, prefix, kafka))
     web = create_web(
         WebParts(
-            lookup=Lookup(store, source),
-            explaining=Explaining(store, admission.rules),
-            recalling=Recalling(store, histories, settings.configuration.retention_days),
+            lookup=Lookup(store, source, current),
+            explaining=Explaining(store, admission.rules, current),
+            recalling=Recalling(store, histories, settings.configuration.retention_days, current),
             recently=Recently(store, newest.read),
             decisions=Decisions(store),
             asking=Desk(lambda: Requests(brokers, prefix, kafka)).ask,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from resolvers.cache import Cache
+from resolvers.standing import Standing
 from sinks.publisher import OpenPublisher, PublishFailedError
 from sinks.redis_store import RedisStore
 from sinks.store import StoreError, StoreFullError, StoreLostError, StoreRefusedError
@@ -29,11 +30,12 @@ WorldError = (StoreError, PublishFailedError, OSError)
 
 
 class Parts(NamedTuple):
-    """What a session is made of. The cache is of this store, and is gone with it."""
+    """What a session is made of. The cache is of this store, and is gone with it; so is what it knew of commands."""
 
     store: RedisStore
     publisher: OpenPublisher
     cache: Cache
+    standing: Standing
 
 
 class Session:

@@ -14,7 +14,7 @@ from resolvers.pseudonyms import Pseudonyms
 from stream.cli import command as cli_command
 from stream.cli.main import run
 from stream.config.settings import Settings
-from topics.commands import Command, Merge, Split, Undo
+from topics.commands import Block, Command, Erase, Merge, Split, Unbind, Unblock, Undo
 from topics.records import Record
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text()
@@ -41,8 +41,9 @@ def test_its_command_lines_ask_for_what_they_say(monkeypatch: pytest.MonkeyPatch
         words = shlex.split(line, comments=True)
         assert words.pop(0) == "idweave"
         assert run(words) == 0, line
-    assert [type(one) for one in asked] == [Split, Split, Merge, Undo, Undo]
-    assert [one.dry_run for one in asked] == [True, False, False, False, False]
+    others = [Unbind, Block, Block, Unblock, Undo, Erase]
+    assert [type(one) for one in asked] == [Split, Split, Merge, Undo, Undo, *others]
+    assert [at for at, one in enumerate(asked) if one.dry_run] == [0, 7, 10]
     assert [one.id for one in asked[1:3]] == ["s-1", "m-1"]
 
 

@@ -1,4 +1,4 @@
-"""`idweave merge`, `split` and `undo`: what an operator rules is put on the commands topic, and the answer waited for.
+"""`idweave merge`, `split`, `erase` and others: what an operator rules goes on its topic, and its answer is waited for.
 
 Rules: nothing is decided here; a command is sent only when its identifiers can be read. Exit code 0: done; 1: refused,
 not found, or nobody answered. An identifier is shown as the answer names it, by token.
@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from resolvers.admission import Admission, Unreadable, parse_identifier
-from resolvers.pseudonyms import Pseudonyms
+from resolvers.admission import Unreadable, parse_identifier
+from resolvers.deciding import UNDOABLE
 from stream.cli.console import (
     FAILED,
     UNUSED_KEYS,
@@ -30,8 +30,9 @@ from stream.cli.help import Commands
 from stream.cli.store import given
 from stream.config.settings import Settings
 from stream.operating.requesting import NoAnswerError, NoTopicError, RequestError, Requests
+from stream.rulebook import admission_of
 from topics.codec import encode
-from topics.commands import Command, Merge, Result, Split, Undo
+from topics.commands import Block, Command, Erase, Merge, Result, Split, Unbind, Unblock, Undo
 
 commands = Commands()
 
@@ -46,6 +47,13 @@ Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Wh
 Name = Annotated[
     str | None,
     typer.Option("--id", metavar="ID", help="The command's id: the same again repeats the answer.", show_default=False),
+]
+Target = Annotated[
+    str | None, typer.Argument(metavar="NAMESPACE:VALUE", help="An identifier, or namespace:~token; - reads it.")
+]
+Namespace = Annotated[str | None, typer.Option(metavar="NAME", help="Whose values --pattern names.")]
+Pattern = Annotated[
+    str | None, typer.Option(metavar="PATTERN", help="A value, or re: and a regular expression, as in `blocked`.")
 ]
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=3600, help="Seconds to wait for the answer.")
@@ -103,7 +111,7 @@ def split(
 @commands.command(epilog="Example:  idweave undo 4f0c2b7e9d1a4b6c8e0f1a2b3c4d5e6f")
 def undo(
     context: typer.Context,
-    of: Annotated[str, typer.Argument(metavar="ID", help="The id of a merge or a split.")],
+    of: Annotated[str, typer.Argument(metavar="ID", help="The id of a merge, split, unbind or block.")],
     *,
     dry_run: DryRun = False,
     by: By = None,
@@ -119,6 +127,141 @@ def undo(
     _request(command, settings, timeout, as_json=as_json)
 
 
+@commands.command(epilog="Example:  idweave erase phone:13800138000 --by dpo --reason 'request 118'")
+def erase(
+    context: typer.Context,
+    who: Annotated[
+        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
+    ],
+    *,
+    dry_run: DryRun = False,
+    by: By = None,
+    reason: Reason = None,
+    name: Name = None,
+    timeout: Timeout = TIMEOUT_SECONDS,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Forget a person, and everything that was merged into them. This cannot be undone.
+
+    Events from before now bring nothing back, however late they come; later ones are of somebody new.
+    """
+    settings = settings_for(servers(context, brokers), UNUSED_KEYS)
+    text = given(who)
+    identifier, profile_id = (_readable([text], settings)[0], None) if ":" in text else (None, text)
+    command = Erase(
+        id=name or _new_id(), by=by, reason=reason, dry_run=dry_run, identifier=identifier, profile_id=profile_id
+    )
+    _request(command, settings, timeout, as_json=as_json)
+
+
+@commands.command(epilog="Example:  idweave unbind phone:13800138000 --from card:88001234")
+def unbind(
+    context: typer.Context,
+    identifier: Annotated[
+        str, typer.Argument(metavar="NAMESPACE:VALUE", help="The identifier that changed hands; - reads it.")
+    ],
+    *,
+    stays_with: Annotated[
+        str,
+        typer.Option("--from", metavar="NAMESPACE:VALUE", help="One of the person that it was of, and has left."),
+    ],
+    dry_run: DryRun = False,
+    by: By = None,
+    reason: Reason = None,
+    name: Name = None,
+    timeout: Timeout = TIMEOUT_SECONDS,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Say that an identifier has changed hands.
+
+    A new life of it begins now. What came before stays with the person that it was of, also what comes late; what
+    comes later is somebody else's.
+    """
+    settings = settings_for(servers(context, brokers), UNUSED_KEYS)
+    one, stays = _readable([identifier, stays_with], settings)
+    command = Unbind(id=name or _new_id(), by=by, reason=reason, dry_run=dry_run, identifier=one, from_=stays)
+    _request(command, settings, timeout, as_json=as_json)
+
+
+@commands.command(epilog="Example:  idweave block phone:13800138000")
+def block(
+    context: typer.Context,
+    who: Target = None,
+    *,
+    namespace: Namespace = None,
+    pattern: Pattern = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    reason: Reason = None,
+    name: Name = None,
+    timeout: Timeout = TIMEOUT_SECONDS,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Drop a value from events, and let its links not count.
+
+    From now on. Its own facts stay, on a profile of its own. `idweave unblock` or `undo` takes it back.
+    """
+    settings = settings_for(servers(context, brokers), UNUSED_KEYS)
+    identifier = _target(who, namespace, pattern, settings)
+    command = Block(
+        id=name or _new_id(),
+        by=by,
+        reason=reason,
+        dry_run=dry_run,
+        identifier=identifier,
+        namespace=namespace,
+        pattern=pattern,
+    )
+    _request(command, settings, timeout, as_json=as_json)
+
+
+@commands.command(epilog="Example:  idweave unblock phone:13800138000")
+def unblock(
+    context: typer.Context,
+    who: Target = None,
+    *,
+    namespace: Namespace = None,
+    pattern: Pattern = None,
+    dry_run: DryRun = False,
+    by: By = None,
+    reason: Reason = None,
+    name: Name = None,
+    timeout: Timeout = TIMEOUT_SECONDS,
+    as_json: AsJson = False,
+    brokers: Brokers = None,
+) -> None:
+    """Take a blocked value again.
+
+    From now on; its links count as before.
+    """
+    settings = settings_for(servers(context, brokers), UNUSED_KEYS)
+    identifier = _target(who, namespace, pattern, settings)
+    command = Unblock(
+        id=name or _new_id(),
+        by=by,
+        reason=reason,
+        dry_run=dry_run,
+        identifier=identifier,
+        namespace=namespace,
+        pattern=pattern,
+    )
+    _request(command, settings, timeout, as_json=as_json)
+
+
+def _target(who: str | None, namespace: str | None, pattern: str | None, settings: Settings) -> str | None:
+    """The identifier that a block names; None: it names a pattern.
+
+    Raises:
+        CommandFailedError: it names neither, or both.
+    """
+    if (who is None) == (namespace is None and pattern is None) or (namespace is None) != (pattern is None):
+        raise CommandFailedError("Name an identifier, or a --namespace and a --pattern.", USAGE)
+    return None if who is None else _readable([who], settings)[0]
+
+
 def _new_id() -> str:
     return uuid.uuid4().hex
 
@@ -129,7 +272,7 @@ def _readable(texts: list[str], settings: Settings) -> tuple[str, ...]:
     Raises:
         CommandFailedError: one of them can't.
     """
-    admission = Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
+    admission = admission_of(settings)
     named = tuple(given(text) for text in texts)
     for text in named:
         read = parse_identifier(text, admission)
@@ -178,4 +321,5 @@ def _say(answer: Result, *, as_json: bool) -> None:
     for one in answer.identifiers:
         say(f"  {one}")
     if not answer.dry_run:
-        say(f"Id {answer.id}" + ("" if answer.type == "undo" else f"; take it back with `idweave undo {answer.id}`."))
+        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else "."
+        say(f"Id {answer.id}{back}")

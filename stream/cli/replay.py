@@ -121,7 +121,8 @@ def replay(
 
 
 async def _replay(settings: Settings, target: Settings, *, dry_run: bool, compare: bool, shown: Shown) -> Outcome:
-    rulebook, admission = rulebook_of(settings), admission_of(settings)
+    admission = admission_of(settings)
+    rulebook = rulebook_of(settings, lambda: replaying.standing)
     kafka = settings.kafka_settings()
     async with AsyncExitStack() as stack:
         live = None

@@ -15,6 +15,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from resolvers.people import VALUES_OF
+from resolvers.standing import standing_of
 from sinks.journal import Journal
 from sinks.kafka_producer import KafkaPublisher
 from sinks.log_reader import LogReader, LogReadError
@@ -37,10 +38,10 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.requirements import require_topics
-from stream.cli.store import given, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier
 from stream.config.settings import Settings
 from stream.operating.republishing import Compared, Republishing, Told
-from stream.rulebook import rulebook_of
+from stream.rulebook import admission_of, rulebook_of
 from topics.catalogue import IDENTITIES, PROFILES
 from topics.codec import encode
 
@@ -112,7 +113,7 @@ async def _told(settings: Settings, who: list[str], topic: Compared | None, show
             await asyncio.to_thread(_read, settings, topic, journal, shown)
         publisher = await KafkaPublisher.open(broker_list(settings), settings.topic_prefix, kafka)
         stack.push_async_callback(publisher.close)
-        mint = rulebook_of(settings).mint
+        mint = rulebook_of(settings, lambda: standing_of(store.fences, admission_of(settings))).mint
         republishing = Republishing(store, publisher, mint, lambda done: shown("looking at people", done))
         if who:
             return await republishing.of_keys(keys)
@@ -123,7 +124,7 @@ async def _key(text: str, store: RedisStore, settings: Settings) -> str:
     """The key of the identifier that leads to who is named."""
     name = given(text)
     if ":" in name:
-        return read_identifier(name, settings).key
+        return lives_in(store, settings).current(read_identifier(name, settings).key)
     key = await store.profile_key(name)
     if key is None:
         raise CommandFailedError("Nobody is known by that id. Profile ids are on the topic profiles.")

@@ -5,12 +5,14 @@ Must not know: any one command.
 
 import sys
 
-from resolvers.admission import Admission, Unreadable, parse_identifier
-from resolvers.pseudonyms import Pseudonyms
+from resolvers.admission import Unreadable, parse_identifier
+from resolvers.lives import Lives
+from resolvers.standing import standing_of
 from sinks.redis_store import RedisStore
 from sinks.store import StoreLostError, StoreRefusedError
 from stream.cli.console import USAGE, CommandFailedError, no_store
 from stream.config.settings import Settings
+from stream.rulebook import admission_of
 from topics.identifiers import Identifier
 
 
@@ -29,6 +31,11 @@ async def open_store(settings: Settings) -> RedisStore:
         raise CommandFailedError(str(error)) from error
 
 
+def lives_in(store: RedisStore, settings: Settings) -> Lives:
+    """Which lives identifiers have, as a store was when it was opened."""
+    return standing_of(store.fences, admission_of(settings)).lives
+
+
 def given(text: str) -> str:
     """What was given, from the input where that keeps it out of the shell's history."""
     return sys.stdin.readline().strip() if text == "-" else text
@@ -40,8 +47,7 @@ def read_identifier(text: str, settings: Settings) -> Identifier:
     Raises:
         CommandFailedError: it is none.
     """
-    admission = Admission(settings.configuration.rules, Pseudonyms(settings.hash_key.reveal().encode()))
-    identifier = parse_identifier(text, admission)
+    identifier = parse_identifier(text, admission_of(settings))
     if isinstance(identifier, Unreadable):
         raise CommandFailedError(f"{identifier.message}.", USAGE)
     return identifier

@@ -26,7 +26,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import given, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
 from stream.reading.recalling import Keys, Recalling
@@ -91,7 +91,9 @@ async def _told(who: str | Identifier, settings: Settings, seconds: float, shown
         return await asyncio.to_thread(read, keys)
 
     try:
-        recalling = Recalling(current, histories, settings.configuration.retention_days)
+        recalling = Recalling(
+            current, histories, settings.configuration.retention_days, lives_in(store, settings).current
+        )
         return await (recalling.by_id(who) if isinstance(who, str) else recalling.by_identifier(who))
     except UnavailableError as error:
         reason = f"{error}: {error.__cause__}" if error.__cause__ is not None else str(error)

@@ -17,19 +17,22 @@ import structlog
 
 from resolvers.admission import Admission
 from resolvers.cache import Cache
-from resolvers.commanding import apply
+from resolvers.commanding import apply, remembered_of
 from resolvers.component import Component
+from resolvers.constraints import in_force
 from resolvers.difference import Difference, difference
 from resolvers.finding import find_all
+from resolvers.life_keys import shown
 from resolvers.people import VALUES_OF, People, people
 from resolvers.projecting import Rulebook
 from resolvers.publication import Publication, State
 from resolvers.restoring import Remembered, Restored, own_ids, restored, write_down
+from resolvers.standing import standing_of
 from resolvers.steps import Decide, Notice, ReadComponent, ReadPublication, together
 from sinks.carrying import carry
 from sinks.journal import Journal
 from sinks.log_reader import LogReader, Place, Stretch
-from sinks.publisher import OpenPublisher, Sendable
+from sinks.publisher import OpenPublisher
 from sinks.redis_store import RedisStore
 from sinks.store import Advance
 from stream.chunks import Chunk
@@ -37,6 +40,7 @@ from stream.config.configuration import DeadLetterLimit
 from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.metrics import Metrics
+from stream.operating.quiet import Quiet
 from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
@@ -89,40 +93,11 @@ class Rebuilt(NamedTuple):
     anew: Restored | None
 
 
-class Quiet:
-    """A publisher that keeps notices to itself, and sends records only through another one; without, it counts them."""
-
-    def __init__(self, relay: OpenPublisher | None = None) -> None:
-        self.sent: Counter[str] = Counter()
-        self.notices: list[Notice] = []
-        self._relay = relay
-
-    queued = 0
-    changes_partitions = 1
-
-    async def send(self, records: Sequence[Sendable]) -> list[int]:
-        """As every publisher; -1 stands for the offset of what is not sent."""
-        self.sent.update(record.topic for record in records)
-        return [-1] * len(records) if self._relay is None else await self._relay.send(records)
-
-    async def notify(self, notices: Sequence[Notice]) -> None:
-        """Keep them."""
-        self.notices += notices
-
-    async def close(self) -> None:
-        """There is nothing of its own to close."""
-
-
 class Replaying:
     """One rebuild."""
 
     def __init__(
-        self,
-        settings: Settings,
-        rulebook: Rulebook,
-        admission: Admission,
-        servers: Servers,
-        shown: Shown,
+        self, settings: Settings, rulebook: Rulebook, admission: Admission, servers: Servers, shown: Shown
     ) -> None:
         store, reader, journal = servers
         self._prefix, self._fingerprint = settings.topic_prefix, settings.rules_fingerprint
@@ -133,9 +108,11 @@ class Replaying:
         self._shown = shown
         metrics = Metrics()
         flood = Flood(metrics, DeadLetterLimit())
-        self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood)
+        self._resolving = Resolving(admission, settings.configuration.limits, metrics, flood, None)
         self._projecting = Projecting(rulebook, metrics, Pages())
         self._cache = Cache()
+        self._admission = admission
+        self.standing = standing_of(store.fences, admission)
         self._commands = self._touchpoints = self._refused = 0
         self._since_ms: int | None = None
 
@@ -166,9 +143,13 @@ class Replaying:
                 found[result.id], values[result.id] = result, record.value or b""
         decided = [one for one in found.values() if one.status != "invalid" and not one.dry_run]
         decided.sort(key=lambda one: (one.append_ms, one.topic, one.partition, one.offset))
+        done = [one for one in decided if one.status == "done"]
+        fences = {name: said for one in done for name, said in remembered_of(one).items()}
+        await self._store.remember(fences)
+        self.standing = standing_of(fences.values(), self._admission)
         for at, result in enumerate(decided):
             await self._store.execute_many([Decide(result.id, values[result.id])])
-            if result.status == "done":
+            if result.status == "done" and result.type != "erase":
                 await carry(apply(result, None), self._store, Quiet())
             self._shown("applying commands", at + 1, len(decided))
         self._commands = len(decided)
@@ -200,8 +181,8 @@ class Replaying:
         read = 0
         self._shown("resolving touchpoints", 0, of)
         async for stretches in _in_thread(self._reader.read(starts, last, BATCH_RECORDS)):
-            before = [part for one in stretches if (part := _part(one, 0, done[one.place])) is not None]
-            after = [part for one in stretches if (part := _part(one, done[one.place], None)) is not None]
+            before = [part for one in stretches if (part := one.part(0, done[one.place])) is not None]
+            after = [part for one in stretches if (part := one.part(done[one.place], None)) is not None]
             for some, relay in ((before, None), (after, publisher)):
                 await self._resolve(some, Quiet(relay))
             for place, first, after_it, records in stretches:
@@ -220,7 +201,7 @@ class Replaying:
             [Chunk(*one.place, one.first, one.next, one.records, 0, 0) for one in stretches]
         )
         self._refused += taken_in.refused.total()
-        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache))
+        finish = await self._resolving.begin(taken_in, Parts(self._store, publisher, self._cache, self.standing))
         await finish()
 
     def totals(self) -> Totals:
@@ -276,7 +257,7 @@ class Replaying:
                 raise ReplayFailedError("Somebody else works on the store: stop that, empty the store and start again.")
             notices = [self._notice(one.component, now_us) for one in page]
             while notices:
-                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache))
+                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache, self.standing))
                 await finish()
                 notices, quiet.notices = quiet.notices, []
         return quiet.sent
@@ -284,8 +265,8 @@ class Replaying:
     def different(self, one: Rebuilt, now_us: int) -> Difference | None:
         """What `publish` would publish of a component."""
         notice = self._notice(one.component, now_us)
-        mint, member = self._rulebook.mint, self._rulebook.member
-        return difference(one.component, one.people, one.state, notice, now_us=now_us, mint=mint, member=member)
+        book, told = self._rulebook, (one.component, one.people, one.state, notice)
+        return difference(*told, now_us=now_us, mint=book.mint, member=book.member, was_erased=book.was_erased)
 
     async def finish(self) -> None:
         """Nothing is left to do: workers may work on the store, and need not read what was said before."""
@@ -298,20 +279,20 @@ class Replaying:
     async def _restored(self, found: Sequence[tuple[Component, People]]) -> list[Restored]:
         """What was published of these components; those of which nothing is known are left out."""
         seen = {one.name: [key for key, facet in one.facets.items() if facet.seen] for one, _ in found}
-        keys = [key for some in seen.values() for key in some]
-        minted = own_ids(keys, self._rulebook.mint, self._journal.known)
-        there = self._journal.of_keys(keys)
+        held = {one.name: _held(one, seen[one.name]) for one, _ in found}
+        minted = own_ids([key for some in seen.values() for key in some], self._rulebook.mint, self._journal.known)
+        there = self._journal.of_keys([key for some in held.values() for key in some])
         aside = {one: holder for holder, ids in minted.items() if holder.startswith(VALUES_OF) for one in ids}
         seconds = {one: held for one, held in self._journal.of_ids(aside).items() if not held.members}
-        owner_of = await self._owners(there.values(), {key: name for name, some in seen.items() for key in some})
+        owner_of = await self._owners(there.values(), {key: name for name, some in held.items() for key in some})
         ours: dict[str, dict[str, Remembered]] = {one.name: {} for one, _ in found}
         for profile_id, (name, holder) in owner_of.items():
             if name in ours:
-                ours[name][holder] = there[profile_id]
-        for profile_id, held in seconds.items():
+                ours[name][held[name][holder]] = there[profile_id]
+        for profile_id, second in seconds.items():
             holder = aside[profile_id]
             name = next(name for name, some in seen.items() if holder.removeprefix(VALUES_OF) in some)
-            ours[name][holder] = held
+            ours[name][holder] = second
         results = []
         for component, now in found:
             mine = ours[component.name]
@@ -327,15 +308,16 @@ class Replaying:
         return results
 
     async def _owners(self, there: Iterable[Remembered], home_of: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-        """For each id the component that it belongs to, and its holder there."""
+        """For each id the component that it belongs to, and its holder there, as outputs show it."""
         holders = {one.profile_id: one.holders(self._rulebook.rules) for one in there}
         elsewhere = sorted({key for keys in holders.values() for key in keys if key not in home_of})
         homes = dict(home_of)
         if elsewhere:
-            found = await carry(find_all(elsewhere, self._cache), self._store, Quiet())
+            lives = {self.standing.lives.current(key): key for key in elsewhere}
+            found = await carry(find_all(list(lives), self._cache), self._store, Quiet())
             for key, component in found.items():
                 if component is not None and (facet := component.facets.get(key)) is not None and facet.seen:
-                    homes[key] = component.name
+                    homes[lives[key]] = component.name
         first = {one: next((key for key in keys if key in homes), None) for one, keys in holders.items()}
         return {one: (homes[key], key) for one, key in first.items() if key is not None}
 
@@ -380,13 +362,10 @@ class Replaying:
             self._shown(what, min(done, of), of)
 
 
-def _part(stretch: Stretch, first: int, end: int | None) -> Stretch | None:
-    """The part of a stretch between two offsets; None where there is none."""
-    place, start, after, records = stretch
-    first, end = max(first, start), after if end is None else min(end, after)
-    if first >= end:
-        return None
-    return Stretch(place, first, end, [one for one in records if first <= one.offset < end])
+def _held(component: Component, seen: Sequence[str]) -> dict[str, str]:
+    """The identifiers that somebody in the component holds, as outputs show them -> the key of that life."""
+    ruled = in_force(component.constraints)
+    return {shown(key): key for key in ruled.one(key for key in seen if ruled.same.get(key, key) not in ruled.past)}
 
 
 async def _in_thread(reading: Iterator[list[Stretch]]) -> AsyncIterator[list[Stretch]]:

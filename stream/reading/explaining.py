@@ -14,11 +14,13 @@ from stream.reading.walking import (
     AGAIN_SECONDS,
     WALKS,
     Chosen,
+    Current,
     LookupStore,
     UnavailableError,
     Walk,
     bounded,
     find,
+    first_life,
     of_id,
     walked,
 )
@@ -29,10 +31,13 @@ from topics.identifiers import Identifier
 class Explaining:
     """Why identifiers are one person, or not."""
 
-    def __init__(self, store: Callable[[], Awaitable[LookupStore]], rules: IdentityRules) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`."""
+    def __init__(
+        self, store: Callable[[], Awaitable[LookupStore]], rules: IdentityRules, current: Current = first_life
+    ) -> None:
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` is about the last given."""
         self._store = store
         self._rules = rules
+        self._current = current
 
     async def between(self, a: Identifier, b: Identifier) -> Explanation | None:
         """Why two identifiers are one person, or why not. None: one of them is unknown or erased.
@@ -41,15 +46,17 @@ class Explaining:
             UnavailableError: it can't be read now.
         """
         async with bounded():
-            one = await self._settled(a.key)
+            await self._store()  # so that it is said of this store which lives there are
+            key_a, key_b = self._current(a.key), self._current(b.key)
+            one = await self._settled(key_a)
             if one is None:
                 return None
-            other = one if b.key in one.component.facets else await self._settled(b.key)
+            other = one if key_b in one.component.facets else await self._settled(key_b)
         if other is None:
             return None
         # Where the one has moved into the other meanwhile, the other has both.
-        components = [other.component] if a.key in other.component.facets else [one.component, other.component]
-        return explain(a.key, b.key, scene(components, self._rules), self._rules)
+        components = [other.component] if key_a in other.component.facets else [one.component, other.component]
+        return explain(key_a, key_b, scene(components, self._rules), self._rules)
 
     async def around(self, profile_id: str) -> ProfileGraph | None:
         """The evidence of a profile; of an id that merged away, of the survivor. None: unknown or erased.
@@ -61,8 +68,7 @@ class Explaining:
 
     async def _graph(self, chosen: Chosen, walk: Walk) -> ProfileGraph:
         survivor_id, published, _ = chosen
-        members = [key for key in published.members if key in walk.component.facets]
-        nodes, edges = graph_of(members, scene([walk.component], self._rules))
+        nodes, edges = graph_of(published.members, scene([walk.component], self._rules))
         return {"profile_id": survivor_id, "version": published.version, "nodes": nodes, "edges": edges}
 
     async def _settled(self, key: str) -> Walk | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from stream.reading.walking import Chosen, LookupStore, Walk, find, of_id, of_identifier
+from stream.reading.walking import Chosen, Current, LookupStore, Walk, find, first_life, of_id, of_identifier
 from topics.identifiers import Identifier
 
 
@@ -43,10 +43,13 @@ _head = msgspec.json.Decoder(_Head)
 class Lookup:
     """Profiles by id and by identifier."""
 
-    def __init__(self, store: Callable[[], Awaitable[LookupStore]], records: Records) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`."""
+    def __init__(
+        self, store: Callable[[], Awaitable[LookupStore]], records: Records, current: Current = first_life
+    ) -> None:
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` is about the last given."""
         self._store = store
         self._records = records
+        self._current = current
 
     async def by_id(self, profile_id: str) -> Found | None:
         """The profile of an id; of one that merged away, the survivor. None: unknown or erased.
@@ -62,7 +65,7 @@ class Lookup:
         Raises:
             UnavailableError: it can't be read now.
         """
-        return await find(of_identifier(identifier), self._store, self._read)
+        return await find(of_identifier(identifier, self._current), self._store, self._read)
 
     async def _read(self, chosen: Chosen, _walk: Walk) -> Found | None:
         """The record, if it is the one that the store speaks of: a topic made anew has other ones at the same place."""

@@ -17,11 +17,13 @@ from sinks.history_reader import History, HistoryReadError
 from stream.reading.walking import (
     LOOKUP_SECONDS,
     Chosen,
+    Current,
     LookupStore,
     Sought,
     UnavailableError,
     Walk,
     find,
+    first_life,
     of_id,
     of_identifier,
 )
@@ -72,10 +74,18 @@ class Recalling:
     """Timelines by id and by identifier."""
 
     def __init__(
-        self, store: Callable[[], Awaitable[LookupStore]], histories: Histories, retention_days: Mapping[str, int]
+        self,
+        store: Callable[[], Awaitable[LookupStore]],
+        histories: Histories,
+        retention_days: Mapping[str, int],
+        current: Current = first_life,
     ) -> None:
-        """`store` gives the store as it is now, or raises `UnavailableError`. `retention_days`: by topic."""
+        """`store` gives the store as it is now, or raises `UnavailableError`; `current` is about the last given.
+
+        `retention_days`: by topic.
+        """
         self._store = store
+        self._current = current
         self._histories = histories
         self._kept_days = {name: retention_days[name] for name in (MERGES.name, CONFLICTS.name)}
         self._turn = asyncio.Lock()
@@ -96,7 +106,7 @@ class Recalling:
         Raises:
             UnavailableError: it can't be read now.
         """
-        return await self._told(of_identifier(identifier), None)
+        return await self._told(of_identifier(identifier, self._current), None)
 
     async def _told(self, sought: Sought, asked: str | None, page: TimelinePage | None = None) -> Timeline | None:
         found = await find(sought, self._store, _found)

@@ -41,6 +41,15 @@ class LookupStore(Protocol):
         ...
 
 
+Current = Callable[[str], str]
+"""An identifier's key as outputs show it -> the key of the life that it has now (`resolvers.lives`)."""
+
+
+def first_life(key: str) -> str:
+    """The key of the life that an identifier has, where no number ever changed hands."""
+    return key
+
+
 class UnavailableError(Exception):
     """The profile can't be read now; later it can. The message holds nothing of a profile or of who was asked for."""
 
@@ -80,11 +89,11 @@ def of_id(profile_id: str) -> Sought:
     return Sought(start, lambda published: survivor(published, profile_id))
 
 
-def of_identifier(identifier: Identifier) -> Sought:
-    """The profile that an identifier belongs to."""
+def of_identifier(identifier: Identifier, current: Current = first_life) -> Sought:
+    """The profile that an identifier belongs to. `current` is asked once the store is there."""
 
     async def start(_store: LookupStore) -> str | None:
-        return identifier.key
+        return current(identifier.key)
 
     return Sought(start, lambda published: profile_of(published, identifier.key))
 

@@ -165,7 +165,7 @@ async def open_store(request: pytest.FixtureRequest, topic_prefix: str) -> Async
     opened: list[RedisStore] = []
 
     async def another() -> AnyStore:
-        opened.append(await RedisStore.open(server.url, topic_prefix, "identity"))
+        opened.append(await RedisStore.open(server.url, topic_prefix, "identity", topics=topic_prefix))
         return opened[-1]
 
     yield another

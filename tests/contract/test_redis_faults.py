@@ -191,7 +191,8 @@ def test_scripts_say_what_they_take(script: str) -> None:
     comment = "".join(re.findall(r"^--.*\n", text, re.MULTILINE))
     assert text.startswith("-- ")
     assert re.search(r"KEYS: .*ARGV: .*Reply: ", comment, re.DOTALL)
-    assert GUARD + text in redis_scripts.SOURCES.values()
+    loaded = text if "Not behind the guard" in comment else GUARD + text
+    assert loaded in redis_scripts.SOURCES.values()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -17,6 +18,10 @@ from resolvers.steps import (
     Complete,
     Decide,
     DropPublication,
+    Fence,
+    ForgetComponent,
+    ForgetHome,
+    ForgetProfile,
     Freeze,
     Intend,
     NameProfile,
@@ -24,6 +29,7 @@ from resolvers.steps import (
     ReadComponent,
     ReadDecision,
     ReadHome,
+    ReadProfileName,
     ReadPublication,
     Reply,
     Schedule,
@@ -32,7 +38,8 @@ from resolvers.steps import (
     Step,
 )
 from sinks.memory_store import MemoryStore
-from sinks.store import DUE_SHARDS, Due, shard_of
+from sinks.redis_store import RedisStore
+from sinks.store import DUE_SHARDS, Due, StoreLostError, shard_of
 from tests.contract.conftest import AnyStore, AwaitedMemory, OpenStore
 
 ONE, TWO = (State(n, {"p1": Published("phone:a", n, n, b"d", ("phone:a",))}) for n in (1, 2))
@@ -177,6 +184,7 @@ async def test_settling_empties_a_pending_component_once(store: AnyStore) -> Non
 
 async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
     """Nothing; one begun beside what holds; the state and the offsets; the revision grows with each that is begun."""
+    await do(store, Commit("c", 0, {}))
     assert await do(store, ReadPublication("c")) == NOTHING
     assert await do(store, begin("c", 0, ONE)) == 1
     assert await do(store, ReadPublication("c")) == Publication(1, State(), {}, Begun(ONE, SENDING))
@@ -189,6 +197,7 @@ async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
 
 async def test_a_publication_may_end_otherwise(store: AnyStore) -> None:
     """Who ends what another one began can say what holds instead."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     assert await do(store, Complete("c", 1, OFFSETS, at_rest(TWO))) is True
     assert await do(store, ReadPublication("c")) == Publication(1, TWO, {"p1": 7})
@@ -196,6 +205,7 @@ async def test_a_publication_may_end_otherwise(store: AnyStore) -> None:
 
 async def test_beginning_at_another_revision_is_refused(store: AnyStore) -> None:
     """It changes nothing: somebody else published since."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     assert await do(store, begin("c", 0, TWO)) is None
     assert await do(store, begin("c", 2, TWO)) is None
@@ -204,6 +214,7 @@ async def test_beginning_at_another_revision_is_refused(store: AnyStore) -> None
 
 async def test_a_moved_component_begins_nothing(store: AnyStore) -> None:
     """From the moment it is frozen; but what was on its way can be completed."""
+    await do(store, Commit("c", 0, {}))
     await do(store, begin("c", 0, ONE))
     await do(store, Freeze("c", "b"))
     assert await do(store, begin("c", 1, TWO)) is None
@@ -214,6 +225,7 @@ async def test_a_moved_component_begins_nothing(store: AnyStore) -> None:
 
 async def test_completion_is_refused_at_another_revision(store: AnyStore) -> None:
     """And where nothing is begun: who comes second learns that somebody ended it."""
+    await do(store, Commit("c", 0, {}))
     assert await do(store, Complete("c", 0, OFFSETS)) is False
     await do(store, begin("c", 0, ONE))
     assert await do(store, Complete("c", 0, OFFSETS, at_rest(TWO))) is False
@@ -243,6 +255,7 @@ async def test_a_profile_is_named_once(store: AnyStore) -> None:
 
 async def test_steps_of_many_kinds_are_answered_in_order(store: AnyStore) -> None:
     """Each reply stands where its step stood, whatever the store grouped."""
+    await do(store, Commit("c5", 0, {}))
     replies = await store.execute_many(
         [
             Commit("c1", 0, {"a:x": b""}),
@@ -273,6 +286,44 @@ async def test_two_commits_of_one_call_meet(store: AnyStore) -> None:
     """Of commits of the same version to the same component in one call, one is taken."""
     replies = await store.execute_many([Commit("c", 0, {f"a:{number}": b""}) for number in range(10)])
     assert sorted(replies, key=str) == [1, *[None] * 9]
+
+
+async def test_what_is_forgotten_is_not_there(store: AnyStore) -> None:
+    """A home, a component with its publication, and the name of a profile; others stay."""
+    for name in ("a", "b"):
+        await do(store, ClaimHome(name, name))
+        await do(store, Commit(name, 0, FIELDS))
+        await do(store, Intend(name, 0, at_rest(ONE), at_rest(Sending())))
+        await do(store, NameProfile(name, name))
+    await store.execute_many([ForgetHome("a"), ForgetComponent("a"), ForgetProfile("a")])
+    assert await do(store, ReadHome("a")) is None
+    assert (await do(store, ReadComponent("a"))).version == 0
+    assert await do(store, ReadPublication("a")) == NOTHING
+    assert await store.execute_many([ReadProfileName("a"), ReadProfileName("b")]) == [None, "b"]
+    assert (await do(store, ReadComponent("b"))).version == 1
+    assert await do(store, ReadHome("b")) == "b"
+
+
+async def test_nothing_is_published_of_what_is_not_there(store: AnyStore) -> None:
+    """A component that was forgotten begins no publication, whatever revision is named."""
+    assert await do(store, Intend("gone", 0, at_rest(ONE), at_rest(Sending()))) is None
+
+
+async def test_a_fence_ends_the_sessions_before_it(open_store: OpenStore) -> None:
+    """Every session that was open, its own too, once a name; those after it know what was put up with it."""
+    first, second = await open_store(), await open_store()
+    ends = pytest.raises(StoreLostError) if isinstance(first, RedisStore) else nullcontext()
+    with ends:
+        await do(first, Fence("one", b"what is over"))
+    third = await open_store()
+    if isinstance(second, RedisStore):  # of a cluster, the next session to be opened ends the others
+        for session in (first, second):
+            with pytest.raises(StoreLostError):
+                await do(session, ReadComponent("a"))
+    await do(third, Fence("one", b"again"))
+    assert (await do(third, ReadComponent("a"))).version == 0, "it goes on behind a fence that was there"
+    if isinstance(third, RedisStore):
+        assert third.fences == [b"what is over"]
 
 
 async def test_what_is_decided_first_holds(store: AnyStore) -> None:

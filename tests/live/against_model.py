@@ -96,7 +96,8 @@ class Published:
 
     def last(self, topic: str) -> dict[str, dict[str, Any]]:
         """The last record of each key of a topic, parsed."""
-        return {(output.key or b"").decode(): parsed(output) for output in self.topics[topic]}
+        found = {(output.key or b"").decode(): output for output in self.topics[topic]}
+        return {key: parsed(output) for key, output in found.items() if output.value is not None}
 
     def newest(self, topic: str) -> dict[str, dict[str, Any]]:
         """The record of each key that has the greatest version: of a zombie, an older one may lie behind it."""

@@ -216,8 +216,8 @@ class Engine:
         Positions are asked before ends. All notices of a touchpoint are on `changes` before its position moves, and so
         is what a notice brings about; so when both topics are done, there is nothing on the way.
         """
-        self.until(lambda: self._covers("touchpoints", self._ends), "every touchpoint is resolved")
         self.until(lambda: self._covers("commands", self._ends_asked("commands")), "every command is carried out")
+        self.until(lambda: self._covers("touchpoints", self._ends), "every touchpoint is resolved")
         self.until(self._is_done, "every change is published")
         self.until(self._is_done, "nothing comes after")
 

@@ -9,7 +9,7 @@ import shlex
 from typing import Any
 
 from tests.conftest import Broker
-from tests.live.against_model import Check, personal
+from tests.live.against_model import Check, parsed, personal
 from tests.live.command_line import Line
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
 from tests.live.redis_server import RedisServer
@@ -166,3 +166,93 @@ def test_what_is_not_done_is_said(engine: Engine, kafka: Broker) -> None:
     assert answers["m"] == first
     assert answers["early"]["status"] == "not_found"
     assert line.run("merge", "card:A", "nothing").returncode == 2
+
+
+def test_erase(engine: Engine, kafka: Broker) -> None:
+    """Gone from the store and from every keyed topic; what is read again brings nothing back; later events are new."""
+    line = Line(kafka.bootstrap, engine.prefix)
+    worker = engine.start_worker()
+    events = [*MOTHER_AND_DAUGHTER, event(64, 7, card="other", openid="o")]
+    engine.publish(events)
+    before = check(engine)
+    [gone] = [key for key, one in before.published.profiles.items() if len(one["identifiers"]) > 2]
+    assert line.answered("erase", f"phone:{NUMBER}", "--dry-run")["dry_run"]
+    assert check(engine).published.contents == before.published.contents
+    answer = line.answered("erase", f"phone:{NUMBER}", "--id", "e-1")
+    assert answer["detail"] == "One person of 5 identifiers is erased."
+    engine.settle()
+    for secret in (b"main:A", b"main:daughter", b"tablet"):
+        assert secret not in engine.stored()
+        assert secret not in json.dumps(answer["identifiers"]).encode()
+    topics = engine.outputs()
+    last = {name: {one.key: one.value for one in topics[name]} for name in ("profiles", "identities")}
+    assert last["profiles"][gone.encode()] is None
+    assert last["identities"][b"card:main:A"] is last["identities"][b"cookie:tablet"] is None
+    assert [key for key, value in last["profiles"].items() if value is not None] != []
+    [told] = [one for one in map(parsed, topics["merges"]) if one["type"] == "erased"]
+    assert (told["from"], told["identifiers"]) == ([gone], [])
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    engine.publish([event(128, 8, card="A", openid="daughter")])
+    engine.settle()
+    after = Check(engine.input_log(), engine.outputs())
+    after.people()
+    after.identities()
+    assert values(after) == ["128.00", "64.00"]
+    assert gone not in after.published.profiles
+    assert line.run("erase", gone).stderr == "Not found: Nobody is known by that.\n"
+
+
+def test_a_number_changes_hands(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
+    """What was before stays, also when it is read again; what comes later is of somebody else; and back again."""
+    line = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine))
+    worker = engine.start_worker()
+    engine.publish([event(1, 1, card="A", phone=NUMBER), event(2, 2, phone=NUMBER)])
+    [old] = check(engine).published.profiles
+    answer = line.answered("unbind", f"phone:{NUMBER}", "--from", "card:A", "--id", "n")
+    assert answer["status"] == "done"
+    engine.publish([event(4, 3, phone=NUMBER, openid="new"), event(8, 4, card="A")])
+    changed = check(engine)
+    assert values(changed) == ["11.00", "4.00"]
+    assert changed.published.profiles[old]["lifetime_value"] == {"CNY": "11.00"}
+    found = json.loads(line.run("profile", f"phone:{NUMBER}", "--json").stdout)
+    assert found["lifetime_value"] == {"CNY": "4.00"}
+    why = line.run("explain", f"phone:{NUMBER}", "openid:new")
+    assert why.returncode == 0, why
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    engine.publish([event(16, 5, phone=NUMBER)])
+    assert values(check(engine)) == ["11.00", "20.00"]
+    audited = line.run("audit", "--patience", "5")
+    assert audited.returncode == 0, audited.stdout
+    assert line.answered("undo", "n")["status"] == "done"
+    last = check(engine)
+    assert values(last) == ["31.00"]
+    assert list(last.published.profiles) == [old]
+
+
+def test_block_and_unblock(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
+    """A blocked value is dropped and links nobody, whatever is read again; then it is taken as before."""
+    line = Line(kafka.bootstrap, engine.prefix, keys(redis_server, engine))
+    worker = engine.start_worker()
+    engine.publish([event(1, 1, card="A", cookie="shop"), event(2, 2, openid="b", cookie="shop")])
+    assert values(check(engine)) == ["3.00"]
+    assert line.answered("block", "cookie:shop", "--id", "b")["status"] == "done"
+    engine.publish([event(4, 3, card="A", cookie="shop"), event(8, 4, cookie="shop")])
+    blocked = check(engine)
+    assert values(blocked) == ["", "2.00", "5.00"]
+    assert blocked.published.values("conflicts")[-1]["rule"] in {"blocked", "blocked_value"}
+    assert len(engine.outputs()["touchpoints.dlq"]) == 1
+
+    engine.kill(worker)
+    engine.forget_positions()
+    engine.start_worker()
+    pattern = ["--namespace", "cookie", "--pattern", "re:^te"]
+    assert line.answered("block", *pattern)["status"] == "done"
+    assert line.answered("unblock", "cookie:shop")["effect"] == {"of": ["b"]}
+    engine.publish([event(16, 5, openid="b", cookie="shop"), event(32, 6, cookie="test")])
+    assert values(check(engine)) == ["23.00"]

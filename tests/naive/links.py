@@ -33,6 +33,8 @@ class Observed:
     unbound: list[tuple[Key, Key, datetime]]  # card, other identifier, time of the unbind
     logged_out: list[tuple[Key, datetime]]  # weak identifier, time of the logout
     created: list[tuple[Key, datetime]] = field(default_factory=list)  # sights that no event brought
+    silent: set[Key] = field(default_factory=set)  # blocked by an operator
+    past: set[Key] = field(default_factory=set)  # lives of numbers that changed hands since
 
 
 @dataclass
@@ -66,7 +68,7 @@ def link(observed: Observed, config: dict[str, Any], rulings: Sequence[Ruling] =
     refused = []
     values = Values(observed, config, rulings)
     for ruling in rulings:
-        there = [key for key in ruling.keys if key in group_of and not values.is_hub(key)]
+        there = [key for key in ruling.keys if key in group_of and not values.is_mute(key)]
         for key, other in combinations(there, 2):
             one, two = group_of[key], group_of[other]
             if one is not two and not values.are_kept_apart(one, two):
@@ -104,8 +106,8 @@ def in_order(evidence: list[Evidence], policy: str) -> list[Evidence]:
 def standing_rule(evidence: Evidence, observed: Observed, values: "Values") -> str | None:
     """The rules that look at the evidence alone, not at the groups."""
     strong, weak = key_of(evidence.strong), key_of(evidence.weak)
-    if values.is_hub(strong) or values.is_hub(weak):
-        return "hub"
+    if values.is_mute(strong) or values.is_mute(weak):
+        return "hub" if values.is_hub(strong) or values.is_hub(weak) else "blocked"
     if evidence.alias:
         return None
     if values.policy == "drop" and (values.is_torn(strong) or values.is_torn(weak)):
@@ -136,14 +138,14 @@ class Values:
             self.neighbours[strong].add(weak)
             self.neighbours[weak].add(strong)
         for (strong, weak), evidence in observed.evidence.items():
-            if evidence.alias and not self.is_hub(strong) and not self.is_hub(weak):
+            if evidence.alias and not self.is_mute(strong) and not self.is_mute(weak):
                 joined = {strong, weak}
                 for other in [alias for alias in self.aliases if alias & joined]:
                     self.aliases.remove(other)
                     joined |= other
                 self.aliases.append(joined)
         counted = [
-            {key for key in ruling.values if key not in self.neighbours or not self.is_hub(key)} for ruling in rulings
+            {key for key in ruling.values if key not in self.neighbours or not self.is_mute(key)} for ruling in rulings
         ]
         for joined in [*self.aliases, *counted]:
             touched = [each for each in self.worth_one if each & joined]
@@ -174,6 +176,10 @@ class Values:
         cap: int = caps["weak"] if self.option(key, "weak") else caps["other"]
         return len(self.neighbours[key]) > cap
 
+    def is_mute(self, key: Key) -> bool:
+        """A hub, or blocked: none of its links counts."""
+        return key in self.observed.silent or self.is_hub(key)
+
     def is_torn(self, key: Key) -> bool:
         """Policy `drop`: weak, with evidence to two values of one unique namespace and scope."""
         if not self.option(key, "weak"):
@@ -195,8 +201,10 @@ class Values:
         if evidence.alias:
             return None
         together: dict[tuple[str, str], list[Key]] = {}
-        for key in one | two:
+        for key in (one | two) - self.observed.past:
             together.setdefault(self.counted_in(key), []).append(key)
+        met = [{self.counted_in(key) for key in each - self.observed.past} for each in (one, two)]
+        together = {scope: keys for scope, keys in together.items() if scope in met[0] & met[1]}
         for keys in together.values():
             if self.option(keys[0], "unique") and len({self.as_one(key) for key in keys}) > 1:
                 return "unique"
@@ -205,7 +213,7 @@ class Values:
                 return "limit"
         through_weak = evidence.strong, evidence.weak
         if any(self.option(key_of(end), "weak") for end in through_weak) and all(
-            any(self.option(key, "person") for key in group) for group in (one, two)
+            any(self.option(key, "person") for key in group - self.observed.past) for group in (one, two)
         ):
             return "weak_link"
         return None

@@ -13,7 +13,7 @@ from typing import Any
 from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
 from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
-from tests.naive.rulings import read_rulings
+from tests.naive.rulings import LIFE, Rulings, read_rulings
 from tests.naive.values import DroppedError, Identifier, read
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -38,17 +38,45 @@ Position = tuple[int, str, int, int]
 
 
 @dataclass
+class Copy:
+    """What one record says of whom: its identifiers in the lives that it speaks of, without those erased later.
+
+    `strongest`: None if that one was erased later. `replaced`, `inviter`: as below.
+    """
+
+    mark: Mark
+    identifiers: list[Identifier]
+    strongest: Identifier | None
+    replaced: tuple[Identifier, Identifier] | None
+    inviter: Identifier | None
+
+
+@dataclass
 class Accepted:
     """An event with its identifiers, strongest first. `replaced`: new card and old card of a `card.replaced`.
 
-    `inviter`: on whose invitation somebody registered.
+    `inviter`: on whose invitation somebody registered. `copies`: one per record that carried it.
     """
 
     event: Event
     identifiers: list[Identifier]
     replaced: tuple[Identifier, Identifier] | None
     inviter: Identifier | None = None
-    marks: list[Mark] = field(default_factory=list)  # one per record that carried it
+    copies: list[Copy] = field(default_factory=list)
+
+
+def copy_of(each: Accepted, rulings: Rulings) -> Copy:
+    """What the record of an event says of whom."""
+    place = each.event.record.position
+    living = [rulings.living(identifier, place) for identifier in each.identifiers]
+    replaced = None
+    if each.replaced is not None:
+        new, old = (rulings.living(identifier, place) for identifier in each.replaced)
+        replaced = None if new is None or old is None else (new, old)
+        living += [old] if old is not None else []
+    inviter = None if each.inviter is None else rulings.living(each.inviter, place)
+    seen = [identifier for identifier in living if identifier is not None]
+    return Copy((each.event.time, place), seen, living[0], replaced, inviter)
 
 
 @dataclass
@@ -84,38 +112,52 @@ def run(
     config = DEFAULT_CONFIG | (config or {})
     outcome = Outcome([], set(), {}, [], [])
     accepted: list[Accepted] = []
-    named: dict[tuple[str, str], list[Accepted]] = {}  # the accepted events by id and source
+    named: dict[tuple[str, str, str], list[Accepted]] = {}  # by id, source, and the strongest one's life
+    rulings = read_rulings(answers, config, hash_key)
     for record in sorted(records, key=lambda each: each.position):
         try:
-            candidate, dropped = admit(decode(record), config, hash_key)
+            candidate, dropped = admit(decode(record), config, hash_key, rulings)
         except BadRecordError as error:
             outcome.dead_letters[record.position] = str(error)
             continue
         outcome.dropped += [(record.position, namespace, rule) for namespace, rule in dropped]
-        namesakes = named.setdefault((candidate.event.id, candidate.event.source), [])
+        strongest = rulings.named_at(key_of(candidate.identifiers[0]), record.position)
+        life = strongest[1].partition(LIFE)[2]
+        if rulings.blocks:  # what is left of a copy that lost its strongest identifier is another event
+            whole, _ = admit(decode(record), config, hash_key, Rulings(hash_key, [], [], {}, [], [], set()))
+            life += "" if whole.identifiers[0] == candidate.identifiers[0] else f" {strongest}"
+        namesakes = named.setdefault((candidate.event.id, candidate.event.source, life), [])
         earlier = find_earlier(namesakes, candidate, timedelta(days=config["dedupe"]["days"]))
         if earlier is None:
             accepted.append(candidate)
             namesakes.append(candidate)
             earlier = candidate
         if earlier.event.body == candidate.event.body:
-            earlier.marks.append((candidate.event.time, record.position))
+            earlier.copies.append(copy_of(candidate, rulings))
         else:
             outcome.reused.append(record.position)
     observed = observe(accepted, config)
-    rulings = read_rulings(answers, config)
     for identifier, at in rulings.created:
         key = key_of(identifier)
         observed.created.append((key, at))
         observed.identifiers.setdefault(key, identifier)
         observed.last_seen[key] = max(observed.last_seen.get(key, at), at)
+    observed.silent = rulings.silent
+    observed.past = {key for key in observed.identifiers if rulings.is_past(key)}
     links = link(observed, config, rulings.standing)
-    outcome.refused = {(":".join(strong), ":".join(weak), rule) for strong, weak, rule in links.refused}
+    outcome.refused = {(text_of(strong), text_of(weak), rule) for strong, weak, rule in links.refused}
     outcome.people = people(accepted, observed, links, config, now)
     return outcome
 
 
-def admit(event: Event, config: dict[str, Any], hash_key: bytes) -> tuple[Accepted, list[tuple[str, str]]]:
+def text_of(key: Key) -> str:
+    """An identifier as outputs show it."""
+    return f"{key[0]}:{key[1].partition(LIFE)[0]}"
+
+
+def admit(
+    event: Event, config: dict[str, Any], hash_key: bytes, rulings: Rulings
+) -> tuple[Accepted, list[tuple[str, str]]]:
     """The event with what is left of its identifiers, and what was dropped: (namespace, rule)."""
     beside = [("card", event.data["replaces"])] if event.type == "card.replaced" else []
     if event.type.startswith("referral."):
@@ -125,8 +167,12 @@ def admit(event: Event, config: dict[str, Any], hash_key: bytes) -> tuple[Accept
             raise BadRecordError("unknown_namespace")
     named = [(namespace, raw) for namespace, values in event.identifiers.items() for raw in values]
     dropped: list[tuple[str, str]] = []
-    identifiers = sorted(read_all(named, config, hash_key, dropped), key=lambda each: each.strength)
-    others = read_all(beside, config, hash_key, dropped)
+
+    def read_these(values: list[tuple[str, str]]) -> list[Identifier]:
+        return read_all(values, config, hash_key, dropped, (rulings, event.record.position))
+
+    identifiers = sorted(read_these(named), key=lambda each: each.strength)
+    others = read_these(beside)
     replaced = None
     if event.type == "card.replaced" and others:
         identifiers, replaced = replacement(identifiers, others[0])
@@ -141,7 +187,11 @@ def admit(event: Event, config: dict[str, Any], hash_key: bytes) -> tuple[Accept
 
 
 def read_all(
-    values: list[tuple[str, str]], config: dict[str, Any], hash_key: bytes, dropped: list[tuple[str, str]]
+    values: list[tuple[str, str]],
+    config: dict[str, Any],
+    hash_key: bytes,
+    dropped: list[tuple[str, str]],
+    where: tuple[Rulings, Position],
 ) -> list[Identifier]:
     """The distinct identifiers in values; what has none is added to `dropped`."""
     found: list[Identifier] = []
@@ -151,7 +201,10 @@ def read_all(
         except DroppedError as error:
             dropped.append((namespace, str(error)))
             continue
-        if identifier not in found:
+        rulings, position = where
+        if rulings.drops(identifier, [raw.strip(), identifier.normal, identifier.normal.partition(":")[2]], position):
+            dropped.append((namespace, "blocked_value"))
+        elif identifier not in found:
             found.append(identifier)
     return found
 
@@ -162,11 +215,10 @@ def replacement(
     """The identifiers without the old card, and (new, old); a card that replaces itself replaces nothing."""
     rest = [identifier for identifier in identifiers if identifier != old]
     cards = [identifier for identifier in rest if identifier.namespace == "card"]
-    if old in identifiers and not cards:
+    if not cards:
         return identifiers, None
     same_scope = [card for card in cards if card.scope == old.scope]
-    new = [*same_scope, *rest]
-    return rest, (new[0], old) if new else None
+    return rest, ([*same_scope, *cards][0], old)
 
 
 def find_earlier(namesakes: list[Accepted], candidate: Accepted, window: timedelta) -> Accepted | None:
@@ -183,44 +235,53 @@ def observe(accepted: list[Accepted], config: dict[str, Any]) -> Observed:
     observed = Observed({}, {}, {}, [], [])
     for each in accepted:
         event = each.event
-        seen = each.identifiers + ([each.replaced[1]] if each.replaced else [])
-        for identifier in seen:
-            key = key_of(identifier)
-            observed.identifiers[key] = identifier
-            observed.last_seen[key] = max(observed.last_seen.get(key, event.time), event.time)
-        if event.type == "card.unbind":
-            for card in [key_of(identifier) for identifier in each.identifiers if identifier.namespace == "card"]:
-                others = [key_of(identifier) for identifier in each.identifiers if key_of(identifier) != card]
-                observed.unbound += [(card, other, event.time) for other in others]
-        elif event.type == "session.logout":
-            devices = [named for named in each.identifiers if config["namespaces"][named.namespace].get("weak")]
-            observed.logged_out += [(key_of(identifier), event.time) for identifier in devices]
-        else:
-            for other in each.identifiers[1:]:
-                observe_pair(observed, each.identifiers[0], other, each.marks, alias=False)
-        if each.replaced:
-            strong, weak = sorted(each.replaced, key=lambda identifier: identifier.strength)
-            observe_pair(observed, strong, weak, each.marks, alias=True)
+        for copy in each.copies:
+            for identifier in copy.identifiers:
+                key = key_of(identifier)
+                observed.identifiers[key] = identifier
+                observed.last_seen[key] = max(observed.last_seen.get(key, event.time), event.time)
+            observe_links(observed, event.type, copy, config)
+            if copy.replaced:
+                strong, weak = sorted(copy.replaced, key=lambda identifier: identifier.strength)
+                observe_pair(observed, strong, weak, copy.mark, alias=True)
     return observed
 
 
-def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, marks: list[Mark], *, alias: bool) -> None:
-    """One more event that names both."""
+def observe_links(observed: Observed, kind: str, copy: Copy, config: dict[str, Any]) -> None:
+    """What a record says of the links between its identifiers."""
+    time = copy.mark[0]
+    named = [one for one in copy.identifiers if copy.replaced is None or one is not copy.replaced[1]]
+    if kind == "card.unbind":
+        for card in [key_of(identifier) for identifier in named if identifier.namespace == "card"]:
+            others = [key_of(identifier) for identifier in named if key_of(identifier) != card]
+            observed.unbound += [(card, other, time) for other in others]
+    elif kind == "session.logout":
+        devices = [one for one in named if config["namespaces"][one.namespace].get("weak")]
+        observed.logged_out += [(key_of(identifier), time) for identifier in devices]
+    elif copy.strongest is not None:
+        for other in named:
+            if other is not copy.strongest:
+                observe_pair(observed, copy.strongest, other, copy.mark, alias=False)
+
+
+def observe_pair(observed: Observed, strong: Identifier, weak: Identifier, mark: Mark, *, alias: bool) -> None:
+    """One more record that names both."""
     pair = (key_of(strong), key_of(weak))
     known = observed.evidence.get(pair)
     if known is None:
-        known = observed.evidence[pair] = Evidence(strong, weak, min(marks), max(marks))
-    known.first = min([known.first, *marks])
-    known.last = max([known.last, *marks])
+        known = observed.evidence[pair] = Evidence(strong, weak, mark, mark)
+    known.first = min(known.first, mark)
+    known.last = max(known.last, mark)
     known.alias = known.alias or alias
 
 
-def people(
+def people(  # noqa: C901 - one rule after the other
     accepted: list[Accepted], observed: Observed, links: Links, config: dict[str, Any], now: Now
 ) -> list[dict[str, Any]]:
     """One person per group, and one more per contested device that has value facts."""
     group_of = {key: number for number, group in enumerate(links.groups) for key in group}
-    known = [any(config["namespaces"][key[0]].get("person") for key in group) for group in links.groups]
+    held = [group - observed.past for group in links.groups]
+    known = [any(config["namespaces"][key[0]].get("person") for key in group) for group in held]
     neighbours = Values(observed, config).neighbours
     seen: dict[Key, list[datetime]] = {key: [] for key in group_of}
     for key, at in observed.created:
@@ -230,14 +291,18 @@ def people(
     kept_by: dict[Key, list[Accepted]] = {}
     invited_by: dict[Key, set[Key]] = {}
     for each in accepted:
-        for identifier in each.identifiers + ([each.replaced[1]] if each.replaced else []):
+        for identifier in [one for copy in each.copies for one in copy.identifiers]:
             seen[key_of(identifier)].append(each.event.time)
-        strongest = key_of(each.identifiers[0])
-        home = group_of[strongest]
         if each.event.type in facts.SILENT:
             continue
-        if each.inviter is not None:
-            invited_by.setdefault(key_of(each.inviter), set()).add(strongest)
+        for copy in each.copies:
+            if copy.inviter is not None:
+                who = copy.strongest or each.identifiers[0]
+                invited_by.setdefault(key_of(copy.inviter), set()).add(key_of(who))
+        if each.copies[0].strongest is None:
+            continue
+        strongest = key_of(each.copies[0].strongest)
+        home = group_of[strongest]
         events_of[home].append(each)
         second = [group_of[key] for key in neighbours[strongest] if known[group_of[key]] and group_of[key] != home]
         if config["namespaces"][strongest[0]].get("weak") and known[home] and second:
@@ -247,7 +312,8 @@ def people(
             values_of[home].append(each)
     found = []
     for number, group in enumerate(links.groups):
-        identifiers = sorted([observed.identifiers[key] for key in group], key=lambda each: (each.rank, each.token))
+        shown = [observed.identifiers[key] for key in held[number]]
+        identifiers = sorted(shown, key=lambda each: (each.rank, each.token))
         listed = [described(identifier, seen[key_of(identifier)]) for identifier in identifiers]
         about = {
             "first_seen": facts.text_of(min(time for key in group for time in seen[key])),
@@ -256,7 +322,7 @@ def people(
             "identifiers": listed,
         }
         invited = {one for key in group for one in invited_by.get(key, ())} - set(group)
-        cards = count_cards(set(group), observed)
+        cards = count_cards(held[number], observed)
         at = now if isinstance(now, datetime) else now(listed)
         found.append(about | contents(events_of[number], values_of[number], set(group), (len(invited), cards), at))
     for kept in kept_by.values():
@@ -286,7 +352,7 @@ def described(identifier: Identifier, times: list[datetime]) -> dict[str, Any]:
     """An entry of a profile's `identifiers`."""
     return {
         "namespace": identifier.namespace,
-        "token": identifier.token,
+        "token": identifier.token.partition(LIFE)[0],
         "display": identifier.display,
         "first_seen": facts.text_of(min(times)),
         "last_seen": facts.text_of(max(times)),
@@ -305,8 +371,8 @@ def contents(
     listed = list(orders.values())
     scoped = [(each.event, first_openid(each)) for each in mine]
     registered = sorted((each for each in worth if each.inviter is not None), key=lambda each: facts.stamp(each.event))
-    inviter = registered[0].inviter if registered else None
-    by = None if inviter is None or key_of(inviter) in group else ":".join(key_of(inviter))
+    inviter = (registered[0].copies[0].inviter or registered[0].inviter) if registered else None
+    by = None if inviter is None or key_of(inviter) in group else text_of(key_of(inviter))
     return {
         "traits": facts.traits(events),
         "counters": facts.counters(events),

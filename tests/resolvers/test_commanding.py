@@ -10,10 +10,11 @@ import pytest
 from resolvers.admission import Admission
 from resolvers.asking import Asked, ask
 from resolvers.cache import Cache
-from resolvers.commanding import obey
+from resolvers.commanding import DRY, obey
 from resolvers.namespaces import Caps, IdentityRules
 from resolvers.people import people
 from resolvers.pseudonyms import Pseudonyms
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Outgoing, Publish, Step
 from sinks.carrying import carry_in_memory
 from tests.resolvers.building import NOON_MS, NOON_US, Bench, arrived, rules_with
@@ -33,6 +34,7 @@ class Desk(Bench):
         super().__init__(*([rules] if rules else []))
         self.answers: list[Outgoing] = []
         self.told: list[Notice] = []
+        self.reading = Admission(self.rules, Pseudonyms(b"a key for tests"))
         self._offset = count()
 
     def execute(self, step: Step) -> object:
@@ -50,11 +52,16 @@ class Desk(Bench):
         value = body if isinstance(body, bytes) else encode(body)
         at = next(self._offset)
         record = Record("t.commands", 0, at, NOON_MS + at, None, value, ())
-        return ask(record, Admission(self.rules, Pseudonyms(b"a key for tests")))
+        return ask(record, self.reading)
 
     def obey(self, asked: Asked) -> Result:
         """Carry a command out."""
-        return carry_in_memory(obey(asked, self.rules, frozenset()), self.execute)
+        return carry_in_memory(obey(asked, self.rules, frozenset(), self.standing), self.execute)
+
+    @property
+    def standing(self) -> Standing:
+        """What commands have left behind."""
+        return standing_of(self.store.content.fences.values(), self.reading)
 
     def say(self, kind: str, *identifiers: str, name: str = "c", **fields: object) -> Result:
         """Ask and carry out."""
@@ -267,13 +274,14 @@ def test_another_command_under_a_used_id_is_refused() -> None:
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    """It says what would be, and its id may be used for the command itself."""
+    """It says what would be, and its id may be used for the command itself; only the answer is kept."""
     desk = two()
     before = desk.store.saved()
     answer = desk.say("merge", "card:A", "card:B", dry_run=True)
     assert (answer.status, answer.dry_run) == ("done", True)
     assert answer.detail == "2 identifiers of 2 people would be one person."
-    assert desk.store.content == before
+    assert desk.store.content._replace(decisions={}) == before
+    assert list(desk.store.content.decisions) == [f"{DRY}c"]
     assert desk.told == []
     assert not desk.say("merge", "card:A", "card:B").dry_run
 
@@ -295,7 +303,7 @@ def crashes(body: dict[str, Any]) -> Iterator[tuple[Desk, Asked, bool]]:
         desk = one()
         desk.resolve(arrived({"card": "B"}, 20))
         asked = desk.asked(body)
-        protocol = obey(asked, desk.rules, frozenset())
+        protocol = obey(asked, desk.rules, frozenset(), desk.standing)
         try:
             step = next(protocol)
             for _ in range(steps):

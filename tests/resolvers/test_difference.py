@@ -6,6 +6,7 @@ from typing import Any
 from resolvers.component import Component
 from resolvers.difference import EVIDENCE_MAX, REASONS, Difference, conflict, difference, header, remaining
 from resolvers.evidence import Edge, Pair
+from resolvers.facets import sighted
 from resolvers.partition import Refused
 from resolvers.people import People, Person
 from resolvers.publication import BLANK, Sending, State, blanked
@@ -25,7 +26,7 @@ def mint(key: str, nth: int) -> str:
 def person(*members: str, city: str = "", **value: str) -> Person:
     """A person of these identifiers, living in a city, worth this much."""
     contents = {"city": city, "identifiers": members, "lifetime_value": value}
-    return Person(members[0], members, canonical(contents), value)
+    return Person(members[0], members, canonical(contents), value, keys=members)
 
 
 class Topic:
@@ -40,6 +41,8 @@ class Topic:
         """What there is to publish, at the next microsecond; nothing is written down."""
         self.now_us += 1
         people = People(list(persons), refused)
+        there = {key: sighted(key, 0) for person in persons for key in person.members}
+        self.component = Component("card:A", 1, there, self.component.edges)
         return difference(self.component, people, self.state, NOTICE, now_us=self.now_us, mint=mint)
 
     def publish(self, *persons: Person, refused: tuple[Refused, ...] = ()) -> Difference:
@@ -304,8 +307,8 @@ def test_the_first_records_are_the_profiles() -> None:
 def test_a_stronger_holder_is_published() -> None:
     """Who holds an id is part of what is published, though the contents were the same."""
     topic = Topic()
-    topic.publish(Person("phone:p", ("phone:p",), b'{"a":1}', {}))
-    change = topic.publish(Person("card:A", ("card:A", "phone:p"), b'{"a":1}', {}))
+    topic.publish(Person("phone:p", ("phone:p",), b'{"a":1}', {}, keys=("phone:p",)))
+    change = topic.publish(Person("card:A", ("card:A", "phone:p"), b'{"a":1}', {}, keys=("card:A", "phone:p")))
     assert topic.state.profiles["id-phonep-0"].holder == "card:A"
     assert keys_of(change, "identities") == ["card:A"]
 

@@ -128,7 +128,11 @@ class Oracle:
             for key, sight in case.sights.items()
             if sight.hub or len(near[key]) > (rules.caps.weak if self.space(key).weak else rules.caps.other)
         }
-        alias = [pair for pair, one in case.edges.items() if one.asserted and not self.hubs.intersection(pair)]
+        alias = [
+            pair
+            for pair, one in case.edges.items()
+            if one.asserted and not self.hubs.union(case.blocked).intersection(pair)
+        ]
         self.as_one = {key: min(group) for group in components(case.sights, alias) for key in group}
         self.torn = {
             key

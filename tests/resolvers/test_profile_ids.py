@@ -20,7 +20,8 @@ def mint(key: str, nth: int) -> str:
 
 def person(*members: str) -> Person:
     """A person of these identifiers, held by the first."""
-    return Person(members[0], () if members[0].startswith(VALUES_OF) else members, b"{}", {})
+    members_shown = () if members[0].startswith(VALUES_OF) else members
+    return Person(members[0], members_shown, b"{}", {}, keys=members_shown)
 
 
 class History:

@@ -10,7 +10,7 @@ from resolvers.steps import Notice, Notify, Publish, Reply, Step
 from sinks.carrying import carry_in_memory
 from tests.resolvers.building import NOON_US, Bench, arrived
 
-RULEBOOK = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"a key for tests", key, 0, nth))
+RULEBOOK = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"a key for tests", key, nth))
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 
 import networkx as nx
 
+from resolvers.admission import Admission
+from resolvers.commanding import DRY
 from resolvers.component import Component
+from resolvers.constraints import in_force
+from resolvers.decisions import acted_on, keys_of
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
+from resolvers.pseudonyms import Pseudonyms
 from resolvers.publication import NOTHING, Publication
+from resolvers.standing import standing_of
 from resolvers.steps import Outgoing, ReadComponent, ReadHome, ReadPublication
 from sinks.memory_store import MemoryStore
 from tests.naive.decoding import Record as NaiveRecord
@@ -19,6 +25,7 @@ from tests.simulation.logs import COMMANDS_TOPIC, NOW
 from tests.simulation.scheduler import HASH_KEY, MEMBER, Outcome
 from tests.simulation.worlds import naive_config
 from topics.codec import canonical
+from topics.commands import decode_result
 from topics.instants import to_us
 from topics.records import Record
 
@@ -76,27 +83,58 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
             said[record.key.decode(), json.loads(record.value)["body"]].add(record.value)
     for name, decision in outcome.store.content.decisions.items():
         recorded = json.loads(decision)
+        if name.startswith(DRY):
+            assert recorded["dry_run"]
+            continue
         assert found[name] == recorded
+        erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
         # A store that has forgotten what it decided decides anew; the last answer is the one that holds.
-        assert outcome.rollbacks or said[name, recorded["body"]] == {decision}, "an answer was said in two ways"
+        once = said[name, recorded["body"]] == {decision}
+        assert outcome.rollbacks or erased or once, "an answer was said in two ways"
         assert not recorded["dry_run"], "a dry run left something behind"
+    erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
     for answer in found.values():
         if answer["type"] == "split" and answer["status"] == "done":
-            assert answer["identifiers"]
-            assert answer["effect"]["left"]
+            assert erased or (answer["identifiers"] and answer["effect"]["left"])
             assert set(answer["identifiers"]).isdisjoint(answer["effect"]["left"])
 
 
 def applied(sent: list[Outgoing], topic: str) -> dict[str, dict[str, Any]]:
-    """What a consumer that applies only greater versions holds at the end, by key."""
+    """What a consumer that applies only greater versions holds at the end, by key; a profile id never comes back."""
     state: dict[str, dict[str, Any]] = {}
+    versions: dict[str, int] = {}
+    erased: set[str] = set()
     for record in sent:
+        key = record.key.decode()
         if record.topic == topic and record.value is not None:
             value = json.loads(record.value)
-            there = state.get(record.key.decode())
-            if there is None or value["version"] > there["version"]:
-                state[record.key.decode()] = value
+            if value["version"] > versions.get(key, -1) and key not in erased:
+                state[key], versions[key] = value, value["version"]
+        elif record.topic == topic:
+            state.pop(key, None)
+            if topic == "profiles":
+                erased.add(key)
     return state
+
+
+def erased_ids(sent: Iterable[Outgoing]) -> set[str]:
+    """Profile ids with a tombstone."""
+    return {record.key.decode() for record in sent if record.topic == "profiles" and record.value is None}
+
+
+def check_erased(outcome: Outcome) -> None:
+    """Of who was erased, the last record of each key is a tombstone, and `merges` says once that they are gone."""
+    erased = erased_ids(outcome.sent)
+    last = {(record.topic, record.key.decode()): record.value for record in outcome.sent}
+    if not outcome.zombies:
+        for key in erased:
+            assert all(last[topic, key] is None for topic in (*DECIDED, "profiles", "values")), (
+                "no tombstone at the end"
+            )
+    said = [json.loads(one.value) for one in outcome.sent if one.topic == "merges" and one.value is not None]
+    gone = {(one["id"], one["profile_id"]) for one in said if one["type"] == "erased"}
+    merged = {one["profile_id"] for one in said if one["type"] == "merged"}
+    assert Counter(key for _, key in gone) == Counter(erased - merged), "not said once of each that is gone"
 
 
 def check_versions(sent: list[Outgoing], *, monotone: bool) -> None:
@@ -157,7 +195,7 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
     """I1: every identifier leads to one component at rest that holds its facet and its evidence."""
     graph: nx.Graph[str] = nx.Graph()
     found: dict[str, Component] = {}
-    for key in keys:
+    for key in store.content.homes:
         name = store.execute(ReadHome(key))
         component: Component = store.execute(ReadComponent(name))
         while component.moved_to is not None:
@@ -176,10 +214,44 @@ def check_store(store: MemoryStore, log: list[Record], keys: set[str]) -> None:
             assert pair.strong in component.facets
             assert pair.weak in component.facets
             graph.add_edge(*pair)
-    facets = Counter(key for component in found.values() for key, facet in component.facets.items() if facet.seen)
-    assert set(facets) == keys
+    facets = Counter(key for component in found.values() for key in component.facets)
+    assert set(facets) <= set(store.content.homes), "a facet whose identifier has no home"
     assert set(facets.values()) <= {1}, "a facet in two components"
+    held = Counter(key for component in found.values() for key in held_in(component))
+    assert set(held) == keys
+    assert set(held.values()) <= {1}, "an identifier is held twice"
     assert log
+
+
+def check_gone(outcome: Outcome) -> None:
+    """Nothing in the store names who was erased, but what other people's identifiers have met and been invited by."""
+    store = outcome.store
+    admission = Admission(DEFAULT_RULES, Pseudonyms(HASH_KEY))
+    gone = standing_of(store.content.fences.values(), admission).lives.was_erased
+    assert not [key for key in store.content.homes if gone(key)], "a home of who was erased"
+    assert not [key for key in store.content.profiles.values() if gone(key.removeprefix("!"))], (
+        "a way to who was erased"
+    )
+    for name, fields in store.content.components.items():
+        component = Component.parse(name, fields)
+        named = {key for one in component.constraints.values() for key in (*one.named, *one.values)}
+        named |= {*component.facets, *(key for pair in component.edges for key in pair)}
+        assert not [key for key in named if gone(key)], "a component knows who was erased"
+        publication: Publication = store.execute(ReadPublication(name))
+        holders = {one.holder.removeprefix("!") for one in publication.state.profiles.values()}
+        assert not [key for key in holders if gone(key)], "a publication of who was erased"
+    for answer in answers(outcome.sent).values():
+        if answer["type"] != "erase":
+            effect = answer["effect"]
+            names = [*effect.get("values", ()), *effect.get("left", ()), *effect.get("created", ())]
+            names += [effect[one] for one in ("ends", "from", "begun") if one in effect]
+            named = {*keys_of(names), *acted_on(decode_result(canonical(answer)))}
+            assert not [key for key in named if gone(key)], "an answer names who was erased"
+
+
+def held_in(component: Component) -> tuple[str, ...]:
+    """The identifiers of a component that somebody holds now, as outputs show them."""
+    return in_force(component.constraints).held(key for key, facet in component.facets.items() if facet.seen)
 
 
 def check_conflicts(outcome: Outcome, expected: set[tuple[str, str, str]]) -> None:
@@ -212,13 +284,13 @@ def reported(sent: list[Outgoing]) -> set[tuple[str, str, str]]:
     return found
 
 
-def check_names(store: MemoryStore, live: Iterable[str], homes: dict[str, str]) -> None:
+def check_names(store: MemoryStore, live: Iterable[str]) -> None:
     """The store leads from every live profile id to an identifier, by which its component is found."""
     names = store.content.profiles
     missing = set(live) - names.keys()
     assert not missing, f"no way from a profile id to its component: {missing}"
     for profile_id in live:
-        assert names[profile_id].removeprefix("!") in homes
+        assert names[profile_id].removeprefix("!") in store.content.homes
 
 
 def check_survivors(sent: list[Outgoing]) -> None:
@@ -242,11 +314,11 @@ def check_decisions(outcome: Outcome) -> None:
         if record.topic in {"tags", "lifecycle", "segments", "reminders"} and record.value is not None:
             value = json.loads(record.value)
             of_key[record.topic, record.key.decode()][value["version"]] = value
-    profiles = applied(outcome.sent, "profiles")
+    profiles = applied(outcome.sent, "profiles") | dict.fromkeys(erased_ids(outcome.sent), ERASED)
     assert {key for _, key in of_key} <= profiles.keys(), "something is said of a profile that there is not"
     for key, profile in profiles.items():
         said = {topic: [one for _, one in sorted(of_key[topic, key].items())] for topic in DECIDED}
-        live = "merged_into" not in profile
+        live = "merged_into" not in profile and profile is not ERASED
         tags: list[str] = []
         for one in said["tags"]:
             assert not set(one["added"]) & set(tags), "a tag was added twice"
@@ -267,6 +339,9 @@ def check_decisions(outcome: Outcome) -> None:
         assert not occasions or max(occasions.values()) == 1, f"told twice: {occasions}"
 
 
+ERASED: dict[str, Any] = {}
+"""What stands for the profile of who was erased."""
+
 DECIDED = ("tags", "lifecycle", "segments", "reminders")
 
 
@@ -278,11 +353,13 @@ def check(outcome: Outcome, log: list[Record], expected: Expected) -> dict[str, 
     if not outcome.rollbacks:  # a store that has forgotten what it told tells it again
         check_survivors(outcome.sent)
         check_decisions(outcome)
+        check_erased(outcome)
+    check_gone(outcome)
     check_conflicts(outcome, expected.refused)
     check_answers(outcome, log)
     check_store(outcome.store, log, set(homes))
     live = [key for key, value in applied(outcome.sent, "profiles").items() if "merged_into" not in value]
-    check_names(outcome.store, live, homes)
+    check_names(outcome.store, live)
     return homes
 
 

@@ -70,7 +70,37 @@ def cutting_log(seed: int) -> list[Record]:
     return crowded_log(seed, kinds=CUTTING_KINDS)
 
 
-def commanded_log(seed: int) -> list[Record]:
+RULINGS = ("merge", "merge", "split", "split", "split", "undo")
+
+
+def erasing_log(seed: int) -> list[Record]:
+    """A commanded log in which people are erased, and often seen again."""
+    return commanded_log(seed, kinds=(*RULINGS, *["erase"] * 4))
+
+
+def unbinding_log(seed: int) -> list[Record]:
+    """A commanded log in which numbers change hands."""
+    return commanded_log(seed, kinds=(*RULINGS, "undo", *["unbind"] * 6))
+
+
+def blocking_log(seed: int) -> list[Record]:
+    """A commanded log in which values are blocked, and taken again."""
+    return commanded_log(seed, kinds=(*RULINGS, "undo", *["block"] * 5, *["unblock"] * 3))
+
+
+def ruled_log(seed: int) -> list[Record]:
+    """A log with commands of all kinds but one: hubs outlive an erase."""
+    kinds = (*RULINGS, "undo", "unbind", "unbind", "unbind", "block", "block", "unblock")
+    return commanded_log(seed, kinds=kinds)
+
+
+def governed_log(seed: int) -> list[Record]:
+    """A log with commands of all kinds."""
+    kinds = (*RULINGS, "undo", "erase", "erase", "unbind", "unbind", "unbind", "block", "block", "unblock")
+    return commanded_log(seed, kinds=kinds)
+
+
+def commanded_log(seed: int, kinds: Sequence[str] = RULINGS) -> list[Record]:
     """A cutting log in which operators merge, split and take back, now and then wrongly, twice, or to see what if."""
     log = cutting_log(seed)
     rng = random.Random(f"commanded {seed}")
@@ -85,11 +115,17 @@ def commanded_log(seed: int) -> list[Record]:
     commands: list[dict[str, Any]] = []
     for n in range(rng.randint(3, 9)):
         together = rng.choice(seen)
-        kind = rng.choice(["merge", "merge", "split", "split", "split", "undo"])
+        kind = rng.choice(kinds)
         body: dict[str, Any] = {"id": f"c{n}", "type": kind, "by": "amy"}
         if kind == "undo":
-            rulings = [one["id"] for one in commands if one["type"] != "undo"]
+            rulings = [one["id"] for one in commands if one["type"] not in {"undo", "erase", "unblock"}]
             body["of"] = rng.choice([*rulings, *rulings, f"c{n}"])
+        elif kind == "erase":
+            body["identifier"] = rng.choice(together)
+        elif kind == "unbind":
+            body |= {"identifier": rng.choice(together), "from": rng.choice([*together, *rng.choice(seen)])}
+        elif kind in {"block", "unblock"}:
+            body |= _target(rng, together, [one for one in commands if one["type"] == "block"])
         elif kind == "split":
             body["identifiers"] = rng.sample(together, rng.randint(1, len(together)))
         else:
@@ -104,6 +140,16 @@ def commanded_log(seed: int) -> list[Record]:
         Record(COMMANDS_TOPIC, 0, n, at_ms, None, encode(body), ())
         for n, (at_ms, body) in enumerate(zip(times, commands, strict=True))
     ]
+
+
+def _target(rng: random.Random, together: list[str], blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a block or unblock names: an identifier, a value or a pattern of a namespace; often what was blocked."""
+    if blocks and rng.random() < 0.5:
+        return {name: value for name, value in rng.choice(blocks).items() if name not in {"id", "type", "by"}}
+    namespace, _, value = rng.choice(together).partition(":")
+    if rng.random() < 0.7:
+        return {"identifier": f"{namespace}:{value}"}
+    return {"namespace": namespace, "pattern": rng.choice([value, f"re:{value[-1]}$", "re:[02]$"])}
 
 
 def crowded_log(seed: int, events: int | None = None, kinds: Sequence[str] = CROWD_KINDS) -> list[Record]:

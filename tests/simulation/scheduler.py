@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
-from resolvers.asking import ask
+from resolvers.asking import ask, matching
 from resolvers.cache import Cache
-from resolvers.commanding import obey
+from resolvers.commanding import obey, remembered_of
 from resolvers.difference import conflict
 from resolvers.intake import Accepted, take_in
 from resolvers.judging import Rulebook as MemberRules
@@ -29,6 +29,7 @@ from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.publication import Publication
 from resolvers.resolving import resolve
 from resolvers.restoring import stray
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, ReadPublication, Step, Together
 from sinks.journal import Journal
 from sinks.memory_store import Content, MemoryStore
@@ -36,9 +37,10 @@ from sinks.store import Due
 from stream.config.rules_file import PACKAGED_FILE, read_rules
 from stream.operating.republishing import is_said
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
+from topics.commands import decode_result
 from topics.envelope import Limits
 from topics.instants import DAY_US, to_us
-from topics.records import Record
+from topics.records import LogPosition, Record
 
 HASH_KEY = b"simulation-hash-key"
 ID_KEY = b"simulation-id-key"
@@ -93,7 +95,13 @@ class Process:
     """One worker process: its cache and its loops."""
 
     cache: Cache
+    standing: Standing
+    generation: int
     loops: list[Turn] = field(default_factory=list)
+
+
+class SessionLostError(Exception):
+    """A fence has ended the session of a process."""
 
 
 class Simulation:
@@ -122,18 +130,21 @@ class Simulation:
         self._faults = faults or Faults()
         self._store = MemoryStore(self._tick)
         self._admission = Admission(rules, Pseudonyms(HASH_KEY))
-        self._rulebook = Rulebook(rules, frozenset(), lambda key, nth: mint(ID_KEY, key, 0, nth), MEMBER)
         self._inputs: dict[int, list[Record]] = {}
         self._commands = [record for record in log if record.topic == COMMANDS_TOPIC]
         for record in log:
             if record.topic != COMMANDS_TOPIC:
                 self._inputs.setdefault(record.partition, []).append(record)
+        self._events = sorted(record.position for record in log if record.topic != COMMANDS_TOPIC)
         # Operators speak of people that they see, so mostly some events go before the first command.
         self._events_first = 0
         if self._commands and not decided:
             events = len(log) - len(self._commands)
             self._events_first = self._rng.choice([0, events // 2, events])
         self._store.content.decisions.update(decided or {})
+        for one in map(decode_result, (decided or {}).values()):
+            if one.status == "done" and not one.dry_run:
+                self._store.content.fences.update(remembered_of(one))
         self._done_commands = 0
         self._changes: list[list[Notice]] = [[] for _ in range(self._rng.randint(1, 3))]
         self._done_input = dict.fromkeys(self._inputs, 0)
@@ -170,10 +181,17 @@ class Simulation:
                 born += 1
                 zombies.append((processes[at], self._rng.randint(3, 60)))
                 processes[at] = self._process(self._ownership()[at])
-            self._turn(processes[at])
+            try:
+                self._turn(processes[at])
+            except SessionLostError:
+                processes[at] = self._process(self._ownership()[at])
             zombies = [(process, left - 1) for process, left in zombies if left > 0]
             if zombies:
-                self._turn(self._rng.choice(zombies)[0])
+                zombie = self._rng.choice(zombies)[0]
+                try:
+                    self._turn(zombie)
+                except SessionLostError:
+                    zombie.loops = []
         return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken, self.rollbacks)
 
     def _rolls_back(self) -> bool:
@@ -216,7 +234,7 @@ class Simulation:
     def _second_profile(self, profile_id: str) -> str:
         """Whose second profile it is, which has no identifiers."""
         holders = (f"{VALUES_OF}{key}" for key in self._store.content.homes)
-        return next(one for one in holders if profile_id in {self._rulebook.mint(one, nth) for nth in range(4)})
+        return next(one for one in holders if profile_id in {mint(ID_KEY, one, nth) for nth in range(4)})
 
     def _ownership(self) -> list[tuple[list[int], list[int], bool]]:
         """Which process owns which partitions: input, changes, and the commands, are dealt out over one or two."""
@@ -227,13 +245,14 @@ class Simulation:
         ]
 
     def _process(self, owned: tuple[list[int], list[int], bool]) -> Process:
-        process = Process(Cache(self._rng.choice([2, 1000])))
+        standing = standing_of(self._store.content.fences.values(), self._admission)
+        process = Process(Cache(self._rng.choice([2, 1000])), standing, self._store.generation)
         process.loops = [self._resolve_loop(process, partition) for partition in owned[0]]
         process.loops += [self._project_loop(process, partition) for partition in owned[1]]
         if owned[2] and self._commands:
-            process.loops.append(self._command_loop())
+            process.loops.append(self._command_loop(process))
         if self._now > NOW:
-            process.loops.append(self._wake_loop())
+            process.loops.append(self._wake_loop(process))
         return process
 
     def _turn(self, process: Process) -> None:
@@ -260,12 +279,15 @@ class Simulation:
         at = self._done_input[partition]
         while True:
             yield
-            if at >= len(records):
+            if at >= len(records) or not self._is_clear(records[at].position):
                 continue
-            batch = records[at : at + self._rng.randint(1, 4)]
-            taken = [take_in(record, Limits(), self._admission) for record in batch]
+            wanted = records[at : at + self._rng.randint(1, 4)]
+            batch = [record for record in wanted if self._is_clear(record.position)]
+            taken = [take_in(record, Limits(), self._admission, process.standing.blocks) for record in batch]
             arrivals = [one.arrival for one in taken if isinstance(one, Accepted)]
-            resolved = yield from self._carry(resolve(arrivals, process.cache, self._rules))
+            alive = process.standing.lives.alive(arrivals)
+            protocol = resolve(alive.arrivals, process.cache, self._rules, alive.orphans)
+            resolved = yield from self._carry(protocol, process)
             for seen in resolved.observations:
                 yield
                 self._sent.append(conflict(seen.keys, seen.rule, [seen.arrival.mark], ()))
@@ -274,32 +296,47 @@ class Simulation:
                 notice = Notice(
                     changed.component.name, changed.component.version, cause.id, cause.source, cause.append_ms
                 )
-                yield from self._carry(_one(Notify(notice)))
+                yield from self._carry(_one(Notify(notice)), process)
             yield
             if self._done_input[partition] > at:  # somebody else is further: this is a zombie, or was one
                 at = self._done_input[partition]
                 continue
+            if process.generation != self._store.generation:  # as the script that moves the position says
+                raise SessionLostError
             at += len(batch)
             self._done_input[partition] = at
 
-    def _command_loop(self) -> Turn:
+    def _is_clear(self, position: LogPosition) -> bool:
+        """Whether every command before an event is done: what the worker's barrier waits for."""
+        return all(one.position > position for one in self._commands[self._done_commands :])
+
+    def _is_due(self, command: Record) -> bool:
+        """Whether an operator has seen enough to give a command."""
+        before = sum(position < command.position for position in self._events)
+        return sum(self._done_input.values()) >= min(self._events_first, before // 2)
+
+    def _command_loop(self, process: Process) -> Turn:
         at = self._done_commands
         while True:
             yield
-            if at >= len(self._commands) or sum(self._done_input.values()) < self._events_first:
+            if at >= len(self._commands) or not self._is_due(self._commands[at]):
                 continue
-            yield from self._carry(obey(ask(self._commands[at], self._admission), self._rules, frozenset()))
+            asked = ask(self._commands[at], self._admission)
+            if asked.pattern:
+                homes = sorted(self._store.content.homes)
+                asked = asked._replace(named=tuple(matching(asked, homes, self._admission)))
+            yield from self._carry(obey(asked, self._rules, frozenset(), process.standing), process)
             yield
             at = self._done_commands = max(at + 1, self._done_commands)
 
-    def _wake_loop(self) -> Turn:
+    def _wake_loop(self, process: Process) -> Turn:
         while True:
             yield
             entries = self._due()
             if not entries:
                 continue
             for notice in [time_notice(*one) for one in entries]:
-                yield from self._carry(_one(Notify(notice)))
+                yield from self._carry(_one(Notify(notice)), process)
                 self._woken += 1
             yield
             self._store.take_off(entries)
@@ -314,14 +351,21 @@ class Simulation:
             size = self._rng.randint(1, 5)
             batch = conflated(notices[at : at + size])
             end = min(at + size, len(notices))
-            yield from self._carry(project(batch, process.cache, self._rulebook, self._tick()))
+            rulebook = Rulebook(
+                self._rules,
+                frozenset(),
+                lambda key, nth: mint(ID_KEY, key, nth),
+                MEMBER,
+                process.standing.lives.was_erased,
+            )
+            yield from self._carry(project(batch, process.cache, rulebook, self._tick()), process)
             yield
             if self._done_changes[partition] > at:
                 at = self._done_changes[partition]
                 continue
             at = self._done_changes[partition] = end
 
-    def _carry(self, protocol: Protocol[Any]) -> Generator[None, None, Any]:
+    def _carry(self, protocol: Protocol[Any], process: Process) -> Generator[None, None, Any]:
         """Run a protocol, every leaf of every step a turn of its own."""
         reply: Any = None
         while True:
@@ -329,15 +373,15 @@ class Simulation:
                 step = protocol.send(reply)
             except StopIteration as stop:
                 return stop.value
-            reply = yield from self._carry_step(step)
+            reply = yield from self._carry_step(step, process)
 
-    def _carry_step(self, step: Step) -> Generator[None, None, Any]:
+    def _carry_step(self, step: Step, process: Process) -> Generator[None, None, Any]:
         if isinstance(step, Together):
             replies: dict[int, Any] = {}
             order = list(range(len(step.steps)))
             self._rng.shuffle(order)
             for index in order:
-                replies[index] = yield from self._carry_step(step.steps[index])
+                replies[index] = yield from self._carry_step(step.steps[index], process)
             return [replies[index] for index in range(len(step.steps))]
         if isinstance(step, Publish):
             offsets: list[int] = []
@@ -351,6 +395,8 @@ class Simulation:
         if isinstance(step, Notify):
             self._notify(step.notice)
             return None
+        if process.generation != self._store.generation:
+            raise SessionLostError
         return self._store.execute(step)
 
     def _notify(self, notice: Notice) -> None:

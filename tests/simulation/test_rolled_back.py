@@ -24,7 +24,11 @@ def runs(world: World, seeds: range) -> Iterator[tuple[Outcome, int]]:
             yield outcome, simulation.strays
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+# Who was erased twice, before and after a store came back older, is not looked at (ADR 0009).
+KEEPING = [world for world in WORLDS if world.name not in {"erasing", "governed"}]
+
+
+@pytest.mark.parametrize("world", KEEPING, ids=lambda world: world.name)
 def test_a_store_that_came_back_older(world: World) -> None:
     """At any moment, to any earlier one, with crashes: nobody is lost, doubled, or left behind as a phantom."""
     assert sum(1 for _ in runs(world, range(SEEDS))) > SEEDS / 10

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Policy
-from tests.simulation.logs import commanded_log, crowded_log, cutting_log, random_log
+from tests.simulation.logs import (
+    blocking_log,
+    commanded_log,
+    crowded_log,
+    cutting_log,
+    erasing_log,
+    governed_log,
+    random_log,
+    ruled_log,
+    unbinding_log,
+)
 from topics.records import Record
 
 
@@ -73,6 +83,11 @@ WORLDS = (
     World("commanded, loose, latest", small_rules("latest", LOOSE), commanded_log),
     World("commanded, loose, first", small_rules("first", LOOSE), commanded_log),
     World("commanded, loose, drop", small_rules("drop", LOOSE), commanded_log),
+    World("erasing", DEFAULT_RULES, erasing_log),
+    World("unbinding, loose, latest", small_rules("latest", LOOSE), unbinding_log),
+    World("blocking, loose, first", small_rules("first", LOOSE), blocking_log),
+    World("governed", DEFAULT_RULES, governed_log),
+    World("ruled, loose, drop", small_rules("drop", LOOSE), ruled_log),
 )
 
 DAYS = (0, 0, 1, 2, 31, 92, 200, 400)

@@ -18,7 +18,7 @@ def test_keys_read_as_documented() -> None:
     assert KEYS.publication("phone:k1abc") == "idweave:q:{phone:k1abc}"
     assert KEYS.profile("p1") == "idweave:p:p1"
     assert KEYS.position("idweave.touchpoints", 3) == "idweave:pos:idweave.touchpoints:3"
-    assert KEYS.command("c-1") == "idweave:cmd:c-1"
+    assert KEYS.decisions == "idweave:cmd"
     assert KEYS.meta == "idweave:meta"
 
 

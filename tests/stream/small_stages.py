@@ -10,6 +10,7 @@ from resolvers.admission import Admission
 from resolvers.cache import Cache
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import mint
+from resolvers.standing import standing_of
 from resolvers.steps import Reply, Step
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
@@ -44,10 +45,10 @@ class SmallStages:
     def __init__(self, admission: Admission, now_ms: int) -> None:
         self.log = MemoryLog()
         self.metrics = Metrics()
-        self.resolving = Resolving(admission, Limits(), self.metrics, Flood(self.metrics, DeadLetterLimit()))
-        rulebook = Rulebook(admission.rules, frozenset(), lambda key, nth: mint(b"i" * 32, key, 0, nth))
+        self.resolving = Resolving(admission, Limits(), self.metrics, Flood(self.metrics, DeadLetterLimit()), None)
+        rulebook = Rulebook(admission.rules, frozenset(), lambda key, nth: mint(b"i" * 32, key, nth))
         self._projecting = Projecting(rulebook, self.metrics, Pages())
-        self._parts = Parts(cast("Any", _Memory(now_ms)), cast("Any", self.log), Cache())
+        self._parts = Parts(cast("Any", _Memory(now_ms)), cast("Any", self.log), Cache(), standing_of([], admission))
         self._told = [0] * self.log.partitions
 
     async def feed(self, records: Sequence[Record]) -> None:

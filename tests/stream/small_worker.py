@@ -13,6 +13,7 @@ from resolvers.namespaces import DEFAULT_RULES
 from resolvers.projecting import Rulebook, conflated, project
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.resolving import resolve
+from resolvers.standing import Standing, standing_of
 from resolvers.steps import Notice, Notify, Protocol, Publish, Reply, Step, Together
 from sinks.history_reader import History
 from sinks.memory_log import MemoryLog
@@ -37,11 +38,12 @@ class SmallWorker:
 
     def __init__(self, member: MemberRules | None = None) -> None:
         self.store = MemoryStore(self._now_us)
+        self.fences: list[bytes] = []
         self.log = MemoryLog()
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
         self._rulebook = Rulebook(
-            DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, 0, nth), member
+            DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth), member
         )
         self._ticks = 0
         self._offset = 0
@@ -137,8 +139,13 @@ class SmallWorker:
         """As `Desk` does: carry the command out."""
         self._offset += 1
         record = Record("commands", 0, self._offset, NOW_MS + self._offset, None, encode(command), headers)
-        protocol = obey(ask(record, self.admission), DEFAULT_RULES, frozenset())
+        protocol = obey(ask(record, self.admission), DEFAULT_RULES, frozenset(), self.standing)
         return _ended(self._answered(protocol))
+
+    @property
+    def standing(self) -> Standing:
+        """What commands have left behind."""
+        return standing_of(self.store.content.fences.values(), self.admission)
 
     def _answered(self, protocol: Protocol[Result]) -> Generator[None, None, Result]:
         answer: Result = yield from self._carry(protocol)

@@ -52,7 +52,7 @@ class Everything:
 
     async def parts(self) -> Parts:
         """Of nobody."""
-        return Parts(NOBODY, NOBODY, NOBODY)
+        return Parts(NOBODY, NOBODY, NOBODY, NOBODY)
 
     def progressed(self, _: int) -> None:
         """Nobody counts."""

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from resolvers.cache import Cache
+from resolvers.standing import Standing
 from sinks.publisher import OpenPublisher
 from sinks.redis_store import RedisStore
 from stream import lag as module
@@ -70,7 +71,7 @@ async def test_servers_that_do_not_answer_twice_are_lost(monkeypatch: pytest.Mon
             return dict.fromkeys(partitions, 1)
 
     async def open_one() -> Parts:
-        return Parts(cast("RedisStore", Store()), cast("OpenPublisher", None), Cache())
+        return Parts(cast("RedisStore", Store()), cast("OpenPublisher", None), Cache(), cast("Standing", None))
 
     metrics = Metrics()
     session = Session(open_one, metrics)

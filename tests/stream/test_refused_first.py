@@ -10,6 +10,7 @@ from resolvers.admission import Admission
 from resolvers.cache import Cache
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.pseudonyms import Pseudonyms
+from resolvers.standing import standing_of
 from resolvers.steps import Notice, Reply, Step
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
@@ -93,12 +94,14 @@ class Agent:
         self.session = Session(self._opened, metrics)
         self.session.attach(self.intake)
         self.progress = Progress(self.session, lambda _lost: None)
-        admission = Admission(DEFAULT_RULES, Pseudonyms(b"a key of the test's own"))
-        stage = Resolving(admission, Limits(), metrics, Flood(metrics, DeadLetterLimit()))
+        self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"a key of the test's own"))
+        stage = Resolving(self.admission, Limits(), metrics, Flood(metrics, DeadLetterLimit()), None)
         self.batches = Batches(self.session, self.progress, stage, metrics, agent="resolve", records_max=10)
 
     async def _opened(self) -> Parts:
-        return Parts(cast("Any", self.store), cast("Any", next(self._sessions)), Cache())
+        return Parts(
+            cast("Any", self.store), cast("Any", next(self._sessions)), Cache(), standing_of([], self.admission)
+        )
 
     async def read(self) -> None:
         """Begin where the store says, and hand out what is there: one record that nobody can read."""

@@ -26,7 +26,7 @@ NOW_US = 1_790_000_000_500_000
 
 def mint_of_the_small_worker(key: str, nth: int) -> str:
     """The ids that a `SmallWorker` gives."""
-    return mint(b"id key of a test", key, 0, nth)
+    return mint(b"id key of a test", key, nth)
 
 
 RULEBOOK = Rulebook(DEFAULT_RULES, frozenset(), mint_of_the_small_worker)
@@ -47,7 +47,7 @@ def forgetful(worker: SmallWorker) -> SmallWorker:
     """Another one with the same people, that has forgotten what was published."""
     other = SmallWorker()
     content = worker.store.content
-    other.store.content = Content(content.homes, content.components, {}, {}, {}, content.decisions, {}, {})
+    other.store.content = Content(content.homes, content.components, {}, {}, {}, content.decisions, {}, {}, {})
     return other
 
 
