@@ -250,11 +250,8 @@ def _renamed(gone: _Gone) -> Protocol[None]:
     profiles, ended = gone.state.profiles, gone.state.ended
     leads = {one: end for one in (*profiles, *ended) if (end := survivor(ended, one)) != ERASED}
     names: list[str | None] = yield Together([ReadProfileName(one) for one in leads])
-    lost = [
-        one
-        for one, key in zip(leads, names, strict=True)
-        if key is not None and _holder(key) not in gone.component.facets
-    ]
+    # One that has no name is one that was forgotten when we were here before, and died.
+    lost = [one for one, key in zip(leads, names, strict=True) if _holder(key or "") not in gone.component.facets]
     yield Together([ForgetProfile(one) for one in lost])
     yield Together([NameProfile(one, profiles[leads[one]].holder) for one in lost])
 
