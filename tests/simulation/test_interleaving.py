@@ -30,6 +30,9 @@ def test_any_run_ends_in_what_the_log_says(world: World, weather: str) -> None:
 
 FOUND = (
     ("erasing", 178, "rough"),  # names of profiles forgotten, and their worker dead before they were said anew
+    ("erasing", 650, "rough"),  # a frozen worker said what had been answered before to another command of that id
+    ("erasing", 950, "rough"),  # an erase said a dry run's answer anew behind what was decided under its id since
+    ("governed", 852, "rough"),  # an unbind, taken back, and again: of two lives that are one, one is over
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were."""
 
