@@ -321,5 +321,5 @@ def _say(answer: Result, *, as_json: bool) -> None:
     for one in answer.identifiers:
         say(f"  {one}")
     if not answer.dry_run:
-        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else "."
+        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else ""
         say(f"Id {answer.id}{back}")
