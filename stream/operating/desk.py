@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from stream.operating.requesting import NoAnswerError, RequestError, Requests
+from stream.reading.turns import turn
 from stream.reading.walking import UnavailableError
 from topics.commands import Command, Result
 from topics.headers import Headers
 
 ANSWER_SECONDS: Final = 8.0
-TURN_SECONDS: Final = 8.0
 AT_ONCE: Final = 4
 
 
@@ -32,15 +32,8 @@ class Desk:
         Raises:
             UnavailableError: it was not sent, as far as is known.
         """
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise UnavailableError("others are being asked at the moment") from error
-        try:
+        async with turn(self._places, "others are being asked at the moment"):
             return await asyncio.to_thread(self._ask, command, headers)
-        finally:
-            self._places.release()
 
     def _ask(self, command: Command, headers: Headers) -> Result | None:
         try:
