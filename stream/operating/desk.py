@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from stream.operating.requesting import NoAnswerError, RequestError
+from stream.reading.turns import turn
 from stream.reading.walking import UnavailableError
 from topics.commands import Command, Result
 from topics.headers import Headers
 
 ANSWER_SECONDS: Final = 8.0
-TURN_SECONDS: Final = 8.0
 AT_ONCE: Final = 4
 
 
@@ -47,15 +47,8 @@ class Desk:
         Raises:
             UnavailableError: it was not sent, as far as is known.
         """
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise UnavailableError("others are being asked at the moment") from error
-        try:
+        async with turn(self._places, "others are being asked at the moment"):
             return await asyncio.to_thread(self._ask, command, headers)
-        finally:
-            self._places.release()
 
     async def close(self) -> None:
         """Let go of the broker. Who is being answered still is."""
