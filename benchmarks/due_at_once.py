@@ -236,10 +236,10 @@ def _told(run: Run) -> dict[str, dict[str, Any]]:
     """How often the crowd was told of it, by topic: records, and people with one."""
     topics = {one.full_name(run.settings.topic_prefix): one for one in SAYS}
     keys: dict[str, list[bytes]] = {one.name: [] for one in SAYS}
-    for message in read_all(run.settings, list(topics)):
-        topic = topics[message.topic() or ""]
-        if SAYS[topic] in (message.value() or b""):
-            keys[topic.name].append(message.key() or b"")
+    for record in read_all(run.settings, list(topics)):
+        topic = topics[record.topic]
+        if SAYS[topic] in (record.value or b""):
+            keys[topic.name].append(record.key or b"")
     return {name: {"records": len(found), "people": len({*found})} for name, found in keys.items()}
 
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import redis
 from confluent_kafka import KafkaException
 
+from sinks.log_reader import LogReadError
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.cli.console import OUT, CommandFailedError, broker_list, complain, say, settings_for
 from stream.cli.engine import remove_run
@@ -25,7 +26,6 @@ from stream.config.mistakes import ConfigError
 from stream.config.settings import DEMO_KEYS, Settings
 from stream.demo.day import stopped_by_signals, without_kafka_settings, worker_process
 from stream.demo.display import Display
-from stream.demo.outputs import ReadingError
 from stream.demo.watch import Watch, WatchError
 from stream.importing.publishing import PublishingError, TouchpointPublisher
 from stream.servers.child_process import ChildProcess, ServerError
@@ -139,7 +139,7 @@ def with_servers(
             complain(str(mistake))
     except (CommandFailedError, ServerError) as error:
         complain(str(error))
-    except (PublishingError, WatchError, ReadingError, TopicsFailedError, KafkaException, redis.RedisError) as error:
+    except (PublishingError, WatchError, LogReadError, TopicsFailedError, KafkaException, redis.RedisError) as error:
         complain(f"It cannot go on: {error}. Look at the servers and start it again.")
     return 1
 

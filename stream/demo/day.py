@@ -21,12 +21,13 @@ from rich.console import Console
 
 from resolvers.admission import Admission
 from resolvers.pseudonyms import Pseudonyms
+from sinks.log_reader import LogReadError
 from stream.cli.console import CommandFailedError
 from stream.cli.person_card import card
 from stream.config.settings import Settings
 from stream.demo.display import Display
 from stream.demo.live import Stopwatch
-from stream.demo.outputs import ReadingError, read_outputs
+from stream.demo.outputs import read_outputs
 from stream.demo.person import reasons
 from stream.demo.summary import Pace, best_person, sections
 from stream.demo.watch import Seen, Watch, WatchError
@@ -71,7 +72,7 @@ class Demo:
                 stack.callback(self._publisher.stop)
                 pace = self._publish()
             self._tell(pace)
-        except (PublishingError, WatchError, ReadingError) as error:
+        except (PublishingError, WatchError, LogReadError) as error:
             raise CommandFailedError(
                 f"The demo cannot go on: {error}. Look at the servers and start it again."
             ) from error
