@@ -49,6 +49,9 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 bench: setup-dev peers ## the figures it is judged by, beside its rivals, on real Kafka and Redis; under ten minutes
 	@$(BIN)/python -m benchmarks.bench
 
+costs: setup-dev ## write anew what an event costs in store calls, bytes and Python calls; a test compares with it
+	@$(BIN)/python -m benchmarks.costs --keep
+
 fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
 	@$(BIN)/python -m benchmarks.fuzz
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench, latency, side_by_side
+from benchmarks.costs import RENEW, differences, kept_costs, live
 from benchmarks.end_to_end import Case
 from tests.conftest import Broker
 from tests.live.redis_server import RedisServer
@@ -45,3 +46,9 @@ def test_make_bench(servers: list[str], tmp_path: Path, monkeypatch: pytest.Monk
     assert found["details"]["latency"]["unseen"] == 0
     assert "people right" in found["details"]["side_by_side"]["plain_faust"]["sample"]
     assert kept.with_suffix(".svg").read_text().startswith("<svg")
+
+
+def test_no_event_asks_redis_for_more(redis_server: RedisServer) -> None:
+    """Scripts, commands and bytes of a seeded log are what is committed, by a server that counts."""
+    wrong = differences(kept_costs()["redis"], live(redis_server.url))
+    assert not wrong, "\n".join([*map(str, wrong), RENEW])
