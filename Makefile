@@ -11,8 +11,7 @@ DENO := NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 DENO_DIR=.cache/deno $(BIN)/deno
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench bench-full costs peers fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
-.PHONY: help run test test-browser walk screenshots check bench fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser walk screenshots check bench bench-full costs peers fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
