@@ -11,7 +11,7 @@ DENO := NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 DENO_DIR=.cache/deno $(BIN)/deno
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench bench-full costs peers fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser walk screenshots check bench bench-full costs peers fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -26,6 +26,9 @@ test: check docs ## everything: make check and docs, then contract, simulation, 
 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
+
+walk: setup-dev ## what a stranger does with only the README, in a fresh clone and a real Chromium, timed (docs/walk.md)
+	@$(BIN)/python -m tests.browser.walk
 
 screenshots: setup-dev ## the pictures of docs/console.md, from a synthetic retail day on embedded servers
 	@$(BIN)/python -m tests.browser.screenshots
