@@ -5,7 +5,6 @@ whose keys are pages. Counts and positions are in one SQLite file and change in 
 once however often the worker is killed; more workers than one would share a server instead (docs/transport.md).
 """
 
-
 import os
 import sqlite3
 import traceback
@@ -73,7 +72,7 @@ async def count(chunks: AsyncIterator[Chunk]) -> None:
             else:
                 app.intake.refetch(chunk.tp, store.position(chunk.tp))
         except Exception:
-    X
+            traceback.print_exc()
             os._exit(70)
 
 
