@@ -71,7 +71,7 @@ async def count(chunks: AsyncIterator[Chunk]) -> None:
                 app.intake.done(chunk.tp, chunk.next_offset)
             else:
                 app.intake.refetch(chunk.tp, store.position(chunk.tp))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was
             traceback.print_exc()
             os._exit(70)
 
