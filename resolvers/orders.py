@@ -94,11 +94,11 @@ def all_orders(facets: Iterable[dict[str, Order]]) -> dict[str, Order]:
     return found
 
 
-def totals(orders: dict[str, Order]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+def totals(orders: Iterable[Order]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Paid and refunded, per currency."""
     paid: dict[str, Decimal] = {}
     refunded: dict[str, Decimal] = {}
-    for order in orders.values():
+    for order in orders:
         if order.paid is not None:
             paid[order.paid.currency] = plus(paid.get(order.paid.currency, Decimal(0)), Decimal(order.paid.amount))
         for refund in order.refunds.values():

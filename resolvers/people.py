@@ -208,7 +208,7 @@ def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
     """The lifetime value, and `orders` and `shipments` of the profile."""
     if not orders:
         return {}, _NOTHING_BOUGHT
-    paid, refunded = totals(orders)
+    paid, refunded = totals(orders.values())
     shown = {"orders": summary(orders, paid, refunded), "shipments": shipments(orders)}
     return lifetime_value(paid, refunded), shown
 

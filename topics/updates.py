@@ -88,12 +88,14 @@ class Orders(TypedDict):
 class Window(TypedDict, total=False):
     """What was done in the last so many days, of UTC, today among them; empty where nothing was done or paid.
 
-    `orders`, `paid`: payments in the window, by the same rules as `Orders`.
+    `orders`, `paid`: payments in the window, by the same rules as `Orders`. `value`: what is left of them after the
+    refunds of these orders, whenever those were: the window's part of the lifetime value.
     """
 
     events: int
     orders: int
     paid: dict[str, str]
+    value: dict[str, str]
 
 
 class Activity(TypedDict):
