@@ -107,7 +107,7 @@ def test_a_split_takes_back_what_was_the_other_halfs(engine: Engine, keeper: Lin
 
 
 def test_a_refund_and_a_cancel_take_back_what_they_paid_for(engine: Engine) -> None:
-    """The segment by lifetime value is left, though the refund comes late, and the tier; what a first order gave goes."""
+    """The segment by lifetime value is left, though the refund is late, and the tier; what a first order gave goes."""
     log = Log()
     log.add("member.register", {"card": "R"}, 500 * DAYS)
     log.order("paid", {"card": "R"}, "R-1", "3500.00", 100 * DAYS)
