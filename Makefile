@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Most tests of servers wait most of the time, so that two at once are done in little more than half of it.
 PROCESSES ?= 2
+DENO := NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 DENO_DIR=.cache/deno $(BIN)/deno
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
@@ -36,6 +37,10 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 	@$(BIN)/ruff check .
 	@echo "== types"
 	@$(BIN)/mypy
+	@echo "== the console's JavaScript: format, lint, types"
+	@$(DENO) fmt --check --quiet
+	@$(DENO) lint --quiet
+	@$(DENO) check --no-remote --no-npm --quiet stream/console/*.js
 	@echo "== import rules"
 	@$(BIN)/lint-imports
 	@echo "== unit and property tests"

@@ -89,6 +89,7 @@ def in_force(constraints: Constraints) -> InForce:
     ruling = [one for one in standing.values() if one.kind != "block"]
     ruling.sort(key=lambda one: one.mark, reverse=True)
     parts = InForce((), (), (), same=_same(constraints.values()))
+    over = set(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind"))
     return InForce(
         tuple((one.mark, parts.one(one.keys)) for one in ruling),
         tuple(parts.one(one.values) for one in ruling),
@@ -97,7 +98,7 @@ def in_force(constraints: Constraints) -> InForce:
             for name, one in sorted(standing.items())
             if one.apart and name not in lifted
         ),
-        frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind")),
+        frozenset(over.union(key for key, stands in parts.same.items() if stands in over)),
         parts.same,
         frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "block")),
     )

@@ -1,7 +1,7 @@
 // A command: a form from the table in forms.json, a preview by a dry run, a confirmation, the answer.
 // Nothing is decided here; what the server says is shown as it says it.
 
-import { Problem, ask } from "./api.js";
+import { ask, Problem } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./words.js";
 import { aroundList, listField, plainField, shown } from "./fields.js";

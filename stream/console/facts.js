@@ -16,10 +16,10 @@ const facts = (rows) =>
 const labels = (kind, names) =>
   names.length
     ? h(
-        "p",
-        { class: "chips" },
-        names.map((name) => h("span", { class: "label", title: name }, named(kind, name))),
-      )
+      "p",
+      { class: "chips" },
+      names.map((name) => h("span", { class: "label", title: name }, named(kind, name))),
+    )
     : h("p", { class: "empty" }, t("none"));
 export const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, title), ...content);
 
@@ -105,7 +105,7 @@ export function identifiers(profile, chosen) {
       h("td", { class: "mono value" }, one.display),
       h("td", {}, instant(one.first_seen, "day")),
       h("td", {}, ago(one.last_seen)),
-    ),
+    )
   );
   return card(
     t("person.identifiers", { count: number(profile.identifiers.length) }),
@@ -128,7 +128,7 @@ export function identifiers(profile, chosen) {
             {},
             h("td", {}),
             ["namespace", "value_column", "first", "last"].map((name) =>
-              h("th", { scope: "col" }, t(`person.${name}`)),
+              h("th", { scope: "col" }, t(`person.${name}`))
             ),
           ),
         ),

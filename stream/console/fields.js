@@ -57,7 +57,7 @@ export function listField(field, values) {
             },
             "×",
           ),
-        ),
+        )
       ),
     );
   input.addEventListener("keydown", (event) => {
@@ -84,20 +84,19 @@ export function listField(field, values) {
 }
 
 export function plainField(field, value) {
-  const input =
-    field.kind === "namespace"
-      ? h(
-          "select",
-          { id: inputId(field.name) },
-          h("option", { value: "" }, "–"),
-          namespaces().map((one) => h("option", { value: one.name }, one.name)),
-        )
-      : h("input", {
-          id: inputId(field.name),
-          autocomplete: "off",
-          list: field.kind === "identifier" ? "around" : null,
-          placeholder: field.kind === "identifier" ? t("field.placeholder") : null,
-        });
+  const input = field.kind === "namespace"
+    ? h(
+      "select",
+      { id: inputId(field.name) },
+      h("option", { value: "" }, "–"),
+      namespaces().map((one) => h("option", { value: one.name }, one.name)),
+    )
+    : h("input", {
+      id: inputId(field.name),
+      autocomplete: "off",
+      list: field.kind === "identifier" ? "around" : null,
+      placeholder: field.kind === "identifier" ? t("field.placeholder") : null,
+    });
   input.value = value ?? "";
   const element = h("div", { class: "field" }, h("label", { for: input.id }, t(`field.${field.name}`)), input);
   return { element, read: () => input.value.trim() || undefined };
