@@ -235,7 +235,10 @@ class ProfileHeader(TypedDict):
 
 
 class Profile(ProfileHeader):
-    """`profiles`: one person, whole. The last record of a key is the truth; a tombstone means erased."""
+    """`profiles`: one person, whole. The last record of a key is the truth; a tombstone means erased.
+
+    `left_out`: only of who is too large for a record (3 MiB): the parts that are told empty though they are not.
+    """
 
     first_seen: str
     last_seen: str
@@ -264,6 +267,7 @@ class Profile(ProfileHeader):
     engagement: NotRequired[Engagement]
     tags: list[str]
     segments: list[str]
+    left_out: NotRequired[list[str]]
     merged_from: list[str]
 
 
