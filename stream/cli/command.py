@@ -318,8 +318,9 @@ def _say(answer: Result, *, as_json: bool) -> None:
         complain(f"{answer.status.replace('_', ' ').capitalize()}: {answer.detail}")
         return
     say(f"{'Dry run, nothing is changed: ' if answer.dry_run else ''}{answer.detail}")
-    for one in answer.identifiers:
-        say(f"  {one}")
+    if answer.type != "erase":  # of whom it erased it has digests, which name nobody
+        for one in answer.identifiers:
+            say(f"  {one}")
     if not answer.dry_run:
         back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else ""
         say(f"Id {answer.id}{back}")

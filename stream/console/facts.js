@@ -36,7 +36,7 @@ export function head(profile) {
     h(
       "div",
       {},
-      h("h1", {}, first ? first.display : shortId(profile.profile_id)),
+      h("h1", {}, profile.traits.name ?? first?.display ?? shortId(profile.profile_id)),
       h(
         "p",
         { class: "chips" },
@@ -57,6 +57,7 @@ export function head(profile) {
       h(
         "p",
         { class: "faint" },
+        profile.traits.name && first ? `${first.namespace} ${first.display} · ` : "",
         h("code", { class: "id" }, profile.profile_id),
         ` · ${t("person.seen", { first: instant(profile.first_seen, "day"), last: ago(profile.last_seen) })}`,
       ),

@@ -16,6 +16,9 @@ export const shown = (text) => {
   return known ? `${known.namespace} ${known.display}` : text;
 };
 
+// Of whom it erased, an erase keeps digests that name nobody: how many there were, it says in words.
+export const namesOnlyDigests = (command) => command === "erase";
+
 const inputId = (name) => `field-${name}`;
 
 // A list of identifiers: those that are chosen, and a place to write another one.

@@ -27,6 +27,7 @@ function actions(profile, chosen) {
   return h(
     "div",
     { class: "actions", role: "group", "aria-label": t("person.actions") },
+    h("p", { class: "faint" }, t("person.actions")),
     h(
       "button",
       {

@@ -33,6 +33,7 @@ FOUND = (
     ("erasing", 650, "rough"),  # a frozen worker said what had been answered before to another command of that id
     ("erasing", 950, "rough"),  # an erase said a dry run's answer anew behind what was decided under its id since
     ("governed", 852, "rough"),  # an unbind, taken back, and again: of two lives that are one, one is over
+    ("commanded", 2605, "rough"),  # an owner with an old component took over what was taken over and dropped
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were."""
 

@@ -43,7 +43,11 @@ class SmallWorker:
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
         self._rulebook = Rulebook(
-            DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth), member
+            DEFAULT_RULES,
+            frozenset(),
+            lambda key, nth: mint(b"id key of a test", key, nth),
+            member,
+            self._was_erased,
         )
         self._ticks = 0
         self._offset = 0
@@ -152,10 +156,20 @@ class SmallWorker:
         """What commands have left behind."""
         return standing_of(self.store.content.fences.values(), self.admission)
 
+    def _was_erased(self, key: str) -> bool:
+        return self.standing.lives.was_erased(key)
+
     def _answered(self, protocol: Protocol[Result]) -> Generator[None, None, Result]:
-        answer: Result = yield from self._carry(protocol)
-        yield from self._projected(Cache())
-        return answer
+        """Carry a command out, with the projection going on meanwhile: an erase waits for it."""
+        reply: Reply = None
+        while True:
+            try:
+                step = protocol.send(reply)
+            except StopIteration as stop:
+                answer: Result = stop.value
+                return answer
+            reply = yield from self._carry_step(step)
+            yield from self._projected(Cache())
 
     def _now_us(self) -> int:
         self._ticks += 1
