@@ -62,7 +62,7 @@ def test_what_is_due_is_published_without_an_event(engine: Engine) -> None:
 
 
 def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
-    """A birthday that is a number: the rules that read it do not hold for that person, and are counted by name.
+    """A birthday that is a number: rules that read it do not hold for that person, are counted, and said by name.
 
     All other rules do, for that person too, and whoever comes after is judged by all.
     """
@@ -75,6 +75,7 @@ def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
     assert people["main:C1"]["segments"] == ["birthday_this_month", "profile_incomplete"]
     for rule in ("segments.birthday_this_month", "reminders.birthday_month"):
         assert engine.metric(worker, f'idweave_rule_errors_total{{rule="{rule}"}}') >= 1
+        assert engine.logs().count(f'"rule":"{rule}"') == 1
 
 
 def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
