@@ -138,6 +138,8 @@ def _profile_stream(name: str, record: type) -> Topic:
         key="profile id",
         records=(record,),
         partitions=_PARTITIONS,
+        # Merges and reminders list identifiers: of a person at the cap of components a thousand, and long ones at worst.
+        message_bytes=4 * _MIB,
     )
 
 
