@@ -138,7 +138,7 @@ def _profile_stream(name: str, record: type) -> Topic:
         key="profile id",
         records=(record,),
         partitions=_PARTITIONS,
-        # Merges and reminders list identifiers: of a person at the cap of components a thousand, and long ones at worst.
+        # Merges and reminders list identifiers: of the largest people a thousand, which may be long ones.
         message_bytes=4 * _MIB,
     )
 
