@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.end_to_end import machine
+from benchmarks.figures import machine
 from stream.servers.child_process import ChildProcess
 from tests.live.engine import Engine, Published
 from tests.live.kafka import KafkaServer

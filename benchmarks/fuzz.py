@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
-from benchmarks.end_to_end import RESULTS, machine
+from benchmarks.figures import RESULTS, machine
 from stream.servers.child_process import LOOPBACK, ChildProcess
 from tests.fuzz.corpus import MUTATORS
 from tests.fuzz.hostile import CANARY, CONFIGURATION, Sent, hostile, neighbour

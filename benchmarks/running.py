@@ -7,9 +7,11 @@ Must not know: what is published, and what is to come out.
 
 import argparse
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import redis
@@ -28,18 +30,27 @@ from stream.demo.watch import Watch, WatchError
 from stream.importing.publishing import PublishingError, TouchpointPublisher
 from stream.servers.child_process import ChildProcess, ServerError
 from stream.servers.embedded import embedded_servers
+from tests.live.kafka import KafkaServer
+from tests.live.kafka_jars import KafkaUnavailableError
+from tests.live.redis_cluster import RedisCluster
+from tests.live.redis_server import RedisServer
 
 STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.3  # a look asks both servers for a dozen numbers
 
 
 class Servers(NamedTuple):
-    """Where to run, and what that is called. `embedded`: they know no authentication, and end with the run."""
+    """Where to run, and what that is called. `embedded`: they know no authentication, and end with the run.
+
+    `kafka_pids`, `redis_pids`: their processes, where they were started here.
+    """
 
     brokers: str
     redis_url: str
     description: str
     embedded: bool
+    kafka_pids: tuple[int, ...] = ()
+    redis_pids: tuple[int, ...] = ()
 
 
 class Run:
@@ -134,6 +145,52 @@ def with_servers(
 
 
 @contextmanager
+def real_servers() -> Iterator[Servers]:
+    """Apache Kafka and Redis, started for as long as the block runs.
+
+    Raises:
+        CommandFailedError: Kafka cannot be had.
+    """
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as store, _kafka(folder) as kafka:
+        yield _real(kafka, store.url, store.description, [store])
+
+
+@contextmanager
+def real_servers_with_cluster() -> Iterator[Servers]:
+    """Apache Kafka and a Redis Cluster of three.
+
+    Raises:
+        CommandFailedError: Kafka cannot be had.
+    """
+    with tempfile.TemporaryDirectory() as folder, RedisCluster(Path(folder)) as cluster, _kafka(folder) as kafka:
+        yield _real(kafka, cluster.url, cluster.description, cluster.servers)
+
+
+def _real(kafka: KafkaServer, redis_url: str, described: str, stores: Collection[RedisServer]) -> Servers:
+    return Servers(
+        kafka.bootstrap,
+        redis_url,
+        f"{kafka.description}, {described}",
+        embedded=True,
+        kafka_pids=(kafka.process.pid,),
+        redis_pids=tuple(store.process.pid for store in stores),
+    )
+
+
+@contextmanager
+def _kafka(folder: str) -> Iterator[KafkaServer]:
+    try:
+        server = KafkaServer(Path(folder) / "kafka")
+        server.start()
+    except KafkaUnavailableError as error:
+        raise CommandFailedError(f"Kafka cannot be had: {error}") from error
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
 def fresh_engine(servers: Servers, name: str) -> Iterator[Run]:
     """An engine with empty topics and an empty store, for as long as the block runs. `name` begins its prefix.
 
@@ -141,7 +198,7 @@ def fresh_engine(servers: Servers, name: str) -> Iterator[Run]:
         TopicsFailedError, PublishingError, WatchError: a server does not answer.
     """
     with ExitStack() as stack:
-        settings = stack.enter_context(_fresh_settings(servers, name))
+        settings = stack.enter_context(fresh_settings(servers, name))
         worker = stack.enter_context(worker_process(settings))
         watch = Watch(settings)
         stack.callback(watch.close)
@@ -165,7 +222,7 @@ def _servers(
 
 
 @contextmanager
-def _fresh_settings(servers: Servers, name: str) -> Iterator[Settings]:
+def fresh_settings(servers: Servers, name: str) -> Iterator[Settings]:
     """Settings under a prefix that nothing else uses, with topics; removed afterwards where servers live longer."""
     prefix = f"{name}-{secrets.token_hex(4)}"
     overrides = {

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from playwright.async_api import async_playwright, expect
 
-from benchmarks.end_to_end import machine
+from benchmarks.figures import machine
 from stream.cli.console import say
 from tests.browser.conftest import chromium
 from tests.live.terminal import Step, is_printed, steps
