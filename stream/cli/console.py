@@ -98,7 +98,7 @@ def no_broker(settings: Settings, reason: str) -> CommandFailedError:
     """The sentence for a broker that does not answer."""
     return CommandFailedError(
         f"No Kafka broker answers at {broker_list(settings)} ({reason}). Start it, or name yours with --brokers or"
-        " IDWEAVE_BROKERS. `idweave demo` needs none."
+        " IDWEAVE_BROKERS. `idweave up` starts one, and a worker."
     )
 
 
@@ -107,7 +107,7 @@ def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
     reason = reason_of(error)
     return CommandFailedError(
         f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
-        " IDWEAVE_REDIS_URL. `idweave demo` needs none."
+        " IDWEAVE_REDIS_URL. `idweave up` starts one, and a worker."
     )
 
 
