@@ -239,7 +239,9 @@ async def test_a_number_changes_hands_and_back(site: Site, browser: Browser) -> 
         await find(page, "card:A")
         await page.get_by_role("checkbox", name="Choose phone 138****8001").check()
         whom = {"The person it leaves": "card:A"}
-        await carry_out(page, "Unbind", whom, "A new life of the phone would begin", "A new life of the phone begins")
+        await carry_out(
+            page, "Unbind", whom, "A new life of the phone would begin", "stays with the person of the card"
+        )
         await expect(page.locator("tbody tr")).to_have_count(2)
         await page.get_by_role("dialog").get_by_role("button", name="Close").click()
         await find(page, NUMBER)
