@@ -53,6 +53,16 @@ IDENTIFIER: Final[Json] = {
 }
 
 
+COMMANDS_SHOWN: Final[Mapping[str, Json]] = {
+    "split": {"type": "split", "identifiers": ["openid:daughter"], "by": "amy", "reason": "mother and daughter"},
+    "merge": {"type": "merge", "identifiers": ["card:main:8800", "card:main:8801"], "by": "amy"},
+    "unbind": {"type": "unbind", "identifier": "openid:daughter", "from": "card:main:8800", "by": "amy"},
+    "block": {"type": "block", "namespace": "cookie", "pattern": "re:^test-", "by": "amy"},
+    "undo": {"type": "undo", "of": "the id of a command", "by": "amy"},
+}
+"""One of most kinds; an erase is for ever, and not to be tried."""
+
+
 class Parameter(NamedTuple):
     """A part of the address."""
 
@@ -72,6 +82,7 @@ class Operation(NamedTuple):
     answers: Mapping[int, tuple[str, str | None]]
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
+    examples: Mapping[str, Json] = {}  # of the body
     tag: str = "People"
     is_open: bool = False  # nobody is asked for a token
     versioned: bool = False
@@ -178,6 +189,7 @@ OPERATIONS: Final = (
             **_said(UNREADABLE, {403: "An operator's token is needed."}, NO_BODY, AWAY),
         },
         body={"$ref": REF.format(name="Command")},
+        examples=COMMANDS_SHOWN,
         tag="Commands",
     ),
     Operation(
@@ -204,7 +216,7 @@ OPERATIONS: Final = (
         )
         for name, what, tag in (
             ("commands", "commands that were carried out or refused", "Commands"),
-            ("merges", "merges, splits and moves", "Engine"),
+            ("merges", "merges, splits, moves and erasures", "Engine"),
             ("conflicts", "conflicts", "Engine"),
         )
     ),
@@ -327,7 +339,10 @@ def _operation(one: Operation) -> Json:
             for part in one.parameters
         ]
     if one.body is not None:
-        told["requestBody"] = {"required": True, "content": {JSON: {"schema": deepcopy(dict(one.body))}}}
+        content: Json = {"schema": deepcopy(dict(one.body))}
+        if one.examples:
+            content["examples"] = {name: {"value": deepcopy(value)} for name, value in one.examples.items()}
+        told["requestBody"] = {"required": True, "content": {JSON: content}}
     return told
 
 
