@@ -1,12 +1,10 @@
 """The OpenAPI 3.1 document of the HTTP interface: made from the types that are sent, and from the table in here.
 
-`python -m stream.web.openapi > docs/openapi.json` writes the page in docs; a test compares the two, another one the
-document's paths with the routes.
+`python -m stream.reference` writes it to docs/openapi.json; a test compares its paths with the routes.
 Rules: everything that can be answered is in it, errors too; a type is described where it is defined and nowhere else.
 Must not know: how anything is answered.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
@@ -367,7 +365,3 @@ def _answers(one: Operation) -> Iterator[tuple[int, Json]]:
         yield status, answer
     if one.versioned:
         yield 304, {"description": "The caller has this version, by `If-None-Match`."}
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n")
