@@ -45,6 +45,7 @@ class Projecting:
         self._rulebook = rulebook
         self._metrics = metrics
         self._pages = pages
+        self._failed: set[str] = set()
         self._sources = Sources(rulebook.rules.sources)
         for name in self._sources.names:
             metrics.source_merges.labels(name)  # at 0 from the start: a series that begins at 1 has not increased
@@ -96,6 +97,9 @@ class Projecting:
             self._metrics.refused_links.labels(rule).inc(count)
         for rule, count in Counter(rule for one in published for rule in one.failed).items():
             self._metrics.rule_errors.labels(rule).inc(count)
+            if rule not in self._failed:  # once a rule: the metric says how often
+                self._failed.add(rule)
+                log.warning("a rule cannot be judged of somebody, and counts as not holding for them", rule=rule)
 
 
 async def _nothing_left() -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from resolvers.admission import Admission
 from resolvers.pseudonyms import Pseudonyms
 from sinks.log_reader import LogReadError
-from stream.cli.console import CommandFailedError
+from stream.cli.console import CommandFailedError, complain
 from stream.cli.person_card import card
 from stream.config.settings import Settings
 from stream.demo.display import Display
@@ -153,13 +153,16 @@ class Demo:
 @contextmanager
 def worker_process(settings: Settings) -> Iterator[ChildProcess]:
     """A worker with these settings, as a process, for as long as the block runs."""
+    port = free_port()
+    command = [sys.executable, "-m", "stream.cli", "worker"]
     with tempfile.TemporaryDirectory(prefix="idweave-demo-") as folder:
-        port = free_port()
-        command = [sys.executable, "-m", "stream.cli", "worker"]
         worker = ChildProcess("worker", command, Path(folder), port, environment_of(settings, port))
-        worker.start(lambda: True, ready_seconds=0)  # it is ready when it has joined its group, which is watched
         try:
+            worker.start(lambda: True, ready_seconds=0)  # it is ready when it has joined its group, which is watched
             yield worker
+        except KeyboardInterrupt:
+            complain("Ending: the worker finishes what it has begun, then all that was started is stopped.", "yellow")
+            raise
         finally:
             worker.stop()
 

@@ -70,6 +70,10 @@ class SmallWorker:
             self._notices.append(Notice(component.name, component.version, mark.id, mark.source, mark.append_ms))
         yield from self._projected(cache)
 
+    def carried(self, protocol: Protocol[Any]) -> Any:  # noqa: ANN401 - whatever it answers
+        """Carry a protocol out -> its answer."""
+        return _ended(self._carry(protocol))
+
     def _projected(self, cache: Cache) -> Iterator[None]:
         while self._notices:
             batch, self._notices = conflated(self._notices), []
@@ -144,7 +148,8 @@ class SmallWorker:
         self._offset += 1
         record = Record("commands", 0, self._offset, NOW_MS + self._offset, None, encode(command), headers)
         protocol = obey(ask(record, self.admission), DEFAULT_RULES, frozenset(), self.standing)
-        return _ended(self._answered(protocol))
+        answer: Result = _ended(self._answered(protocol))
+        return answer
 
     @property
     def standing(self) -> Standing:
@@ -208,10 +213,9 @@ class SmallWorker:
         return self.store.execute(step)
 
 
-def _ended(steps: Generator[None, None, Result]) -> Result:
+def _ended(steps: Generator[None, None, Any]) -> Any:  # noqa: ANN401 - whatever they answer
     while True:
         try:
             next(steps)
         except StopIteration as stop:
-            result: Result = stop.value
-            return result
+            return stop.value

@@ -66,6 +66,8 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["profil"], "Did you mean 'profile'? See `idweave --help`."),
         (["demo", "--people", "three"], "--people"),
         (["demo", "--brokers", NOBODY], "Name both --brokers and --redis"),
+        (["--brokers", "", "topics", "list"], "--brokers is empty"),
+        (["audit", "--redis", " "], "--redis is empty"),
         (["up", "--brokers", NOBODY], "No such option: --brokers"),
         (["--brokers", NOBODY, "up"], "run `idweave worker`"),
         (["generate", "--day", "yesterday"], "--day is a calendar day, written YYYY-MM-DD."),
