@@ -1,8 +1,8 @@
 """An engine under load: so many workers on empty topics and an empty store, and a generator in a process of its own.
 
-Rules: nothing is timed before every worker reads its partitions. A measurement begins with the first event resolved
-and ends when the last profile that came of them is acknowledged; CPU seconds are those of the same time, of workers,
-broker and store each. Events resolved by the first look are not counted.
+Rules: nothing is timed before every worker reads its partitions. The clock runs from the first look that finds an event
+resolved, and does not count what that look finds, until the last profile that came of them is acknowledged; CPU seconds
+of workers, broker and store are those of all events.
 Must not know: what the events are, what the figures are for.
 """
 
@@ -53,9 +53,10 @@ class Cpu(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What so many events took."""
+    """What so many events took; `timed` of them came after the clock had begun."""
 
     events: int
+    timed: int
     seconds: float
     cpu: Cpu
     changes: int
@@ -63,8 +64,8 @@ class Measured(NamedTuple):
 
     @property
     def per_second(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
+        """Events a second; of so few that the first look finds all, as if they had come since."""
+        return (self.timed or self.events) / self.seconds
 
     @property
     def worker_us(self) -> float:
@@ -141,14 +142,14 @@ class Load:
         Raises:
             CommandFailedError: the generator fails, a worker ends, or nothing moves any more.
         """
-        resolved, changes = self.resolved(), self.ends(CHANGES)
+        resolved, changes, cpu = self.resolved(), self.ends(CHANGES), self.cpu()
         moved = Moved(resolved)
         publishing = subprocess.Popen(  # noqa: S603 - our own program
             [*generator, broker_list(self.settings), TOUCHPOINTS.full_name(self.settings.topic_prefix)]
         )
         try:
             self.until(lambda: self.resolved() > resolved, "the first event is resolved")
-            started, first, cpu = time.monotonic(), self.resolved(), self.cpu()
+            started, first = time.monotonic(), self.resolved()
 
             def is_resolved() -> bool:
                 now = self.resolved()
@@ -163,7 +164,8 @@ class Load:
         if code != 0:
             raise CommandFailedError(f"the generator ended with exit code {code}")
         spent = self.cpu().since(cpu)
-        return Measured(resolved + events - first, ended - started, spent, self.ends(CHANGES) - changes)
+        timed, seconds = resolved + events - first, max(ended - started, LOOK_SECONDS)
+        return Measured(events, timed, seconds, spent, self.ends(CHANGES) - changes)
 
     def cpu(self) -> Cpu:
         """CPU seconds so far."""

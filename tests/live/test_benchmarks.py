@@ -30,6 +30,7 @@ def servers(kafka: Broker, redis_server: RedisServer) -> list[str]:
     return ["--brokers", kafka.bootstrap, "--redis", redis_server.url]
 
 
+@pytest.mark.timeout(300)
 def test_make_bench(servers: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every figure that it owes is there, with its unit, and every sample was right; who is not here is left out.
 
