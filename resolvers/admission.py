@@ -10,7 +10,10 @@ Must not know: the log, the store, what an event means.
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
 from resolvers.namespaces import CARD, IdentityRules, Namespace
@@ -29,7 +32,7 @@ CACHED_VALUES: Final = 131_072
 TOKEN_MARK: Final = "~"  # noqa: S105 - the sign in front of a token, no secret
 
 
-class Seen(NamedTuple):
+class Seen(Struct, frozen=True, gc=False):
     """An identifier as an event named it.
 
     `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's, made once.
@@ -51,7 +54,7 @@ class Dropped(NamedTuple):
     rule: DropRule
 
 
-class Admitted(NamedTuple):
+class Admitted(Struct, frozen=True, gc=False):
     """What is left of an event's identifiers: distinct, strongest first, at least one.
 
     `replaces` is the old number of a `card.replaced`, which is never among the identifiers; None also if it was dropped
@@ -82,8 +85,8 @@ class Drops(Protocol):
     def __call__(self, key: str, writings: tuple[str, ...], position: LogPosition) -> bool: ...  # noqa: D102 - see above
 
 
-class _Reading(NamedTuple):
-    """A value that passed, ordered as the contract orders identifiers: by rank, then by normalised value."""
+class _Reading(Struct, frozen=True, gc=False):
+    """A value that passed."""
 
     rank: int
     normalised: str  # with its scope
@@ -93,6 +96,10 @@ class _Reading(NamedTuple):
     def writings(self, raw: str) -> tuple[str, ...]:
         """The value as it came, without outer blanks, and normally written, with its scope and without."""
         return (folded(raw), self.normalised, self.normalised.partition(":")[2] or self.normalised)
+
+
+_IN_ORDER: Final = attrgetter("rank", "normalised")
+"""As the contract orders identifiers."""
 
 
 class _Values:
@@ -280,7 +287,7 @@ def _read_all(
             else:
                 readings.append(reading)
     if len(readings) > 1:
-        readings.sort()
+        readings.sort(key=_IN_ORDER)
         if any([one == other for one, other in pairwise(readings)]):
             return list(dict.fromkeys(readings))
     return readings

@@ -10,8 +10,8 @@ Must not know: how records are sent, the store.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from resolvers.component import Component
@@ -52,7 +52,7 @@ REASONS = {
 }
 
 
-class Difference(NamedTuple):
+class Difference(Struct, frozen=True, gc=False):
     """What to publish, and the state that holds once it is.
 
     `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be

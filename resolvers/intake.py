@@ -4,9 +4,8 @@ Job: decode, admit, and sign: everything that is decided about one event by itse
 Must not know: other events, components, stores.
 """
 
-from typing import NamedTuple
-
 import msgspec
+from msgspec import Struct
 
 from resolvers.admission import Admission, Dropped, admit
 from resolvers.arrivals import Arrival, arrival
@@ -22,7 +21,7 @@ from topics.refusals import Refusal
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
-class Accepted(NamedTuple):
+class Accepted(Struct, frozen=True, gc=False):
     """An event that counts, and the values that were dropped from it."""
 
     arrival: Arrival

@@ -11,6 +11,9 @@ Must not know: facts, profiles, stores, clocks.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from resolvers.constraints import NONE, Constraints, InForce, in_force
 from resolvers.counting import Group, asserted_values, kept_apart, scope_of
 from resolvers.evidence import Edge, Mark, Pair
@@ -33,7 +36,7 @@ class Ruled(NamedTuple):
     mark: Mark
 
 
-class Partition(NamedTuple):
+class Partition(Struct, frozen=True, gc=False):
     """Groups of identifier keys, each strongest first, and the refused evidence.
 
     `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
@@ -113,7 +116,8 @@ def partition(
         return _partition(sights, edges, rules, blocked | ruled.blocked, ruled)
     one = united(sights, edges, ruled.same)
     found = _partition(one.sights, one.edges, rules, frozenset(ruled.one(blocked)) | ruled.blocked, ruled)
-    return found._replace(
+    return replace(
+        found,
         groups=tuple(tuple(life for key in group for life in one.lives[key]) for group in found.groups),
         contested=frozenset(life for key in found.contested for life in one.lives[key]),
         refused=tuple(refused._replace(pair=one.observed[refused.pair]) for refused in found.refused),

@@ -8,7 +8,10 @@ Must not know: profile ids, versions, what was published.
 """
 
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from resolvers.activity import NEVER_DUE_US, present_run, windows
 from resolvers.amounts import join, number
@@ -35,7 +38,7 @@ VALUES_OF = "!"
 _CARDS = f"{CARD}:"
 
 
-class Person(NamedTuple):
+class Person(Struct, frozen=True, gc=False):
     """One person. `holder` is the strongest identifier's key; `members` are all that it holds, strongest first.
 
     `members` are as outputs show them; `keys` are those of the facets that are folded into it, also of lives that are
@@ -53,7 +56,7 @@ class Person(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-class Fold(NamedTuple):
+class Fold(Struct, frozen=True, gc=False):
     """A group as it was folded: from which facets, which of them contested, when, and into whom."""
 
     facets: list[Facet]
@@ -67,7 +70,7 @@ class Fold(NamedTuple):
         return self.now_us <= now_us < min([self.person.due_us, *[one.due_us for one in self.aside]])
 
 
-class People(NamedTuple):
+class People(Struct, frozen=True, gc=False):
     """A component's people, and the evidence that was refused."""
 
     persons: list[Person]
@@ -118,7 +121,7 @@ def people(
     return People(persons + aside, division.refused)
 
 
-class _At(NamedTuple):
+class _At(Struct, frozen=True, gc=False):
     """What a fold needs beside facets. `cards`: how many cards the person has; `held`: the identifiers to show.
 
     `ruled`: what operators have said of it.
@@ -155,7 +158,7 @@ def _fold(members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], 
     person = _person(members[0], pairs, values, at)
     if not aside:
         return person, []
-    alone = at._replace(cards=0, held=())
+    alone = replace(at, cards=0, held=())
     return person, [_person(f"{VALUES_OF}{key}", [], some, alone) for key, some in aside.items()]
 
 
@@ -200,7 +203,7 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     judged = at.member.judge(contents, at.now_us)
     contents.update(judged.additions)
     if not judged.occasions:
-        judged = judged._replace(values=[])  # only occasions are looked at again, and persons are kept
+        judged = replace(judged, values=[])  # only occasions are looked at again, and persons are kept
     return Person(holder, members, canonical(contents), value, min(due_us, judged.due_us), judged, keys)
 
 

@@ -74,7 +74,8 @@ def conflated(notices: Iterable[Notice]) -> list[Notice]:
         there = last.get(notice.component)
         if there is not None:
             afresh = 0 in {there.version, notice.version}
-            notice = notice._replace(  # noqa: PLW2901
+            notice = replace(  # noqa: PLW2901
+                notice,
                 version=0 if afresh else max(there.version, notice.version),
                 again=there.again or notice.again,
                 due_us=max(there.due_us, notice.due_us),
@@ -131,7 +132,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         before = yield from _found_again(before, notice.strays, component)
         if component.version < before.component_version:
             cache.components.forget(component.name)
-            notice = notice._replace(version=before.component_version)
+            notice = replace(notice, version=before.component_version)
             continue
         if told is not None and not before.later:
             return told
@@ -146,11 +147,11 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.components.forget(component.name)
             cache.publications.forget(component.name)
             continue
-        yield from _publish(notice, publication._replace(revision=revision), change, offsets, cache)
+        yield from _publish(notice, replace(publication, revision=revision), change, offsets, cache)
         if absorbed:
             yield from _forget_absorbed(component, cache)
         if not before.later:
-            told, notice = change, notice._replace(version=component.version, again=False)
+            told, notice = change, replace(notice, version=component.version, again=False)
 
 
 def _is_here(component: Component, notice: Notice, cache: Cache) -> Protocol[bool]:
@@ -183,7 +184,7 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
     elif due_us == NEVER_DUE_US:
         due_us = 0
     if change is not None:
-        return change._replace(state=replace(change.state, due_us=due_us)) if due_us != before.due_us else change
+        return replace(change, state=replace(change.state, due_us=due_us)) if due_us != before.due_us else change
     if component.version == before.component_version and due_us == before.due_us:
         return None
     return Difference([], (), replace(before, component_version=component.version, due_us=due_us))
@@ -202,7 +203,7 @@ def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
 def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Protocol[bool]:
     """Whether their owner may be sending something this very moment. Then it will hand over and notify us."""
     names = [name for name, one in absorbed.items() if one.begun is not None]
-    yield Together([Notify(notice._replace(component=name, version=0)) for name in names])
+    yield Together([Notify(replace(notice, component=name, version=0)) for name in names])
     return bool(names)
 
 
@@ -282,12 +283,12 @@ def _publish(
     else:
         # Another owner ended it and went on, and our records may lie behind newer ones: let it say again what holds.
         cache.publications.forget(notice.component)
-        yield Notify(notice._replace(version=0, again=True))
+        yield Notify(replace(notice, version=0, again=True))
 
 
 def _ended(name: str, publication: Publication, begun: Begun) -> Protocol[Publication | None]:
     """Bring to an end what was begun before us -> the publication as it is then; None: somebody else was faster."""
-    state, sending = begun
+    state, sending = begun.state, begun.sending
     offsets, instead = publication.offsets, None
     if sending.records:
         named = [(profile_id, state.profiles[profile_id].holder) for profile_id in sending.profiles]
@@ -314,7 +315,7 @@ def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> P
     if publication.begun is not None:
         yield from _ended(component.name, publication, publication.begun)
     cache.publications.forget(component.name)
-    yield Notify(notice._replace(component=to, version=0))
+    yield Notify(replace(notice, component=to, version=0))
 
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:

@@ -11,6 +11,8 @@ Must not know: Redis, Kafka, what is done with the outcome.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from resolvers.applying import Observation, Work
 from resolvers.arrivals import Arrival
 from resolvers.cache import Cache
@@ -23,7 +25,7 @@ from resolvers.referring import refer
 from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
 
 
-class Changed(NamedTuple):
+class Changed(Struct, frozen=True, gc=False):
     """A component as it is now, and the last event that changed it."""
 
     component: Component
@@ -38,7 +40,7 @@ class Resolved(NamedTuple):
     unions: int
 
 
-class _Settled(NamedTuple):
+class _Settled(Struct, frozen=True, gc=False):
     """`referrals`: those of its events that count and name an inviter."""
 
     changed: Changed

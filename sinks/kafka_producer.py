@@ -114,8 +114,8 @@ class KafkaPublisher:
         await asyncio.to_thread(self._producer.close)
 
     async def _produce(self, batch: _Batch, at: int, record: Sendable, partition: int) -> None:
-        name, key, value, headers = record
-        topic = f"{self._prefix}.{name}"
+        key, value, headers = record.key, record.value, record.headers
+        topic = f"{self._prefix}.{record.topic}"
         done = partial(self._delivered, batch, at)
         while self._failure is None:
             try:

@@ -64,7 +64,7 @@ def test_the_contracts_own_event() -> None:
         ("mac", "aa:bb:**:**:**:22"),
     ]
     assert admitted.identifiers[0].identifier.token == _token("phone", "+8613800138000")
-    assert admitted[1:] == ((), None, None)
+    assert (admitted.dropped, admitted.inviter, admitted.replaces) == ((), None, None)
 
 
 def test_order_is_rank_then_normalised_value() -> None:
