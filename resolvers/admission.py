@@ -8,7 +8,7 @@ Must not know: the log, the store, what an event means.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple, Protocol
@@ -22,7 +22,6 @@ from resolvers.pseudonyms import Pseudonyms, display, is_token
 from resolvers.sources import Sources
 from topics.events import CardReplacedData, Data, ReferralData, Touchpoint
 from topics.identifiers import Identifier
-from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 DropRule = Literal["blocked_value", "invalid_value"]
@@ -73,16 +72,10 @@ class Unreadable(NamedTuple):
     message: str
 
 
-class DropsHere(Protocol):
-    """Whether a value is blocked at one place in the log."""
-
-    def __call__(self, key: str, writings: tuple[str, ...]) -> bool: ...  # noqa: D102 - see above
-
-
 class Drops(Protocol):
     """Whether a value is blocked at a place in the log."""
 
-    def __call__(self, key: str, writings: tuple[str, ...], position: LogPosition) -> bool: ...  # noqa: D102 - see above
+    def __call__(self, key: str, writings: tuple[str, ...]) -> bool: ...  # noqa: D102 - see above
 
 
 class _Reading(Struct, frozen=True, gc=False):
@@ -222,25 +215,22 @@ class Admission:
         return self._values[namespace].read(raw)
 
 
-def admit(
-    touchpoint: Touchpoint, position: LogPosition, admission: Admission, drops: Drops | None = None
-) -> Admitted | Refusal:
+def admit(touchpoint: Touchpoint, admission: Admission, drops: Drops | None = None) -> Admitted | Refusal:
     """The identifiers of an event as they count, or why the event is refused.
 
     Args:
         touchpoint: a decoded event.
-        position: its record's place in the log, which decides whether a value is blocked by an operator.
         admission: the rules and the key.
-        drops: whether a value is blocked there, by key and writings (`resolvers.blocking`); None: nothing ever was.
+        drops: whether an operator has blocked a value at the event's place in the log, by key and writings
+            (`resolvers.blocking`); None: nothing ever was.
 
     """
     if admission.rules.sources and (untrusted := admission.sources.refuse(touchpoint)) is not None:
         return untrusted
     data = touchpoint.data
     dropped: list[Dropped] = []
-    here = None if drops is None else partial(drops, position=position)
-    readings = _read_all("data.identifiers", data.identifiers, dropped, admission, here)
-    beside = _read_beside(data, dropped, admission, here)
+    readings = _read_all("data.identifiers", data.identifiers, dropped, admission, drops)
+    beside = _read_beside(data, dropped, admission, drops)
     if isinstance(readings, Refusal):
         return readings
     if isinstance(beside, Refusal):
@@ -270,7 +260,7 @@ def _read_all(
     named: Mapping[str, str | list[str]],
     dropped: list[Dropped],
     admission: Admission,
-    drops: DropsHere | None,
+    drops: Drops | None,
 ) -> list[_Reading] | Refusal:
     """The values that pass, distinct and strongest first; those that do not are added to `dropped`."""
     namespaces, read = admission.namespaces, admission.read
@@ -294,7 +284,7 @@ def _read_all(
 
 
 def _read_beside(
-    data: Data, dropped: list[Dropped], admission: Admission, drops: DropsHere | None
+    data: Data, dropped: list[Dropped], admission: Admission, drops: Drops | None
 ) -> list[_Reading] | Refusal:
     """The one identifier that stands beside `identifiers`: the replaced card or the inviter."""
     if isinstance(data, CardReplacedData):

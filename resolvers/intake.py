@@ -4,6 +4,8 @@ Job: decode, admit, and sign: everything that is decided about one event by itse
 Must not know: other events, components, stores.
 """
 
+from functools import partial
+
 import msgspec
 from msgspec import Struct
 
@@ -33,11 +35,18 @@ def take_in(record: Record, limits: Limits, admission: Admission, blocks: Blocks
     touchpoint = decode(record, limits)
     if isinstance(touchpoint, Refusal):
         return touchpoint
-    admitted = admit(touchpoint, record.position, admission, blocks.drops if blocks else None)
+    admitted = admit(touchpoint, admission, partial(blocks.drops, position=record.position) if blocks else None)
     if isinstance(admitted, Refusal):
         return admitted
-    place = (record.append_ms, record.topic, record.partition, record.offset)
-    mark = Mark(touchpoint.time_us, *place, touchpoint.id, touchpoint.source)
+    mark = Mark(
+        touchpoint.time_us,
+        record.append_ms,
+        record.topic,
+        record.partition,
+        record.offset,
+        touchpoint.id,
+        touchpoint.source,
+    )
     signed = signature(touchpoint.source, touchpoint.id, record.append_ms, _canonical.encode(touchpoint))
     trace = traceparent(record.headers) if record.headers else None
     return Accepted(arrival(touchpoint, admitted, mark, signed, trace), admitted.dropped)
