@@ -121,15 +121,16 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
     now_us = max(now_us, notice.due_us)  # who was to be looked at then is looked at then, whatever the clock says
     told: Difference | None = None
     while True:
-        component = yield from _component(notice, cache)
-        if not (yield from _is_here(component, notice, cache)):
+        component = _remembered(notice, cache) or (yield from _component(notice, cache))
+        if component.moved_to is not None or component.version == 0:
+            yield from _hand_over(component, notice, cache)
             return None
         absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
-        publication = yield from _publication(component.name, cache)
+        publication = cache.publications.get(component.name) or (yield from _publication(component.name))
         before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
-        before = yield from _found_again(before, notice.strays, component)
+        before = (yield from _found_again(before, notice.strays, component)) if notice.strays else before
         if component.version < before.component_version:
             cache.components.forget(component.name)
             notice = replace(notice, version=before.component_version)
@@ -152,13 +153,6 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             yield from _forget_absorbed(component, cache)
         if not before.later:
             told, notice = change, replace(notice, version=component.version, again=False)
-
-
-def _is_here(component: Component, notice: Notice, cache: Cache) -> Protocol[bool]:
-    """Whether there is anything to publish of it: it has not moved, and not everybody in it was erased."""
-    if component.moved_to is not None:
-        yield from _hand_over(component, component.moved_to, notice, cache)
-    return component.moved_to is None and component.version > 0
 
 
 def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:
@@ -190,13 +184,18 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
     return Difference([], (), replace(before, component_version=component.version, due_us=due_us))
 
 
-def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
-    """The component as the notice found it or newer."""
+def _remembered(notice: Notice, cache: Cache) -> Component | None:
+    """The component as the notice found it or newer, unless it has to be read."""
     component = cache.components.get(notice.component)
     if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
-        component = yield ReadComponent(notice.component)
-        assert component is not None
-        cache.keep(component)
+        return None
+    return component
+
+
+def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
+    """The component as it is in the store."""
+    component: Component = yield ReadComponent(notice.component)
+    cache.keep(component)
     return component
 
 
@@ -207,9 +206,9 @@ def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Pr
     return bool(names)
 
 
-def _publication(name: str, cache: Cache) -> Protocol[Publication]:
-    """What was published, with nothing left that another one began."""
-    publication = cache.publications.get(name)
+def _publication(name: str) -> Protocol[Publication]:
+    """What was published, from the store, with nothing left that another one began."""
+    publication: Publication | None = None
     while publication is None:
         found: Publication = yield ReadPublication(name)
         publication = found if found.begun is None else (yield from _ended(name, found, found.begun))
@@ -218,8 +217,6 @@ def _publication(name: str, cache: Cache) -> Protocol[Publication]:
 
 def _found_again(before: State, strays: Sequence[bytes], component: Component) -> Protocol[State]:
     """The state with profiles that only subscribers know, each of which has a name again."""
-    if not strays:
-        return before
     state = with_strays(before, strays, component.facets)
     if found := [one for one in state.profiles if one not in before.profiles]:
         yield Together([NameProfile(one, state.profiles[one].holder) for one in found])
@@ -307,15 +304,20 @@ def _publications(names: list[str]) -> Protocol[dict[str, Publication]]:
     return dict(zip(names, found, strict=True))
 
 
-def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
-    """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on."""
+def _hand_over(component: Component, notice: Notice, cache: Cache) -> Protocol[None]:
+    """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on.
+
+    One that is not there has nowhere to go: everybody in it was erased.
+    """
+    if component.moved_to is None:
+        return
     if component.pending:
         yield from finish(component.name, cache)
     publication: Publication = yield ReadPublication(component.name)
     if publication.begun is not None:
         yield from _ended(component.name, publication, publication.begun)
     cache.publications.forget(component.name)
-    yield Notify(replace(notice, component=to, version=0))
+    yield Notify(replace(notice, component=component.moved_to, version=0))
 
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:

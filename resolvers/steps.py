@@ -7,7 +7,8 @@ steps in any order.
 Must not know: who carries a step out.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -264,19 +265,19 @@ def together(protocols: Sequence[Protocol[T]]) -> Protocol[list[T]]:
         Their results, in the order given.
     """
     results: dict[int, T] = {}
-    waiting: list[tuple[int, Protocol[T], Step]] = []
-
-    def advance(index: int, protocol: Protocol[T], reply: Reply) -> None:
-        try:
-            waiting.append((index, protocol, protocol.send(reply)))
-        except StopIteration as stop:
-            results[index] = stop.value
-
-    for index, protocol in enumerate(protocols):
-        advance(index, protocol, None)
-    while waiting:
-        going, waiting = waiting, []
-        replies = yield Together([step for _, _, step in going])
-        for (index, protocol, _), reply in zip(going, replies, strict=True):
-            advance(index, protocol, reply)
-    return [results[index] for index in range(len(protocols))]
+    going: Iterable[tuple[int, Protocol[T]]] = enumerate(protocols)
+    replies: Iterable[Reply] = repeat(None, len(protocols))
+    while True:
+        waiting: list[tuple[int, Protocol[T]]] = []
+        asked: list[Step] = []
+        for one, reply in zip(going, replies, strict=True):
+            try:
+                asked.append(one[1].send(reply))
+            except StopIteration as stop:
+                results[one[0]] = stop.value
+            else:
+                waiting.append(one)
+        if not waiting:
+            return [results[index] for index in range(len(protocols))]
+        going = waiting
+        replies = yield Together(asked)
