@@ -7,6 +7,7 @@ person's `due_us` says when the next of these changes. Contents are all of the c
 Must not know: profile ids, versions, what was published.
 """
 
+from collections.abc import Mapping
 from operator import is_not
 from typing import Any
 
@@ -91,9 +92,11 @@ def people(
     """
     division = component.plain
     if division is None:
-        seen = {key: facet for key, facet in component.facets.items() if facet.seen}
+        seen: Mapping[str, Facet] = component.facets
+        if not all([facet.seen for facet in seen.values()]):
+            seen = {key: facet for key, facet in seen.items() if facet.seen}
         division = partition(seen, component.edges, rules, blocked, component.constraints)
-        component.plain = division if division.plain and len(seen) == len(component.facets) else None
+        component.plain = division if division.plain and seen is component.facets else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
