@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
+from resolvers.life_keys import shown as shown_key
 from resolvers.namespaces import CARD, IdentityRules, Namespace
 from resolvers.normalise import folded, is_nobodys, is_randomised, normalise_text, normaliser
 from resolvers.pseudonyms import Pseudonyms, display, is_token
@@ -34,12 +35,16 @@ TOKEN_MARK: Final = "~"  # noqa: S105 - the sign in front of a token, no secret
 class Seen(Struct, frozen=True, gc=False):
     """An identifier as an event named it.
 
-    `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's, made once.
+    `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's.
     """
 
-    identifier: Identifier
     display: str
     key: str
+
+    @property
+    def identifier(self) -> Identifier:
+        """The identifier, in whichever of its lives."""
+        return Identifier.parse(shown_key(self.key))
 
 
 class Dropped(NamedTuple):
@@ -157,8 +162,7 @@ class _Values:
     def _seen(self, scope: str | None, normalised: str) -> Seen:
         token = self._pseudonyms.token(self._namespace, scope, normalised)
         shown = token if self._namespace.pii is None else display(self._namespace, scope, normalised)
-        identifier = Identifier(self._namespace.name, token)
-        return Seen(identifier, shown, identifier.key)
+        return Seen(shown, f"{self._namespace.name}:{token}")
 
     def blocklist(self, entry: str) -> Blocklist:
         """What a line of `blocked` in the configuration blocks."""
@@ -333,7 +337,7 @@ def parse_seen(text: str, admission: Admission) -> Seen | Unreadable:
         token = rest.removeprefix(TOKEN_MARK)
         if not is_token(namespace, token):
             return Unreadable(f"This is no token of {name}")
-        return Seen(Identifier(name, token), token if namespace.pii is None else "", f"{name}:{token}")
+        return Seen(token if namespace.pii is None else "", f"{name}:{token}")
     seen = admission.seen(name, rest)
     if seen is None:
         scoped = "scope:value" if namespace.scoped and namespace.default_scope is None else "value"

@@ -29,7 +29,7 @@ def event(source: str, event_type: str, identifiers: Mapping[str, Any], **data: 
 def admitted(touchpoint: Touchpoint, sources: Mapping[str, Trust]) -> Admitted | Refusal:
     """What admission makes of it under these sources."""
     rules = msgspec.structs.replace(DEFAULT_RULES, sources=dict(sources))
-    return admit(touchpoint, LogPosition(0, "t", 0, 0), Admission(rules, PSEUDONYMS))
+    return admit(touchpoint, Admission(rules, PSEUDONYMS))
 
 
 @pytest.mark.parametrize(
