@@ -182,7 +182,9 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         "first_seen": to_text(min([one.first_us for one in dated])),
         "last_seen": to_text(max([one.last_us for one in dated])),
         "known": any([namespace_of(key, at.rules).person for key in members]),
-        "identifiers": _identifiers([one for one in facets if one[0] not in at.ruled.past], members),
+        "identifiers": [_identifier(key, facet.display, facet.first_us, facet.last_us) for key, facet in facets]
+        if keys == members  # most often: each is in its first life
+        else _identifiers([one for one in facets if one[0] not in at.ruled.past], members),
         "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values) if values else {},
@@ -256,17 +258,20 @@ def _identifiers(facets: list[tuple[str, Facet]], members: tuple[str, ...]) -> l
     found: dict[str, list[Facet]] = {key: [] for key in members}
     for key, facet in facets if members else ():
         found[shown(key)].append(facet)
-    return [_identifier(key, lives) for key, lives in found.items()]
+    return [
+        _identifier(key, lives[0].display, min([one.first_us for one in lives]), max([one.last_us for one in lives]))
+        for key, lives in found.items()
+    ]
 
 
-def _identifier(key: str, lives: list[Facet]) -> dict[str, str]:
+def _identifier(key: str, display: str, first_us: int, last_us: int) -> dict[str, str]:
     namespace, _, token = key.partition(":")
     return {
         "namespace": namespace,
         "token": token,
-        "display": lives[0].display,
-        "first_seen": to_text(min([one.first_us for one in lives])),
-        "last_seen": to_text(max([one.last_us for one in lives])),
+        "display": display,
+        "first_seen": to_text(first_us),
+        "last_seen": to_text(last_us),
     }
 
 

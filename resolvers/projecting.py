@@ -120,7 +120,7 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
 def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
     now_us = max(now_us, notice.due_us)  # who was to be looked at then is looked at then, whatever the clock says
     told: Difference | None = None
-    while True:
+    while told is None or _may_go_on(cache.components.get(notice.component), told):
         component = _remembered(notice, cache) or (yield from _component(notice, cache))
         if component.moved_to is not None or component.version == 0:
             yield from _hand_over(component, notice, cache)
@@ -153,6 +153,14 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             yield from _forget_absorbed(component, cache)
         if not before.later:
             told, notice = change, replace(notice, version=component.version, again=False)
+    return told
+
+
+def _may_go_on(component: Component | None, told: Difference) -> bool:
+    """Whether there may be more to publish of the component, which is remembered as it is now, once all this is."""
+    if told.state.later or component is None or component.absorbed:
+        return True
+    return component.version != told.state.component_version
 
 
 def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:

@@ -21,6 +21,7 @@ from resolvers.finding import find_all
 from resolvers.gathering import gather
 from resolvers.grouping import Group, grouped, with_facts, without_facts
 from resolvers.namespaces import IdentityRules
+from resolvers.publication import NOTHING
 from resolvers.referring import refer
 from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
 
@@ -113,6 +114,8 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
         if version is not None:
             component = work.draft.taken(version)
             cache.keep(component)
+            if root.version == 0:  # it was not there, so nothing was published of it
+                cache.publications.put(component.name, NOTHING)
             return _Settled(Changed(component, group.arrivals[-1]), observations, unions, work.referrals)
         cache.components.forget(root.name)
         root = None

@@ -11,7 +11,6 @@ from resolvers.namespaces import DEFAULT_RULES, Allowance, Trust
 from resolvers.pseudonyms import Pseudonyms
 from resolvers.sources import OTHER, Sources
 from topics.events import DATA_TYPES, Data, Touchpoint
-from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 PSEUDONYMS = Pseudonyms(b"a key for tests, long enough")
