@@ -211,7 +211,8 @@ class Rulebook:
                 since_us = max(since_us, began_us)
                 for one in later:
                     began_us = one.began(values, False, since_us)  # noqa: FBT003 - the same
-                    since_us = max(since_us, began_us)
+                    if began_us > since_us:  # noqa: PLR1730 - half the time of max()
+                        since_us = began_us
                 return {"stage": rule.name, "since": to_text(since_us)}, min(due_us, until)
             due_us = min(due_us, -until)
             later.append(node)
