@@ -256,7 +256,8 @@ def _sent(
     `beside`: what is done meanwhile.
     """
     if named:
-        yield Together([NameProfile(profile_id, key) for profile_id, key in named])
+        names = [NameProfile(profile_id, key) for profile_id, key in named]
+        yield names[0] if len(names) == 1 else Together(names)
     if beside:
         placed, *_ = yield Together([Publish(records), *beside])
     else:
