@@ -70,10 +70,11 @@ class InForce(NamedTuple):
         """Keys, each of those that are one identifier once."""
         return tuple(dict.fromkeys(self.same.get(key, key) for key in keys)) if self.same else tuple(keys)
 
-    def held(self, keys: Iterable[str]) -> tuple[str, ...]:
+    def held(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Those of some keys that are somebody's now, as outputs show them."""
         if not self.past and not self.same:
-            return tuple(map(shown, keys))
+            held = tuple(map(shown, keys))
+            return keys if held == keys else held
         return tuple(dict.fromkeys(shown(key) for key in self.one(keys) if key not in self.past))
 
 
