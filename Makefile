@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Most tests of servers wait most of the time, so that two at once are done in little more than half of it.
 PROCESSES ?= 2
+DENO := NO_COLOR=1 DENO_NO_UPDATE_CHECK=1 DENO_DIR=.cache/deno $(BIN)/deno
 SLOW := $(wildcard tests/contract tests/simulation tests/live tests/browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser screenshots check bench fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
+.PHONY: help run test test-browser walk screenshots check bench bench-full costs peers fuzz chaos soak audit real docs dashboard example-chando example-alcon setup setup-dev lock
 MAKEFLAGS += --no-print-directory
 
 help: ## list what can be made
@@ -26,6 +27,9 @@ test: check docs ## everything: make check and docs, then contract, simulation, 
 test-browser: setup-dev ## the console in a real Chromium, which the system has to have (apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
 
+walk: setup-dev ## what a stranger does with only the README, in a fresh clone and a real Chromium, timed (docs/walk.md)
+	@$(BIN)/python -m tests.browser.walk
+
 screenshots: setup-dev ## the pictures of docs/console.md, from a synthetic retail day on embedded servers
 	@$(BIN)/python -m tests.browser.screenshots
 
@@ -36,13 +40,20 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 	@$(BIN)/ruff check .
 	@echo "== types"
 	@$(BIN)/mypy
+	@echo "== the console's JavaScript: format, lint, types"
+	@$(DENO) fmt --check --quiet
+	@$(DENO) lint --quiet
+	@$(DENO) check --no-remote --no-npm --quiet stream/console/*.js
 	@echo "== import rules"
 	@$(BIN)/lint-imports
 	@echo "== unit and property tests"
 	@$(BIN)/python -m pytest -n $(PROCESSES) tests $(SLOW:%=--ignore=%)
 
-bench: setup-dev ## measure end to end on real Kafka and Redis, and keep the result
-	@$(BIN)/python -m benchmarks.end_to_end
+bench: setup-dev peers ## the figures it is judged by, beside its rivals, on real Kafka and Redis; under ten minutes
+	@$(BIN)/python -m benchmarks.bench
+
+costs: setup-dev ## write anew what an event costs in store calls, bytes and Python calls; a test compares with it
+	@$(BIN)/python -m benchmarks.costs --keep
 
 fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
 	@$(BIN)/python -m benchmarks.fuzz
@@ -85,6 +96,14 @@ docs: .cache/docs/requirements-docs.lock ## build the documentation as a site, i
 	@$(PIP) install --quiet --no-deps --upgrade --target .cache/real --require-hashes -r $< || { $(NO_NETWORK); }
 	@cp $< $@
 
+peers: .cache/peers/requirements-peers.lock ## the environment of the rivals of make bench that want other versions
+
+.cache/peers/requirements-peers.lock: requirements-peers.lock | setup-dev
+	@echo "== the rivals of make bench, in an environment of their own (1.6 GB)"
+	@$(BIN)/python -m venv --clear .cache/peers || { $(NO_VENV); }
+	@.cache/peers/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --require-hashes -r $< || { $(NO_NETWORK); }
+	@cp $< $@
+
 setup: ## make the environment that `idweave` runs in
 	@$(call install,requirements.lock,requirements.lock)
 
@@ -96,6 +115,7 @@ lock: setup-dev ## write the locks anew from pyproject.toml; `make lock UPGRADE=
 	@$(LOCK) --group dev --constraint requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(LOCK) --group real --no-deps -o requirements-real.lock
 	@$(LOCK) --group docs -o requirements-docs.lock
+	@$(LOCK) --group peers -o requirements-peers.lock
 
 # Names, versions and digests, for every platform; no address, so that each machine uses its own registry or mirror.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-docs.lock", "requirements-real.lock")
+LOCKS: Final = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-docs.lock",
+    "requirements-real.lock",
+    "requirements-peers.lock",
+)
 DATABASE: Final = "https://api.osv.dev/v1/querybatch"
 ASK_SECONDS: Final = 30.0
 COULD_NOT_ASK: Final = 3

@@ -21,7 +21,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from benchmarks.end_to_end import machine
+from benchmarks.figures import machine
 from benchmarks.oracle import figures, watch
 from benchmarks.workload import events
 from tests.live.engine import Engine

@@ -15,18 +15,16 @@ import os
 import re
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import redis
 
 from benchmarks.crowd import Crowd
-from benchmarks.end_to_end import machine
-from benchmarks.running import Run, Servers, fresh_engine, server_options, with_servers
+from benchmarks.figures import machine
+from benchmarks.running import Run, Servers, fresh_engine, real_servers, server_options, with_servers
 from sinks.keys import Keys
 from sinks.redis_store import RedisStore
 from sinks.store import DUE_SHARDS
@@ -34,8 +32,6 @@ from stream.cli.console import CommandFailedError, complain, say
 from stream.demo.live import Stopwatch
 from stream.demo.outputs import read_all
 from stream.importing.publishing import Line
-from tests.live.kafka import KafkaServer
-from tests.live.redis_server import RedisServer
 from topics.catalogue import PROFILES, REMINDERS, SEGMENTS, Topic
 from topics.codec import encode
 from topics.instants import to_text
@@ -168,16 +164,7 @@ class Traffic:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fill, let the month begin, measure, compare and keep -> the exit code."""
     asked = _arguments(arguments)
-    return with_servers(asked, lambda servers: _run(asked, servers), _real_servers)
-
-
-@contextmanager
-def _real_servers() -> Iterator[Servers]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with KafkaServer(folder / "kafka") as kafka, RedisServer(folder / "redis") as store:
-            description = f"{kafka.description}, {store.description}"
-            yield Servers(kafka.bootstrap, store.url, description, embedded=True)
+    return with_servers(asked, lambda servers: _run(asked, servers), real_servers)
 
 
 def _run(asked: argparse.Namespace, servers: Servers) -> int:
@@ -249,10 +236,10 @@ def _told(run: Run) -> dict[str, dict[str, Any]]:
     """How often the crowd was told of it, by topic: records, and people with one."""
     topics = {one.full_name(run.settings.topic_prefix): one for one in SAYS}
     keys: dict[str, list[bytes]] = {one.name: [] for one in SAYS}
-    for message in read_all(run.settings, list(topics)):
-        topic = topics[message.topic() or ""]
-        if SAYS[topic] in (message.value() or b""):
-            keys[topic.name].append(message.key() or b"")
+    for record in read_all(run.settings, list(topics)):
+        topic = topics[record.topic]
+        if SAYS[topic] in (record.value or b""):
+            keys[topic.name].append(record.key or b"")
     return {name: {"records": len(found), "people": len({*found})} for name, found in keys.items()}
 
 

@@ -1,178 +1,128 @@
-"""How many events a second one worker, and two, take end to end on real Kafka and Redis on this machine.
+"""How many events a second one worker takes, and two, end to end on real Kafka and Redis on this machine.
 
-`python -m benchmarks.end_to_end [--events N] [--people N]`. The generator publishes from a process of its own while
-the worker works; the clock runs from the first event resolved to the last profile acknowledged. Afterwards the
-published totals are held against the generator's. Results go to benchmarks/results/latest.json with a description of
-the machine.
+`python -m benchmarks.end_to_end [--events N] [--people N] [--runs N]`. The generator publishes from a process of its
+own while the worker works; the clock runs from the first event resolved to the last profile acknowledged. Afterwards
+every visit must be in the profiles, and a sample of people is held against the naive model. Skewed: people drawn by
+Zipf 1.1 out of `--people`. Uniform: evenly out of ten times as many, so that nearly every event is somebody new.
+The median of the runs is kept in benchmarks/results/end_to_end.json.
 """
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from statistics import median
+from typing import Any, Final, NamedTuple
 
-import redis
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from benchmarks.figures import RESULTS, Figure, Quiet, figure, keep, show
+from benchmarks.load import Measured, under_load
+from benchmarks.running import Servers, real_servers, server_options, with_servers
+from benchmarks.sample import check_engine
+from benchmarks.workload import command
+from stream.cli.console import broker_list, say
 
-from sinks.topics_admin import create_topics
-from tests.live.kafka import KafkaServer
-from tests.live.redis_server import RedisServer
-from topics.codec import decode
-
-RESULTS = Path(__file__).with_name("results")
-SECONDS_MAX = 240
-READY_SECONDS = 60
-
-
-class Run:
-    """One worker and one generator on fresh topics and keys."""
-
-    def __init__(self, brokers: str, redis_url: str) -> None:
-        self.prefix = f"bench-{uuid4().hex[:8]}"
-        self._brokers = brokers
-        self._redis = redis.Redis.from_url(redis_url)
-        self._consumer = Consumer({"bootstrap.servers": brokers, "group.id": f"{self.prefix}-ends"})
-        self._environment = {
-            **os.environ,
-            "IDWEAVE_BROKERS": brokers,
-            "IDWEAVE_REDIS_URL": redis_url,
-            "IDWEAVE_TOPIC_PREFIX": self.prefix,
-            "IDWEAVE_REDIS_PREFIX": self.prefix,
-            "IDWEAVE_HASH_KEY": "benchmark-hash-key-benchmark-hash-key",
-            "IDWEAVE_ID_KEY": "benchmark-id-key-benchmark-id-key-bench",
-            "IDWEAVE_HTTP": "127.0.0.1:0",
-        }
-        create_topics(brokers, self.prefix, {})
-
-    def throughput(self, events: int, people: int, draw: str, workers: int = 1) -> dict[str, float]:
-        """Events a second, and the workers' CPU seconds."""
-        command = [sys.executable, "-m", "stream.cli", "worker"]
-        running = [
-            subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
-            for _ in range(workers)
-        ]
-        try:
-            self._wait_for_group(running)
-            generator = subprocess.Popen(  # noqa: S603 - our own program
-                [
-                    *(sys.executable, "-m", "benchmarks.workload", self._brokers, f"{self.prefix}.touchpoints"),
-                    *(str(events), str(people), draw, "1"),
-                ]
-            )
-            started = self._until(running, lambda: self._stored("touchpoints") > 0)
-            before = self._stored("touchpoints")
-            self._until(running, lambda: self._stored("touchpoints") >= events)
-            ended = self._until(running, lambda: self._stored("changes") >= self._ends("changes"))
-            if generator.wait() != 0:
-                sys.exit(f"the generator ended with exit code {generator.returncode}")
-            cpu_seconds = sum(_cpu_seconds(worker.pid) for worker in running)
-        finally:
-            for worker in running:
-                worker.terminate()
-            for worker in running:
-                worker.wait(30)
-        seconds = ended - started
-        self._check(events)
-        self._forget()
-        return {"events_per_second": (events - before) / seconds, "seconds": seconds, "worker_cpu_seconds": cpu_seconds}
-
-    def _wait_for_group(self, workers: "list[subprocess.Popen[bytes]]") -> None:
-        """Workers are ready when the store is opened and they had time to join the group."""
-        self._until(workers, lambda: bool(self._redis.exists(f"{self.prefix}:meta")))
-        time.sleep(4 + 2 * len(workers))
-
-    def _until(self, workers: "list[subprocess.Popen[bytes]]", done: Any) -> float:  # noqa: ANN401 - a predicate
-        deadline = time.monotonic() + SECONDS_MAX
-        while not done():
-            for worker in workers:
-                if worker.poll() is not None:
-                    sys.exit(f"a worker ended with exit code {worker.returncode}")
-            if time.monotonic() > deadline:
-                sys.exit(f"not done after {SECONDS_MAX} seconds")
-            time.sleep(0.02)
-        return time.monotonic()
-
-    def _stored(self, topic: str) -> int:
-        positions = self._redis.mget([f"{self.prefix}:pos:{self.prefix}.{topic}:{n}" for n in range(4)])
-        return sum(int(position or 0) for position in positions)
-
-    def _ends(self, topic: str) -> int:
-        partitions = [TopicPartition(f"{self.prefix}.{topic}", n) for n in range(4)]
-        return sum(self._consumer.get_watermark_offsets(one, timeout=10)[1] for one in partitions)
-
-    def _check(self, events: int) -> None:
-        """Every event adds one visit to one person: so many there must be in the last profiles."""
-        visits: dict[bytes, int] = {}
-        for partition in range(4):
-            place = TopicPartition(f"{self.prefix}.profiles", partition, OFFSET_BEGINNING)
-            end = self._consumer.get_watermark_offsets(place, timeout=10)[1]
-            self._consumer.assign([place])
-            at = 0
-            while at < end:
-                for message in self._consumer.consume(5_000, timeout=10):
-                    profile = decode(message.value())
-                    visits[message.key()] = profile.get("counters", {}).get("visits", 0)
-                    at = message.offset() + 1
-        if sum(visits.values()) != events:
-            sys.exit(f"{events} events went in, and the profiles tell of {sum(visits.values())}")
-
-    def _forget(self) -> None:
-        for key in self._redis.scan_iter(f"{self.prefix}:*", count=10_000):
-            self._redis.unlink(key)
+RESULT: Final = RESULTS / "end_to_end.json"
+EVENTS: Final = 200_000
+PEOPLE: Final = 100_000
+UNIFORM_TIMES: Final = 10
+"""So many times as many people are drawn evenly: a million, where a hundred thousand are drawn by Zipf."""
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+class Case(NamedTuple):
+    """One of the ways in which it is measured. `share`: of the events, because some take longer."""
+
+    draw: str
+    workers: int
+    share: float
+
+    @property
+    def name(self) -> str:
+        """What the figure is called."""
+        return f"end_to_end_{self.draw}" + ("" if self.workers == 1 else f"_{self.workers}_workers")
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+CASES: Final = (Case("skewed", 1, 1.0), Case("skewed", 2, 1.0), Case("uniform", 1, 0.5))
+
+
+def measured(servers: Servers, case: Case, events: int, people: int) -> Measured:
+    """One run, checked.
+
+    Raises:
+        CommandFailedError: it fails, or what comes out is wrong.
+    """
+    people *= UNIFORM_TIMES if case.draw == "uniform" else 1
+    with under_load(servers, "bench", case.workers) as load:
+        one = load.throughput(command(events, people, case.draw), events)
+        settings = load.settings
+        check_engine(broker_list(settings), settings.topic_prefix, settings.hash_key.reveal(), events)
+    return one
+
+
+def run_case(servers: Servers, case: Case, asked: argparse.Namespace, tick: Callable[[str], None]) -> list[Measured]:
+    """All runs of a case, the median one last; `tick` is told what is next."""
+    found = []
+    for n in range(asked.runs):
+        tick(f"{case.name}, run {n + 1} of {asked.runs}")
+        found.append(measured(servers, case, round(asked.events * case.share), asked.people))
+    return sorted(found, key=lambda one: one.per_second)
+
+
+def described(case: Case, runs: Sequence[Measured]) -> dict[str, Any]:
+    """Of all runs of a case: rates, and what one event costs whom."""
+    spent: dict[str, list[float]] = {"worker": [], "kafka": [], "redis": []}
+    for one in runs:
+        for name, seconds in one.cpu._asdict().items():
+            spent[name] += [] if seconds is None else [1e6 * seconds / one.events]
     return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_bytes / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
+        **middle(runs),
+        "runs": [round(one.per_second) for one in runs],
+        "events_a_run": runs[0].events,
+        "seconds": round(median(one.seconds for one in runs), 2),
+        "notices_per_event": round(median(one.changes / one.events for one in runs), 3),
+        "cpu_us_per_event": {name: round(median(all_of), 1) for name, all_of in spent.items() if all_of},
+        "workers": case.workers,
     }
 
 
-def main() -> None:
-    """Measure and keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--people", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kafka = stack.enter_context(KafkaServer(folder / "kafka"))
-        store = stack.enter_context(RedisServer(folder / "redis"))
-        results: dict[str, Any] = {}
-        for draw, workers in (("skewed", 1), ("skewed", 2), ("uniform", 1)):
-            runs = [
-                Run(kafka.bootstrap, store.url).throughput(options.events, options.people, draw, workers)
-                for _ in range(options.runs)
-            ]
-            figures = sorted(run["events_per_second"] for run in runs)
-            cpu = statistics.median(run["worker_cpu_seconds"] for run in runs)
-            name = f"end_to_end_{draw}" + ("" if workers == 1 else f"_{workers}_workers")
-            print(f"{name}: {[round(one) for one in figures]} events/s, worker CPU {cpu:.1f} s a run")
-            results[name] = {"value": round(statistics.median(figures)), "unit": "events/s"}
-    RESULTS.mkdir(exist_ok=True)
-    described = {**results, "machine": machine(), "workload": {"events": options.events, "people": options.people}}
-    (RESULTS / "latest.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(described, indent=2))
+def middle(runs: Sequence[Measured]) -> Figure:
+    """The median rate."""
+    return figure(median(one.per_second for one in runs), "events/s")
+
+
+def row(case: Case, one: dict[str, Any]) -> list[str]:
+    """A line of the table."""
+    costs = one["cpu_us_per_event"]
+    return [
+        case.name,
+        f"{one['value']:,}",
+        " ".join(f"{rate:,}" for rate in one["runs"]),
+        *(f"{costs[name]:,.0f}" if name in costs else "?" for name in ("worker", "kafka", "redis")),
+    ]
+
+
+HEADER: Final = ["", "events/s", "of the runs", "CPU us/event: worker", "Kafka", "Redis"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, show and keep -> the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    server_options(parser)
+    parser.add_argument("--events", type=int, default=EVENTS, help="a run (%(default)s); half of it drawn evenly")
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=RESULT, help="where the result is kept")
+    asked = parser.parse_args(arguments)
+    quiet = Quiet.look()
+
+    def work(servers: Servers) -> int:
+        found = {case.name: described(case, run_case(servers, case, asked, say)) for case in CASES}
+        show(f"End to end on {servers.description}", HEADER, [row(case, found[case.name]) for case in CASES])
+        workload = {"people": asked.people, "servers": servers.description}
+        keep(asked.results, __doc__ or "", found | {"workload": workload}, quiet)
+        return 0
+
+    return with_servers(asked, work, real_servers)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

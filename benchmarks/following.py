@@ -32,18 +32,17 @@ class Follower(Generic[Kept]):
         """Read up to the end as it is now.
 
         Raises:
-            ReadingError: the broker stopped answering.
+            LogReadError: the broker stopped answering.
         """
         topics = {topic.full_name(self._settings.topic_prefix): topic for topic in (PROFILES, SEGMENTS)}
-        for message in read_all(self._settings, list(topics), self._read):
-            name, key = message.topic() or "", message.key() or b""
-            self._read[name, message.partition() or 0] = (message.offset() or 0) + 1
-            value = message.value()
-            record = None if value is None else orjson.loads(value)
-            if topics[name] is PROFILES:
-                self._profile(key, record)
-            elif record is not None and record["segment"] == self._name:
-                (self.segment.add if record["action"] == "entered" else self.segment.discard)(key)
+        for record in read_all(self._settings, list(topics), self._read):
+            key = record.key or b""
+            self._read[record.topic, record.partition] = record.offset + 1
+            told = None if record.value is None else orjson.loads(record.value)
+            if topics[record.topic] is PROFILES:
+                self._profile(key, told)
+            elif told is not None and told["segment"] == self._name:
+                (self.segment.add if told["action"] == "entered" else self.segment.discard)(key)
 
     def _profile(self, key: bytes, record: dict[str, Any] | None) -> None:
         if record is None or "merged_into" in record:

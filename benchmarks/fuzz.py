@@ -20,11 +20,10 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
-from benchmarks.end_to_end import RESULTS, machine
+from benchmarks.figures import RESULTS, machine
 from stream.servers.child_process import LOOPBACK, ChildProcess
-from tests.fuzz.broken_text import text_of
 from tests.fuzz.corpus import MUTATORS
-from tests.fuzz.hostile import CANARY, CONFIGURATION, Sent, hostile
+from tests.fuzz.hostile import CANARY, CONFIGURATION, Sent, hostile, neighbour
 from tests.live.engine import Engine
 from tests.live.kafka import KafkaServer
 from tests.live.redis_server import RedisServer
@@ -50,15 +49,8 @@ def records(seed: int, number: int) -> Iterator[Sent]:
     for at, one in enumerate(islice(hostile(seed, MUTATORS), number)):
         yield one.sent._replace(key=one.name.encode())
         if at % NEIGHBOUR_EVERY == 0:
-            event = {
-                "id": f"n{ordinary}",
-                "source": "/neighbour",
-                "type": "store.visited",
-                "time": "2026-08-01T10:00:00Z",
-                "data": {"identifiers": {"card": f"N{ordinary}", "phone": f"1380{ordinary:07}"}},
-            }
+            yield neighbour(ordinary, NEIGHBOUR)
             ordinary += 1
-            yield Sent(text_of(event), (), NEIGHBOUR)
 
 
 def publish(brokers: str, topic: str, sent: Iterator[Sent]) -> int:

@@ -7,14 +7,17 @@ Must not know: what is published, and what is to come out.
 
 import argparse
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import redis
 from confluent_kafka import KafkaException
 
+from sinks.log_reader import LogReadError
 from sinks.topics_admin import TopicsFailedError, create_topics
 from stream.cli.console import OUT, CommandFailedError, broker_list, complain, say, settings_for
 from stream.cli.engine import remove_run
@@ -23,23 +26,31 @@ from stream.config.mistakes import ConfigError
 from stream.config.settings import DEMO_KEYS, Settings
 from stream.demo.day import stopped_by_signals, without_kafka_settings, worker_process
 from stream.demo.display import Display
-from stream.demo.outputs import ReadingError
 from stream.demo.watch import Watch, WatchError
 from stream.importing.publishing import PublishingError, TouchpointPublisher
 from stream.servers.child_process import ChildProcess, ServerError
 from stream.servers.embedded import embedded_servers
+from tests.live.kafka import KafkaServer
+from tests.live.kafka_jars import KafkaUnavailableError
+from tests.live.redis_cluster import RedisCluster
+from tests.live.redis_server import RedisServer
 
 STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.3  # a look asks both servers for a dozen numbers
 
 
 class Servers(NamedTuple):
-    """Where to run, and what that is called. `embedded`: they know no authentication, and end with the run."""
+    """Where to run, and what that is called. `embedded`: they know no authentication, and end with the run.
+
+    `kafka_pids`, `redis_pids`: their processes, where they were started here.
+    """
 
     brokers: str
     redis_url: str
     description: str
     embedded: bool
+    kafka_pids: tuple[int, ...] = ()
+    redis_pids: tuple[int, ...] = ()
 
 
 class Run:
@@ -128,9 +139,55 @@ def with_servers(
             complain(str(mistake))
     except (CommandFailedError, ServerError) as error:
         complain(str(error))
-    except (PublishingError, WatchError, ReadingError, TopicsFailedError, KafkaException, redis.RedisError) as error:
+    except (PublishingError, WatchError, LogReadError, TopicsFailedError, KafkaException, redis.RedisError) as error:
         complain(f"It cannot go on: {error}. Look at the servers and start it again.")
     return 1
+
+
+@contextmanager
+def real_servers() -> Iterator[Servers]:
+    """Apache Kafka and Redis, started for as long as the block runs.
+
+    Raises:
+        CommandFailedError: Kafka cannot be had.
+    """
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as store, _kafka(folder) as kafka:
+        yield _real(kafka, store.url, store.description, [store])
+
+
+@contextmanager
+def real_servers_with_cluster() -> Iterator[Servers]:
+    """Apache Kafka and a Redis Cluster of three.
+
+    Raises:
+        CommandFailedError: Kafka cannot be had.
+    """
+    with tempfile.TemporaryDirectory() as folder, RedisCluster(Path(folder)) as cluster, _kafka(folder) as kafka:
+        yield _real(kafka, cluster.url, cluster.description, cluster.servers)
+
+
+def _real(kafka: KafkaServer, redis_url: str, described: str, stores: Collection[RedisServer]) -> Servers:
+    return Servers(
+        kafka.bootstrap,
+        redis_url,
+        f"{kafka.description}, {described}",
+        embedded=True,
+        kafka_pids=(kafka.process.pid,),
+        redis_pids=tuple(store.process.pid for store in stores),
+    )
+
+
+@contextmanager
+def _kafka(folder: str) -> Iterator[KafkaServer]:
+    try:
+        server = KafkaServer(Path(folder) / "kafka")
+        server.start()
+    except KafkaUnavailableError as error:
+        raise CommandFailedError(f"Kafka cannot be had: {error}") from error
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -141,7 +198,7 @@ def fresh_engine(servers: Servers, name: str) -> Iterator[Run]:
         TopicsFailedError, PublishingError, WatchError: a server does not answer.
     """
     with ExitStack() as stack:
-        settings = stack.enter_context(_fresh_settings(servers, name))
+        settings = stack.enter_context(fresh_settings(servers, name))
         worker = stack.enter_context(worker_process(settings))
         watch = Watch(settings)
         stack.callback(watch.close)
@@ -165,7 +222,7 @@ def _servers(
 
 
 @contextmanager
-def _fresh_settings(servers: Servers, name: str) -> Iterator[Settings]:
+def fresh_settings(servers: Servers, name: str) -> Iterator[Settings]:
     """Settings under a prefix that nothing else uses, with topics; removed afterwards where servers live longer."""
     prefix = f"{name}-{secrets.token_hex(4)}"
     overrides = {

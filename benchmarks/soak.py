@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.end_to_end import machine
+from benchmarks.figures import machine
 from benchmarks.workload import events
 from tests.live.engine import Engine, Published
 from tests.live.kafka import KafkaServer

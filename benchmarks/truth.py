@@ -16,7 +16,7 @@ from typing import Final, get_args
 from msgspec.structs import replace
 from rich.progress import track
 
-from benchmarks.end_to_end import machine
+from benchmarks.figures import machine
 from resolvers.admission import Admission
 from resolvers.arrivals import Arrival
 from resolvers.cache import Cache

@@ -9,12 +9,11 @@ Must not know: facets.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final
 
-from resolvers.amounts import money, plus
-from resolvers.orders import Order, is_cancelled
+from resolvers.amounts import money
+from resolvers.orders import Order, is_cancelled, lifetime_value, totals
 from topics.instants import DAY_US
 
 WINDOWS: Final = {"d30": 30, "d90": 90, "d365": 365}
@@ -55,7 +54,6 @@ ENGAGED: Final = frozenset(
 )
 """Types that count as interaction with the brand (interaction rate)."""
 
-_ZERO = Decimal(0)
 _NOTHING: Final[dict[str, dict[str, Any]]] = {name: {} for name in WINDOWS}
 _NO_DAYS: Final[dict[int, list[Order]]] = {}
 
@@ -142,18 +140,18 @@ def _bought(orders: Mapping[str, Order]) -> dict[int, list[Order]]:
 
 
 def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> dict[str, Any]:
-    """Orders and payments go by the rules of `orders`: a cancelled one is paid and does not count."""
+    """Orders and payments go by the rules of `orders`: a cancelled one is paid and does not count.
+
+    A refund is told where its order is, whenever it was: so it takes from the value of the window that the payment gave
+    to, and of no other.
+    """
     if not bought:
-        return {"events": sum(counts), "orders": 0, "paid": {}}
-    paid: dict[str, Decimal] = {}
-    number = 0
-    for orders in bought:
-        for order in orders:
-            assert order.paid is not None
-            number += not is_cancelled(order)
-            paid[order.paid.currency] = plus(paid.get(order.paid.currency, _ZERO), Decimal(order.paid.amount))
+        return {"events": sum(counts), "orders": 0, "paid": {}, "value": {}}
+    orders = [order for of_day in bought for order in of_day]
+    paid, refunded = totals(orders)
     return {
         "events": sum(counts),
-        "orders": number,
+        "orders": sum([not is_cancelled(order) for order in orders]),
         "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
+        "value": lifetime_value(paid, refunded),
     }

@@ -71,6 +71,14 @@ class Admitted(Struct, frozen=True, gc=False):
     replaces: Seen | None
 
 
+FORMS: Final = {
+    "phone": "a number as it is dialled, with + and the code of its country where that is another one",
+    "email": "name@host",
+    "mac": "six pairs of hexadecimal digits",
+}
+"""How a value is written, by the normaliser that refuses others."""
+
+
 class Unreadable(NamedTuple):
     """Why an operator's identifier could not be read: one English sentence without the value."""
 
@@ -341,7 +349,8 @@ def parse_seen(text: str, admission: Admission) -> Seen | Unreadable:
     seen = admission.seen(name, rest)
     if seen is None:
         scoped = "scope:value" if namespace.scoped and namespace.default_scope is None else "value"
-        return Unreadable(f"This is no valid {scoped} of {name}")
+        form = FORMS.get(namespace.normalise or "", "")
+        return Unreadable(f"This is no valid {scoped} of {name}{form and f'; write {form}'}")
     return seen
 
 

@@ -11,14 +11,24 @@ from resolvers.activity import ENGAGED, NOT_DONE, with_day
 from resolvers.admission import Admitted, Seen
 from resolvers.amounts import add
 from resolvers.behaviour import Touch
-from resolvers.capped import ACTIVE_DAYS, CAMPAIGNS, STORE_DAYS, count_day, keep_latest
+from resolvers.capped import (
+    ACTIVE_DAYS,
+    CAMPAIGNS,
+    CONSENTS,
+    COUNTERS,
+    STORE_DAYS,
+    TRAITS,
+    count_day,
+    keep_first_names,
+    keep_latest,
+)
 from resolvers.dedupe import Signature
 from resolvers.distinct import with_one
 from resolvers.evidence import Mark, Pair
 from resolvers.facets import Facet, Facts, Values
 from resolvers.facts_by_type import SPECIAL, VALUE_TYPES, doings_of, invited
 from resolvers.namespaces import CARD
-from resolvers.writes import Write, keep_first, keep_last, leaves
+from resolvers.writes import Write, keep_first, keep_last, keep_newest, keep_oldest, leaves
 from topics.events import OrderData, Touchpoint
 from topics.instants import DAY_US
 
@@ -100,10 +110,12 @@ def apply_facts(facet: Facet, arrival: Arrival) -> None:
         _write(facts, event)
     for name, value in data.counters.items():
         facts.counters[name] = add(facts.counters.get(name, 0), value)
+    keep_first_names(facts.counters, COUNTERS)
     if data.consents:
         facet.values.date(event.time_us)
         for name, answer in data.consents.items():
             _consent(facet.values, name, event.time_us, answer)
+        keep_first_names(facet.values.consents, CONSENTS)
     if event.type not in NOT_DONE:
         _do(facet, event)
     elif event.type == "member.legacy":
@@ -120,6 +132,10 @@ def _write(facts: Facts, event: Touchpoint) -> None:
         keep_last(facts.traits, path, Write(event.time_us, event.id, event.source, value))
     for path, value in leaves(event.data.traits_once):
         keep_first(facts.once, path, Write(event.time_us, event.id, event.source, value))
+    if len(facts.traits) > TRAITS:
+        keep_newest(facts.traits, TRAITS)
+    if len(facts.once) > TRAITS:
+        keep_oldest(facts.once, TRAITS)
 
 
 def apply_cuts(facet: Facet, key: str, arrival: Arrival) -> None:

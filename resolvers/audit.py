@@ -144,7 +144,7 @@ def _published(one: Audited, groups: set[frozenset[str]]) -> list[Finding]:
     findings: list[Finding] = []
     members = [frozenset(published.members) for published in profiles.values() if published.members]
     ruled = in_force(one.component.constraints)
-    held = {frozenset(ruled.held(tuple(group))) for group in groups} - {frozenset()}
+    held = {frozenset(ruled.held(group)) for group in groups} - {frozenset()}
     missing = held - set(members)
     ghosts = set(members) - held
     if missing:

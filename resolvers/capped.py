@@ -27,6 +27,12 @@ APPOINTMENTS: Final = 50
 """Appointments, by id."""
 COUPONS: Final = 100
 """Coupons, by id."""
+TRAITS: Final = 1_000
+"""Paths of traits, and as many of `traits_once`."""
+COUNTERS: Final = 1_000
+"""Counters, the first by name."""
+CONSENTS: Final = 100
+"""Consents, the first by name."""
 REWARDS: Final = 20
 """Rewards claimed, or that points were spent on."""
 DIGESTS: Final = 8192
@@ -35,6 +41,8 @@ SHOWN: Final = 10
 """Stores and categories in a profile."""
 SHIPMENTS_SHOWN: Final = 20
 """Shipments in a profile."""
+OPEN_SHOWN: Final = 100
+"""Open orders in a profile."""
 REACHED_SHOWN: Final = 10
 """Instants in a profile at which the number of orders came to 1, 2, ..."""
 
@@ -48,6 +56,13 @@ def keep_latest(entries: dict[str, Ranked], key: str, entry: Ranked, most: int) 
         entries[key] = entry
         if len(entries) > most:
             del entries[min(entries, key=lambda one: (entries[one], one))]
+
+
+def keep_first_names(entries: dict[str, Any], most: int) -> None:
+    """Keep the `most` first by name: what is a sum can't be the latest, and whose name stays was never left out."""
+    if len(entries) > most:
+        for name in sorted(entries)[most:]:
+            del entries[name]
 
 
 def latest_of(facets: Iterable[Mapping[str, Ranked]]) -> dict[str, Ranked]:

@@ -49,16 +49,16 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standing: 
         if asked.command is not None and asked.command.dry_run:  # so that who is erased is taken out of it too
             yield Rewrite(DRY + asked.id, encode(decided))
         if asked.command is None or asked.command.dry_run:
-            yield Publish([_answer(decided, asked)])
+            yield from _say([_answer(decided, asked)], None, asked)
             return decided
         there = yield Decide(asked.id, encode(decided))
         assert there is not None
     recorded = decode_result(there)
     if recorded.body != asked.body:
         refused = invalid(asked) if asked.command is None else other_body(asked)
-        yield Publish([_answer(refused, asked), _answer(recorded, asked)])
+        yield from _say([_answer(refused, asked), _answer(recorded, asked)], there, asked)
         return refused
-    yield Publish([_answer(recorded, asked)])
+    yield from _say([_answer(recorded, asked)], there, asked)
     place = (recorded.append_ms, recorded.topic, recorded.partition, recorded.offset)
     if recorded.status == "done" and place == asked.mark.position:  # else it was done when its own record was read
         erases = recorded.type == "erase"
@@ -167,6 +167,21 @@ def _undone(name: str, constraint: Constraint, cache: Cache) -> Protocol[Compone
         if version is not None:
             return draft.taken(version)
         cache.components.forget(root.name)
+
+
+def _say(answers: list[Outgoing], recorded: bytes | None, asked: Asked) -> Protocol[None]:
+    """Send answers, of which the last is what is `recorded` under the command's id; see that it still is.
+
+    Whoever was frozen in between may have been overtaken: by a command with the same id, or an erase that has rewritten
+    what was recorded.
+    """
+    yield Publish(answers)
+    there: bytes | None = yield ReadDecision(asked.id)
+    while there != recorded:
+        assert there is not None, "a decision stays"
+        recorded = there
+        yield Publish([_answer(decode_result(there), asked)])
+        there = yield ReadDecision(asked.id)
 
 
 def _answer(result: Result, asked: Asked) -> Outgoing:

@@ -70,11 +70,12 @@ class InForce(NamedTuple):
         """Keys, each of those that are one identifier once."""
         return tuple(dict.fromkeys(self.same.get(key, key) for key in keys)) if self.same else tuple(keys)
 
-    def held(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+    def held(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Those of some keys that are somebody's now, as outputs show them."""
         if not self.past and not self.same:
+            keys = tuple(keys)
             held = tuple(map(shown, keys))
-            return keys if held == keys else held
+            return keys if held == keys else held  # most often the same, and not worth a second one
         return tuple(dict.fromkeys(shown(key) for key in self.one(keys) if key not in self.past))
 
 
@@ -90,6 +91,7 @@ def in_force(constraints: Constraints) -> InForce:
     ruling = [one for one in standing.values() if one.kind != "block"]
     ruling.sort(key=lambda one: one.mark, reverse=True)
     parts = InForce((), (), (), same=_same(constraints.values()))
+    over = set(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind"))
     return InForce(
         tuple((one.mark, parts.one(one.keys)) for one in ruling),
         tuple(parts.one(one.values) for one in ruling),
@@ -98,7 +100,7 @@ def in_force(constraints: Constraints) -> InForce:
             for name, one in sorted(standing.items())
             if one.apart and name not in lifted
         ),
-        frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind")),
+        frozenset(over.union(key for key, stands in parts.same.items() if stands in over)),
         parts.same,
         frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "block")),
     )

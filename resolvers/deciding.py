@@ -158,7 +158,8 @@ def _erase(
     ids = {name for name, one in state.profiles.items() if one.holder.removeprefix(VALUES_OF) in group}
     ids |= {name for name in state.ended if survivor(state.ended, name) in ids}
     would = "would be" if _is_dry(asked) else "is"
-    said = f"One person of {_counted(len(group), 'identifier')} {would} erased."
+    held = in_force(component.constraints).held(group)
+    said = f"One person of {_counted(len(held), 'identifier')} {would} erased."
     sealed = tuple(f"{key.partition(':')[0]}:{standing.lives.seal(key)}" for key in group)
     return _Verdict("done", said, sealed, {"profiles": sorted(ids)})
 
@@ -186,7 +187,8 @@ def _unbind(
         "created": {written(begun): facet.display},
     }
     would = "would begin" if _is_dry(asked) else "begins"
-    said = f"A new life of the {one.key.partition(':')[0]} {would}; what was before stays with the other one's person."
+    kind, other = (seen.key.partition(":")[0] for seen in asked.named)
+    said = f"A new life of the {kind} {would}; what was before stays with the person of the {other}."
     return _Verdict("done", said, (one.key, stays.key), effect)
 
 

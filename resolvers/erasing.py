@@ -125,14 +125,16 @@ def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
     """Take the person's identifiers out of all earlier answers, in the store and on their topic."""
     seals = frozenset(ended_by(decision).seals)
     recorded: list[bytes] = yield ReadDecisions()
-    for there in recorded:
-        answer = decode_result(there)
+    answers = [decode_result(there) for there in recorded]
+    decided = {one.id for one in answers if not one.dry_run}
+    for answer in answers:
         if answer.type == "erase" or _place(answer) > _place(decision):
             continue
         if (left := without(answer, seals, seal)) is not answer:
             content = encode_json(left)
             # On its topic first: who dies in between finds it unchanged in the store, and does it again.
-            yield Publish([Outgoing(RESULTS.name, answer.id.encode(), content)])
+            if not answer.dry_run or answer.id not in decided:  # else the last answer of that id is another one
+                yield Publish([Outgoing(RESULTS.name, answer.id.encode(), content)])
             yield Rewrite(f"\0{answer.id}" if answer.dry_run else answer.id, content)
 
 
@@ -250,11 +252,8 @@ def _renamed(gone: _Gone) -> Protocol[None]:
     profiles, ended = gone.state.profiles, gone.state.ended
     leads = {one: end for one in (*profiles, *ended) if (end := survivor(ended, one)) != ERASED}
     names: list[str | None] = yield Together([ReadProfileName(one) for one in leads])
-    lost = [
-        one
-        for one, key in zip(leads, names, strict=True)
-        if key is not None and _holder(key) not in gone.component.facets
-    ]
+    # One that has no name is one that was forgotten when we were here before, and died.
+    lost = [one for one, key in zip(leads, names, strict=True) if _holder(key or "") not in gone.component.facets]
     yield Together([ForgetProfile(one) for one in lost])
     yield Together([NameProfile(one, profiles[leads[one]].holder) for one in lost])
 

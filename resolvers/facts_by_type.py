@@ -16,6 +16,7 @@ from resolvers.capped import (
     COUPONS,
     ORDER_CATEGORIES,
     REWARDS,
+    TRAITS,
     VIEWED,
     count_day,
     keep_latest,
@@ -24,7 +25,7 @@ from resolvers.distinct import with_one
 from resolvers.facets import Facet
 from resolvers.holdings import NO_EXPIRY_US, Coupon, Holdings, Invitation, Reward
 from resolvers.orders import STATUS_OF_TYPE, Order, Payment, Refund, Shipment, Status, joined
-from resolvers.writes import Write, keep_last, leaves
+from resolvers.writes import Write, keep_last, keep_newest, leaves
 from topics.events import (
     AppointmentData,
     CouponData,
@@ -99,6 +100,8 @@ def _survey(facet: Facet, event: Touchpoint, _keys: Keys) -> None:
     answers: dict[str, Any] = {name: value for name, value in data.answers.items() if name not in data.traits}
     for path, value in leaves(answers):
         keep_last(facet.facts.traits, path, Write(event.time_us, event.id, event.source, value))
+    if len(facet.facts.traits) > TRAITS:
+        keep_newest(facet.facts.traits, TRAITS)
 
 
 def _points(facet: Facet, event: Touchpoint, _keys: Keys) -> None:

@@ -33,7 +33,6 @@ Began = Callable[[Values, bool, int], int]
 """Of values, an answer (true for yes) and a floor: since when; what is not after the floor need not be exact."""
 
 COMPARED: Final = {"at_least": ge, "at_most": le, "more_than": gt, "less_than": lt}
-DATED: Final = frozenset({"within_last_days", "more_than_days_ago", "within_next_days"})
 
 
 class Compiled(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from resolvers.amounts import minus, money, plus
-from resolvers.capped import REACHED_SHOWN, SHIPMENTS_SHOWN, newest_first
+from resolvers.capped import OPEN_SHOWN, REACHED_SHOWN, SHIPMENTS_SHOWN, newest_first
 from topics.instants import DAY_US, to_text
 
 STATUS_OF_TYPE = {
@@ -94,11 +94,11 @@ def all_orders(facets: Iterable[dict[str, Order]]) -> dict[str, Order]:
     return found
 
 
-def totals(orders: dict[str, Order]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+def totals(orders: Iterable[Order]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Paid and refunded, per currency."""
     paid: dict[str, Decimal] = {}
     refunded: dict[str, Decimal] = {}
-    for order in orders.values():
+    for order in orders:
         if order.paid is not None:
             paid[order.paid.currency] = plus(paid.get(order.paid.currency, Decimal(0)), Decimal(order.paid.amount))
         for refund in order.refunds.values():
@@ -138,12 +138,20 @@ def summary(orders: dict[str, Order], paid: dict[str, Decimal], refunded: dict[s
         "refunded": {currency: money(refunded[currency]) for currency in sorted(refunded)},
         "first_at": reached[0] if counted else None,
         "last_at": to_text(counted[-1]) if counted else None,
-        "open": [
-            {"order_id": order_id, "status": order.status.status}
-            for order_id, order in sorted(orders.items())
-            if order.status is not None and order.status.status in OPEN and not _refunded_in_full(order)
-        ],
+        "open": _open(orders),
     }
+
+
+def _open(orders: dict[str, Order]) -> list[dict[str, Any]]:
+    """Those that moved last of the orders on their way, by id."""
+    statuses = {
+        order_id: order.status
+        for order_id, order in orders.items()
+        if order.status is not None and order.status.status in OPEN and not _refunded_in_full(order)
+    }
+    if len(statuses) > OPEN_SHOWN:
+        statuses = {order_id: statuses[order_id] for order_id in newest_first(statuses, OPEN_SHOWN)}
+    return [{"order_id": order_id, "status": status.status} for order_id, status in sorted(statuses.items())]
 
 
 def shipments(orders: dict[str, Order]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from resolvers.constraints import InForce, in_force
 from resolvers.counting import asserted_values
 from resolvers.evidence import Pair
 from resolvers.facets import Facet, Facts, Values
+from resolvers.fitting import fitting
 from resolvers.holdings import holding, referred_by
 from resolvers.judging import Judged
 from resolvers.judging import Rulebook as MemberRules
@@ -30,7 +31,6 @@ from resolvers.namespaces import CARD, IdentityRules
 from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
 from resolvers.partition import Refused, namespace_of, partition
 from resolvers.writes import visible
-from topics.codec import canonical
 from topics.instants import DAY_US, to_text
 
 VALUES_OF = "!"
@@ -204,19 +204,19 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     }
     due_us = min(move_us, next_us, expiry_us)
     if at.member is None:
-        return Person(holder, members, canonical(contents), value, due_us, None, keys)
+        return Person(holder, members, fitting(contents), value, due_us, None, keys)
     judged = at.member.judge(contents, at.now_us)
     contents.update(judged.additions)
     if not judged.occasions:
         judged = replace(judged, values=[])  # only occasions are looked at again, and persons are kept
-    return Person(holder, members, canonical(contents), value, min(due_us, judged.due_us), judged, keys)
+    return Person(holder, members, fitting(contents), value, min(due_us, judged.due_us), judged, keys)
 
 
 def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
     """The lifetime value, and `orders` and `shipments` of the profile."""
     if not orders:
         return {}, _NOTHING_BOUGHT
-    paid, refunded = totals(orders)
+    paid, refunded = totals(orders.values())
     shown = {"orders": summary(orders, paid, refunded), "shipments": shipments(orders)}
     return lifetime_value(paid, refunded), shown
 

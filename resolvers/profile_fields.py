@@ -94,8 +94,11 @@ OPEN: Final[dict[str, Kind]] = {
     "orders.paid": "money",
     "orders.refunded": "money",
     "activity.d30.paid": "money",
+    "activity.d30.value": "money",
     "activity.d90.paid": "money",
+    "activity.d90.value": "money",
     "activity.d365.paid": "money",
+    "activity.d365.value": "money",
 }
 """Where names are the brand's own: a trait (of any depth), a counter, a consent, a currency."""
 
@@ -123,10 +126,13 @@ _SINCE: Final = {
     "points": "points.changed_at",
     "activity": "activity.last_at",
     "activity.d30.paid": "orders.last_at",
+    "activity.d30.value": "orders.last_at",
     "activity.d30.orders": "orders.last_at",
     "activity.d90.paid": "orders.last_at",
+    "activity.d90.value": "orders.last_at",
     "activity.d90.orders": "orders.last_at",
     "activity.d365.paid": "orders.last_at",
+    "activity.d365.value": "orders.last_at",
     "activity.d365.orders": "orders.last_at",
     "engagement": "engagement.last_at",
     "acquisition.first_touch": "acquisition.first_touch.at",

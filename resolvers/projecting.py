@@ -238,8 +238,9 @@ def _taken_over(
     state, offsets = publication.state, publication.offsets
     if absorbed or state.taken_over:
         state = inherited(state, {name: one.state for name, one in absorbed.items()})
-        # Whoever the others published is in this component, and need not be in an older one.
-        state = replace(state, component_version=max(state.component_version, component_version if absorbed else 0))
+        # Whoever the others published is in this component, and need not be in an older one. Where the marks are gone,
+        # an older one has them still: its owner would take over again what was read before it was dropped.
+        state = replace(state, component_version=max(state.component_version, component_version))
         offsets = dict(item for one in (*absorbed.values(), publication) for item in one.offsets.items())
     return blanked(state, state.profiles, state) if again else state, offsets
 

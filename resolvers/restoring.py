@@ -33,6 +33,7 @@ from resolvers.publication import (
     encode_offsets,
 )
 from resolvers.publication import Remembered as Occasion
+from resolvers.reminded import with_those_that_hold
 from resolvers.steps import Complete, Intend, NameProfile, Protocol, Together
 from topics.codec import encode as encode_json
 
@@ -185,6 +186,8 @@ def restored(
     ours: Mapping[str, Remembered],
     ended: Mapping[str, str],
     used: Collection[str],
+    *,
+    reminded: Mapping[str, Sequence[Occasion]],
 ) -> Restored:
     """The publication of a component.
 
@@ -194,8 +197,12 @@ def restored(
         ours: by holder, here, of what is published for it.
         ended: ids that ended -> the id that they merged into, in the end one of ours.
         used: ids that are known and were minted here; those that are not ours are somebody else's.
+        reminded: by id, ours or ended, what is still remembered of occasions that were told.
     """
-    profiles = {one.profile_id: _published(holder, one, now) for holder, one in ours.items()}
+    told: dict[str, list[Occasion]] = {one.profile_id: [] for one in ours.values()}
+    for profile_id, occasions in reminded.items():
+        told[_end(profile_id, ended)] += occasions
+    profiles = {one.profile_id: _published(holder, one, now, told[one.profile_id]) for holder, one in ours.items()}
     holder_of = {one.profile_id: holder for holder, one in ours.items()}
     names = [*holder_of.items(), *((old, holder_of[_end(old, ended)]) for old in ended)]
     state = State(
@@ -249,34 +256,38 @@ def write_down(one: Restored) -> Protocol[bool]:
     return done
 
 
-def _published(holder: str, one: Remembered, now: People) -> Published:
+def _published(holder: str, one: Remembered, now: People, told: Sequence[Occasion]) -> Published:
     said, versions = one.said, list(one.members.values())
     person = next((person for person in now.persons if holder in (person.holder, *person.keys)), None)
     if said is None:
         # Nobody can say what was told of it; that it is what it was is likelier than that it was nothing.
         value: dict[str, str] = {} if person is None else person.value
         members = _members(one, holder)
-        return Published(holder, one.minted, max(versions), BLANK, members, value, (), _decided(None, person))
+        return Published(holder, one.minted, max(versions), BLANK, members, value, (), _decided(None, person, told))
     version = max([said.version, *versions])
     whole = set(said.members) == one.members.keys()
     members = said.members if whole else _members(one, holder)
     digest = said.digest if whole else BLANK
-    decided = _decided(said, person)
+    decided = _decided(said, person, told)
     return Published(holder, one.minted, version, digest, members, said.value, said.merged_from, decided)
 
 
-def _decided(said: Said | None, person: Person | None) -> Decisions:
-    """What was told of the rules' decisions; of reminders, that all that hold were: a rebuild reminds nobody."""
+def _decided(said: Said | None, person: Person | None, told: Sequence[Occasion]) -> Decisions:
+    """What was told of the rules' decisions; of reminders, that all that hold were: a rebuild reminds nobody.
+
+    And those that were told and hold no more, so that none is told again when it comes back.
+    """
     judged = None if person is None else person.judged
-    occasions: tuple[Occasion, ...] = ()
+    holding: list[Occasion] = []
     if judged is not None and person is not None and person.members:
-        occasions = tuple(Occasion(one.reminder, one.occasion, one.rank) for one in judged.occasions)
+        holding = [Occasion(one.reminder, one.occasion, one.rank) for one in judged.occasions]
+    occasions = with_those_that_hold(holding, told)
     if said is not None:
         return Decisions(said.stage, said.tags, said.segments, occasions)
     if judged is None:
-        return NOTHING_DECIDED
-    told = judged.additions
-    return Decisions(told["lifecycle"]["stage"], " ".join(told["tags"]), " ".join(told["segments"]), occasions)
+        return Decisions(occasions=occasions) if occasions else NOTHING_DECIDED
+    now = judged.additions
+    return Decisions(now["lifecycle"]["stage"], " ".join(now["tags"]), " ".join(now["segments"]), occasions)
 
 
 def _members(one: Remembered, holder: str) -> tuple[str, ...]:

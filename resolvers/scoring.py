@@ -1,6 +1,7 @@
 """Scores: how lately, how often and for how much a person bought, each 1 (weak) to 5 (strong), 0 for who never did.
 
-Recency goes by the last order, frequency and monetary value by the last 365 days (of what the profile shows of them).
+Recency goes by the last order, frequency by the orders of the last 365 days, monetary value by what was paid for them
+and not refunded.
 Must not know: tiers, stages.
 """
 
@@ -25,7 +26,7 @@ class Scorer:
         self._last = places.place(_field("orders.last_at"), "instant")
         self._orders = places.place(_field("activity.d365.orders"), "number")
         self._paid = [
-            (places.place(_field(f"activity.d365.paid.{currency}"), "amount"), tuple(Decimal(one) for one in amounts))
+            (places.place(_field(f"activity.d365.value.{currency}"), "amount"), tuple(Decimal(one) for one in amounts))
             for currency, amounts in sorted(scoring.monetary.items())
         ]
 

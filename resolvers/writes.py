@@ -54,6 +54,22 @@ def keep_first(writes: dict[str, Write], path: str, write: Write) -> None:
         writes[path] = write
 
 
+def keep_newest(writes: dict[str, Write], most: int) -> None:
+    """Keep the `most` newest of the paths' writes. All that these could hide is older, and left out too."""
+    for path in _by_age(writes)[: max(len(writes) - most, 0)]:
+        del writes[path]
+
+
+def keep_oldest(writes: dict[str, Write], most: int) -> None:
+    """Keep the `most` oldest, the mirror image."""
+    for path in _by_age(writes)[most:]:
+        del writes[path]
+
+
+def _by_age(writes: Mapping[str, Write]) -> list[str]:
+    return sorted(writes, key=lambda path: (writes[path].stamp, path))
+
+
 def visible(last: Iterable[Mapping[str, Write]], first: Iterable[Mapping[str, Write]]) -> dict[str, Any]:
     """The tree that consumers see.
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from sinks.kafka_settings import Settings, client_settings
+from sinks.kafka_settings import END, READS, Settings, client_settings
 from sinks.murmur2 import partition_of
 
 WINDOW_RECORDS: Final = 20_000
@@ -20,13 +20,11 @@ WINDOW_RECORDS: Final = 20_000
 BATCH: Final = 500
 POLL_SECONDS: Final = 0.05  # a client waits this long for a batch to be full
 OURS: Final = {
+    **READS,
     "group.id": "idweave-history-reader",  # the client demands one; it is never joined
-    "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
-    "enable.partition.eof": True,
     "fetch.wait.max.ms": 20,
 }
-END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes begin so
 
 _Place = tuple[str, int]
 

@@ -1,4 +1,4 @@
-"""The journal: what the topics `identities` and `profiles` say last of each key, in a file, to be asked by many keys.
+"""The journal: what `identities` and `profiles` say last of each key, and `reminders` at all, in a file, to be asked.
 
 In a file, because ten million people do not fit into a process; it is a temporary one of this user's alone, and holds
 what these topics hold. Rule: of one key a greater version wins, and a tombstone forgets.
@@ -6,12 +6,13 @@ Must not know: how topics are read, what is made of it.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from resolvers.reminded import Reminded, read_reminder
 from resolvers.restoring import Merged, Remembered, Said, read_identity, read_profile
 
 ASKED_AT_ONCE: Final = 500
@@ -28,6 +29,10 @@ create table profiles (
     profile_id text primary key, version integer not null, place integer not null, into_id text, said blob
 ) without rowid;
 create index of_survivor on profiles (into_id) where into_id is not null;
+create table reminders (
+    profile_id text not null, reminder text not null, occasion text not null, at_us integer not null,
+    primary key (profile_id, reminder, occasion)
+) without rowid;
 """
 _IDENTITY: Final = """
 insert into identities values (?, ?, ?, ?) on conflict (key) do update
@@ -38,6 +43,9 @@ _PROFILE: Final = """
 insert into profiles values (?, ?, ?, ?, ?) on conflict (profile_id) do update
 set version = excluded.version, place = excluded.place, into_id = excluded.into_id, said = excluded.said
 where excluded.version >= version
+"""
+_REMINDER: Final = """
+insert into reminders values (?, ?, ?, ?) on conflict do update set at_us = max(at_us, excluded.at_us)
 """
 _LIVE: Final = """
 select count(*) from (select profile_id from profiles where said is not null union select profile_id from identities)
@@ -96,6 +104,19 @@ class Journal:
             else:
                 row = (name, found.version, offset, None, _encoder.encode(found))
             self._base.execute(_PROFILE, row)
+
+    def take_reminders(self, values: Iterable[bytes | None], since_us: Mapping[str, int]) -> None:
+        """Values of records of `reminders`, in any order; of each reminder only those from an instant on."""
+        for value in values:
+            if value is None:
+                continue
+            try:
+                found = read_reminder(value)
+            except ValueError:
+                self.unreadable += 1
+            else:
+                if found.at_us >= since_us.get(found.reminder, found.at_us + 1):
+                    self._base.execute(_REMINDER, found)
 
     def fill_gaps(self) -> None:
         """Where `identities` has lost an identifier, the profile that lists it leads to it."""
@@ -167,6 +188,13 @@ class Journal:
             rows = list(self._asked("select profile_id, into_id from profiles where into_id in", into))
             into = [one for one, _ in rows if one not in found]
             found.update(rows)
+        return found
+
+    def reminded(self, profile_ids: Iterable[str]) -> dict[str, list[Reminded]]:
+        """By id, the occasions that each of these was told of, as far as they were taken."""
+        found: dict[str, list[Reminded]] = {}
+        for row in self._asked("select * from reminders where profile_id in", profile_ids):
+            found.setdefault(row[0], []).append(Reminded(*row))
         return found
 
     def known(self, profile_ids: Sequence[str]) -> set[str]:

@@ -5,9 +5,9 @@ Must not know: what a client is for.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 Settings = Mapping[str, str]
@@ -17,6 +17,12 @@ SESSION_TIMEOUT = "session.timeout.ms"
 """After how long without a sign of life a worker's partitions go to others: it is the group's reader that is told."""
 
 LOG = logging.getLogger("idweave.kafka")
+
+READS: Final = {"enable.auto.commit": False, "enable.partition.eof": True}
+"""What every reader of ours has: nothing is committed, and the broker says where a partition ends."""
+
+END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes begin so
+"""The code of what is no error: a reader that has `READS` is at the end of a partition."""
 
 
 def client_settings(brokers: str, settings: Settings, ours: Mapping[str, Any]) -> dict[str, Any]:

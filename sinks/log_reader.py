@@ -10,23 +10,21 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from sinks.kafka_settings import Settings, client_settings
+from sinks.kafka_settings import END, READS, Settings, client_settings
 from topics.records import Record
 
 FETCH_RECORDS: Final = 1_000
 POLL_SECONDS: Final = 0.05
 SILENCE_SECONDS: Final = 30.0
 OURS: Final = {
-    "enable.auto.commit": False,
+    **READS,
     "auto.offset.reset": "earliest",
-    "enable.partition.eof": True,
     "isolation.level": "read_committed",
     "fetch.wait.max.ms": 20,
 }
 FOR_EVER: Final = 2**63
-END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes begin so
 
 Place = tuple[str, int]
 """A topic, by its full name, and a partition."""

@@ -10,21 +10,19 @@ import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from sinks.kafka_settings import Settings, client_settings
+from sinks.kafka_settings import END, READS, Settings, client_settings
 
 READ_SECONDS: Final = 5.0
 BATCH: Final = 500
 POLL_SECONDS: Final = 0.02
 OURS: Final = {
+    **READS,
     "group.id": "idweave-newest-reader",  # the client demands one; it is never joined
-    "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
-    "enable.partition.eof": True,
     "fetch.wait.max.ms": 5,
 }
-END: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes begin so
 
 Bounds = Mapping[int, int]
 """Partition -> offset; what is before it has not been told yet."""

@@ -10,22 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sinks.kafka_settings import Settings, client_settings
+from sinks.kafka_settings import END, READS, Settings, client_settings
 from sinks.murmur2 import partition_of
 from topics.catalogue import PROFILES
 
 METADATA_SECONDS = 10.0
 READ_SECONDS = 5.0
 
-END = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes begin so
-EXPIRED = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
+EXPIRED = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - librdkafka's own codes begin so
 ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
 OURS = {
+    **READS,
     "group.id": "idweave-profile-reader",  # the client demands one; it is never joined
-    "enable.auto.commit": False,
     "auto.offset.reset": "error",
-    "enable.partition.eof": True,
     "fetch.wait.max.ms": 5,
     "fetch.error.backoff.ms": 10,
     "max.partition.fetch.bytes": 65_536,  # one record is wanted; a larger one comes all the same

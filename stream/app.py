@@ -137,7 +137,7 @@ class Worker:
         except BaseException:
             await store.close()
             raise
-        if not store.server.appends:
+        if not store.server.appends and settings.own_operator is None:  # else servers of one run: their banner says it
             log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
         if store.nodes_changed:
             log.warning(

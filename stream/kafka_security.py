@@ -12,19 +12,9 @@ from typing import Any
 from faust.auth import SASLCredentials, SSLCredentials
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-PREFIX = "IDWEAVE_KAFKA_"
 SECURITY_PREFIXES = ("security.", "sasl.", "ssl.", "enable.ssl.", "enable.sasl.")
 SSL_SETTINGS = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password")
 SASL_SETTINGS = ("sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password")
-
-
-def librdkafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings of an environment in librdkafka's names: IDWEAVE_KAFKA_SASL_USERNAME is `sasl.username`."""
-    return {
-        name.removeprefix(PREFIX).lower().replace("_", "."): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX)
-    }
 
 
 def credentials(settings: Mapping[str, str]) -> Any:

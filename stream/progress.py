@@ -75,7 +75,9 @@ class Progress:
                 continue
             position = self._next.get(chunk.tp)
             if position is not None and chunk.first_offset != position:
-                intake.refetch(chunk.tp, position)
+                # From the store's position, not from here: what was wanted and waits will be left out as stale too.
+                self._next[chunk.tp] = self._stored.get(chunk.tp)
+                intake.refetch(chunk.tp, self._next[chunk.tp])
                 continue
             if position is None:
                 self._earliest[chunk.tp] = chunk.first_offset

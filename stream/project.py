@@ -34,6 +34,8 @@ log = structlog.get_logger("idweave.project")
 
 SLICE_COMPONENTS = 250
 """Components that go through the projection's steps together."""
+SLICES_AT_ONCE = 8
+"""Slices that are under way at once: enough that one is computed while others wait, and a bound to the memory."""
 
 
 class Projecting:
@@ -43,6 +45,7 @@ class Projecting:
         self._rulebook = rulebook
         self._metrics = metrics
         self._pages = pages
+        self._failed: set[str] = set()
         self._sources = Sources(rulebook.rules.sources)
         for name in self._sources.names:
             metrics.source_merges.labels(name)  # at 0 from the start: a series that begins at 1 has not increased
@@ -65,31 +68,27 @@ class Projecting:
         """Publish what the notices speak of, slice by slice: while one waits for the broker, others are computed."""
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
-        slices = [notices[at : at + SLICE_COMPONENTS] for at in range(0, len(notices), SLICE_COMPONENTS)]
+        slices = iter([notices[at : at + SLICE_COMPONENTS] for at in range(0, len(notices), SLICE_COMPONENTS)])
+
+        async def publish_slices() -> None:
+            for some in slices:
+                protocol = project(some, parts.cache, self._rulebook, now_us)
+                self._count(some, await carry(protocol, parts.store, parts.publisher))
+
         # All are waited for even when one fails: what is still on its way must not meet what is done next.
-        outcomes = await asyncio.gather(
-            *(
-                carry(project(some, parts.cache, self._rulebook, now_us), parts.store, parts.publisher)
-                for some in slices
-            ),
-            return_exceptions=True,
-        )
-        published: list[Difference] = []
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            published += outcome
-        self._count(notices, published)
+        for ended in await asyncio.gather(*(publish_slices() for _ in range(SLICES_AT_ONCE)), return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
         self._pages.published(notices)
         return _nothing_left
 
-    def _count(self, batch: Sequence[Notice], published: Sequence[Difference]) -> None:
+    def _count(self, notices: Sequence[Notice], published: Sequence[Difference]) -> None:
         now_ms = time.time() * 1000
-        for notice in batch:
+        for notice in notices:
             if notice.source == TIME:
                 continue  # no event was waiting
             self._metrics.event_to_profile_seconds.observe(max(now_ms - notice.append_ms, 0) / 1000)
-        self._metrics.projection_backlog.set(0)
+        self._metrics.projection_backlog.dec(len(notices))
         for kind, count in Counter(kind for one in published for kind in one.merges).items():
             self._metrics.merges.labels(kind).inc(count)
         for name, count in Counter(self._sources.name(by) for one in published for by in one.merged_by).items():
@@ -98,6 +97,9 @@ class Projecting:
             self._metrics.refused_links.labels(rule).inc(count)
         for rule, count in Counter(rule for one in published for rule in one.failed).items():
             self._metrics.rule_errors.labels(rule).inc(count)
+            if rule not in self._failed:  # once a rule: the metric says how often
+                self._failed.add(rule)
+                log.warning("a rule cannot be judged of somebody, and counts as not holding for them", rule=rule)
 
 
 async def _nothing_left() -> None:

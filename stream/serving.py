@@ -71,6 +71,7 @@ def web_server(
     metrics.ready.set_function(lambda: not reasons())
     source = ProfileSource(reader)
     newest = NewestSource(lambda: NewestReader(brokers, prefix, kafka))
+    desk = Desk(lambda: Requests(brokers, prefix, kafka))
     web = create_web(
         WebParts(
             lookup=Lookup(store, source, current),
@@ -78,7 +79,7 @@ def web_server(
             recalling=Recalling(store, histories, settings.configuration.retention_days, current),
             recently=Recently(store, newest.read),
             decisions=Decisions(store),
-            asking=Desk(lambda: Requests(brokers, prefix, kafka)).ask,
+            asking=desk.ask,
             admission=admission,
             vocabulary=vocabulary_of(admission.rules, settings.member_rules.rules),
             pulse=pulse,
@@ -87,7 +88,7 @@ def web_server(
         )
     )
     guard = Guard(web, settings.http, settings.api_tokens, settings.own_operator)
-    return WebServer(guard, settings.http, [source, newest])
+    return WebServer(guard, settings.http, [source, newest, desk])
 
 
 def lag(settings: Settings, session: Session, metrics: Metrics, pulse: Pulse) -> Lag:

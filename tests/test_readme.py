@@ -60,11 +60,11 @@ def test_commands_exist() -> None:
 
 def test_its_events_are_one_person() -> None:
     """The events that it shows are accepted as they stand, and have an identifier in common."""
-    [block] = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    events = re.findall(r"^\{.*\}$", README, re.MULTILINE)
     admission = Admission(DEFAULT_RULES, Pseudonyms(b"readme"))
     append_ms = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp() * 1000)
     seen: list[set[str]] = []
-    for at, line in enumerate(block.splitlines()):
+    for at, line in enumerate(events):
         taken = take_in(Record("touchpoints", 0, at, append_ms, None, line.encode(), ()), Limits(), admission)
         assert isinstance(taken, Accepted)
         seen.append(set(taken.arrival.keys))

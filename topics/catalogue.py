@@ -138,6 +138,8 @@ def _profile_stream(name: str, record: type) -> Topic:
         key="profile id",
         records=(record,),
         partitions=_PARTITIONS,
+        # Merges and reminders list identifiers: of the largest people a thousand, which may be long ones.
+        message_bytes=4 * _MIB,
     )
 
 

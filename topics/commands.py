@@ -47,7 +47,7 @@ class Split(CommandHeader, tag="split", tag_field="type", frozen=True, kw_only=T
 
 
 class Unbind(CommandHeader, tag="unbind", tag_field="type", frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The identifier changed hands: a new life from now on. What was before stays with the person of `from_`."""
+    """The identifier changed hands: a new life from now on. What was before stays with the person of `from`."""
 
     identifier: IdentifierText
     from_: IdentifierText = field(name="from")

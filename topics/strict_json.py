@@ -47,8 +47,21 @@ def _unreadable(text: bytes, error: ValueError | RecursionError, depth_max: int)
             return _WIDE_NUMBER
         case _ if text.startswith(BOM_UTF8):
             return Refusal(RefusalCode.INVALID_JSON, "The text begins with a byte order mark; JSON has none")
+        case _ if _has_half_a_character(text):
+            return Refusal(RefusalCode.INVALID_JSON, "A string has half of a surrogate pair (\\ud800 to \\udfff)")
         case _:
             return Refusal(RefusalCode.INVALID_JSON, str(error).replace("JSON is malformed", "Not JSON"))
+
+
+def _has_half_a_character(text: bytes) -> bool:
+    """Whether it is that alone which is wrong. The decoder says of some such text that it ends too early."""
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def _too_deep(depth_max: int) -> Refusal:

@@ -88,12 +88,14 @@ class Orders(TypedDict):
 class Window(TypedDict, total=False):
     """What was done in the last so many days, of UTC, today among them; empty where nothing was done or paid.
 
-    `orders`, `paid`: payments in the window, by the same rules as `Orders`.
+    `orders`, `paid`: payments in the window, by the same rules as `Orders`. `value`: what is left of them after the
+    refunds of these orders, whenever those were: the window's part of the lifetime value.
     """
 
     events: int
     orders: int
     paid: dict[str, str]
+    value: dict[str, str]
 
 
 class Activity(TypedDict):
@@ -233,7 +235,10 @@ class ProfileHeader(TypedDict):
 
 
 class Profile(ProfileHeader):
-    """`profiles`: one person, whole. The last record of a key is the truth; a tombstone means erased."""
+    """`profiles`: one person, whole. The last record of a key is the truth; a tombstone means erased.
+
+    `left_out`: only of who is too large for a record (3 MiB): the parts that are told empty though they are not.
+    """
 
     first_seen: str
     last_seen: str
@@ -262,6 +267,7 @@ class Profile(ProfileHeader):
     engagement: NotRequired[Engagement]
     tags: list[str]
     segments: list[str]
+    left_out: NotRequired[list[str]]
     merged_from: list[str]
 
 

@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sinks.store import StoreError
-from stream.cli.console import ERR, FAILED, AsJson, CommandFailedError, Redis, plural, say, servers, settings_for
+from stream.cli.console import ERR, FAILED, AsJson, Redis, plural, say, servers, settings_for
 from stream.cli.help import Commands
-from stream.cli.store import open_store
+from stream.cli.store import the_store
 from stream.config.settings import Settings
 from stream.operating.auditing import Auditing, Report
 from topics.codec import encode
@@ -55,13 +54,8 @@ def audit(
 
 
 async def _audited(settings: Settings, sample: int | None, patience: float, shown: Shown) -> Report:
-    store = await open_store(settings)
-    try:
+    async with the_store(settings) as store:
         return await Auditing(store, settings.configuration.rules, shown).run(sample, patience)
-    except StoreError as error:
-        raise CommandFailedError(f"The store stopped answering: {error} Start the audit again.") from error
-    finally:
-        await store.close()
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -80,7 +80,7 @@ def merge(
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     named = _readable(identifiers, settings)
     if len(named) == 1:
-        raise CommandFailedError("A merge is of two identifiers or more.", USAGE)
+        raise CommandFailedError("A merge is of two identifiers or more: name another one.", USAGE)
     command = Merge(id=name or _new_id(), by=by, reason=reason, dry_run=dry_run, identifiers=named)
     _request(command, settings, timeout, as_json=as_json)
 
@@ -257,6 +257,9 @@ def _target(who: str | None, namespace: str | None, pattern: str | None, setting
     Raises:
         CommandFailedError: it names neither, or both.
     """
+    known = settings.configuration.rules.namespaces
+    if namespace is not None and namespace not in known:
+        raise CommandFailedError(f"The namespace is not declared; declared are {', '.join(known)}.", USAGE)
     if (who is None) == (namespace is None and pattern is None) or (namespace is None) != (pattern is None):
         raise CommandFailedError("Name an identifier, or a --namespace and a --pattern.", USAGE)
     return None if who is None else _readable([who], settings)[0]
@@ -318,8 +321,9 @@ def _say(answer: Result, *, as_json: bool) -> None:
         complain(f"{answer.status.replace('_', ' ').capitalize()}: {answer.detail}")
         return
     say(f"{'Dry run, nothing is changed: ' if answer.dry_run else ''}{answer.detail}")
-    for one in answer.identifiers:
-        say(f"  {one}")
+    if answer.type != "erase":  # of whom it erased it has digests, which name nobody
+        for one in answer.identifiers:
+            say(f"  {one}")
     if not answer.dry_run:
-        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else "."
+        back = f"; take it back with `idweave undo {answer.id}`." if answer.type in UNDOABLE else ""
         say(f"Id {answer.id}{back}")

@@ -57,10 +57,18 @@ def complain(line: str, style: str = "red") -> None:
 
 
 def servers(context: typer.Context, brokers: str | None, redis: str | None = None) -> dict[str, str]:
-    """What the command line says of servers, by the variable's name; the command's own options beat the global ones."""
+    """What the command line says of servers, by the variable's name; the command's own options beat the global ones.
+
+    Raises:
+        CommandFailedError: an option is there and empty.
+    """
     found = dict(context.find_object(dict) or {})
-    found.update({"IDWEAVE_BROKERS": brokers} if brokers else {})
-    found.update({"IDWEAVE_REDIS_URL": redis} if redis else {})
+    for option, name, text in (("--brokers", "IDWEAVE_BROKERS", brokers), ("--redis", "IDWEAVE_REDIS_URL", redis)):
+        if text is None:
+            continue
+        if not text.strip():  # a variable of the shell that is not set: the default would be somebody else's server
+            raise CommandFailedError(f"{option} is empty: name a server, or leave it out.", USAGE)
+        found[name] = text
     return found
 
 
@@ -90,7 +98,7 @@ def no_broker(settings: Settings, reason: str) -> CommandFailedError:
     """The sentence for a broker that does not answer."""
     return CommandFailedError(
         f"No Kafka broker answers at {broker_list(settings)} ({reason}). Start it, or name yours with --brokers or"
-        " IDWEAVE_BROKERS. `idweave demo` needs none."
+        " IDWEAVE_BROKERS. `idweave up` starts one, and a worker."
     )
 
 
@@ -99,7 +107,7 @@ def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
     reason = reason_of(error)
     return CommandFailedError(
         f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
-        " IDWEAVE_REDIS_URL. `idweave demo` needs none."
+        " IDWEAVE_REDIS_URL. `idweave up` starts one, and a worker."
     )
 
 

@@ -17,7 +17,6 @@ from sinks.dead_letters import Letter
 from sinks.kafka_producer import KafkaPublisher
 from sinks.log_reader import LogReader, LogReadError
 from sinks.publisher import PublishFailedError
-from sinks.store import StoreError
 from stream.cli.console import (
     ERR,
     UNUSED_KEYS,
@@ -35,7 +34,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.requirements import require_topics
-from stream.cli.store import open_store
+from stream.cli.store import the_store
 from stream.config.settings import Settings
 from stream.operating.letters import Choice, Counted, Letters, Shown, Span, send, span_of
 from topics.codec import encode
@@ -170,14 +169,9 @@ def resume(context: typer.Context, redis: Redis = None) -> None:
 
 
 async def _let_pass(settings: Settings) -> int:
-    store = await open_store(settings)
-    try:
+    async with the_store(settings) as store:
         until_ms = await store.clock_us() // 1000
         await store.let_pass(until_ms)
-    except StoreError as error:
-        raise CommandFailedError(f"The store stopped answering: {error} Run it again.") from error
-    finally:
-        await store.close()
     return until_ms
 
 

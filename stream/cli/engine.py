@@ -7,10 +7,12 @@ prefix of its own and removes it afterwards.
 import os
 import secrets
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -78,6 +80,7 @@ def demo(
         Demo(settings, OUT, world).run()
     say()
     say(f"Done in {time.monotonic() - started:.0f} s. The same with servers of your own: --brokers and --redis.")
+    say("Next, with events of your own: `idweave up`; docs/tour.md is five minutes of it.")
 
 
 @commands.command(epilog="Example:  idweave up")
@@ -122,10 +125,15 @@ def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address,
         variables |= DEMO_KEYS
     if (there.broker.port, there.store.port) != (BROKER_PORT, STORE_PORT):
         variables |= {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
-    say(f"Ready: topics {settings.topic_prefix}.*. The console, which may send commands for as long as this runs:")
+    say(
+        f"Ready: topics {settings.topic_prefix}.*. Open the console in a browser; it may send commands while this runs:"
+    )
     # Behind #, so that the browser keeps it to itself; the page takes it out of the address.
     say(f"  http://{address.host}:{address.port}/#token={own_operator.reveal()}")
     say("In another terminal:")
+    activate = Path(sys.prefix, "bin", "activate")
+    if activate.is_file():
+        say(f"  . {activate.relative_to(Path.cwd()) if activate.is_relative_to(Path.cwd()) else activate}")
     for name, value in variables.items():
         say(f"  export {name}={value}")
     say("  idweave publish events.jsonl")

@@ -13,9 +13,8 @@ import typer
 
 from resolvers.judging import Rulebook
 from resolvers.rules import Rules
-from sinks.store import StoreError
-from stream.cli.console import AsJson, CommandFailedError, Redis, plural, progress_bar, say, servers, settings_for
-from stream.cli.store import open_store
+from stream.cli.console import AsJson, Redis, plural, progress_bar, say, servers, settings_for
+from stream.cli.store import the_store
 from stream.config.mistakes import ConfigError
 from stream.config.rules_file import read_rules
 from stream.config.settings import Settings
@@ -57,13 +56,8 @@ def preview(
 async def _previewed(settings: Settings, candidate: Rules, sample: int | None, told: Progress) -> Preview:
     rules = settings.configuration.rules
     live, then = (Rulebook(one, ZoneInfo(rules.timezone)) for one in (settings.member_rules.rules, candidate))
-    store = await open_store(settings)
-    try:
+    async with the_store(settings) as store:
         return await Previewing(store, rules, live, then, told).run(sample, await store.clock_us())
-    except StoreError as error:
-        raise CommandFailedError(f"The store stopped answering: {error} Start it again.") from error
-    finally:
-        await store.close()
 
 
 def lines(found: Preview, file: Path) -> Iterator[str]:

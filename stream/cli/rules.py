@@ -95,7 +95,7 @@ def why_command(
     known = [f"{section}.{one.rule.name}" for section, rules in book.sections.items() for one in rules]
     if name not in known and name not in {one.partition(".")[2] for one in known}:
         hint = closest(name, [one.partition(".")[2] for one in known])
-        raise CommandFailedError(f"There is no rule '{name}'{f'; {hint}' if hint else '.'}", USAGE)
+        raise CommandFailedError(f"There is no rule '{name}'; {hint or 'rules.yaml has their names.'}", USAGE)
     found = last_published(given(who), settings)
     told = why(book, decode(found.json), _now_us(), name)
     if as_json:

@@ -12,7 +12,6 @@ import typer
 
 from resolvers.namespaces import IdentityRules, identity_fingerprint
 from resolvers.shadow import identity_changes
-from sinks.store import StoreError
 from stream.cli.console import (
     USAGE,
     AsJson,
@@ -26,7 +25,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import open_store
+from stream.cli.store import the_store
 from stream.config.configuration import read_configuration
 from stream.config.mistakes import ConfigError
 from stream.config.settings import Settings
@@ -106,13 +105,8 @@ def notes(live: IdentityRules, candidate: IdentityRules) -> Iterator[str]:
 
 
 async def _compared(settings: Settings, rules: IdentityRules, sample: int | None, told: Progress) -> Report:
-    store = await open_store(settings)
-    try:
+    async with the_store(settings) as store:
         return await Shadowing(store, settings.configuration.rules, rules, told).run(sample)
-    except StoreError as error:
-        raise CommandFailedError(f"The store stopped answering: {error} Start it again.") from error
-    finally:
-        await store.close()
 
 
 def lines(report: Report, candidate: Path) -> Iterator[str]:

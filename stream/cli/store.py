@@ -4,12 +4,14 @@ Must not know: any one command.
 """
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from resolvers.admission import Unreadable, parse_identifier
 from resolvers.lives import Lives
 from resolvers.standing import standing_of
 from sinks.redis_store import RedisStore
-from sinks.store import StoreLostError, StoreRefusedError
+from sinks.store import StoreError, StoreLostError, StoreRefusedError
 from stream.cli.console import USAGE, CommandFailedError, no_store
 from stream.config.settings import Settings
 from stream.rulebook import admission_of
@@ -29,6 +31,22 @@ async def open_store(settings: Settings) -> RedisStore:
         raise no_store(settings, error) from error
     except StoreRefusedError as error:
         raise CommandFailedError(str(error)) from error
+
+
+@asynccontextmanager
+async def the_store(settings: Settings) -> AsyncIterator[RedisStore]:
+    """The store that the settings name, for as long as the block takes, which can be begun again as a whole.
+
+    Raises:
+        CommandFailedError: it does not answer, or stopped doing so, or must not be used.
+    """
+    store = await open_store(settings)
+    try:
+        yield store
+    except StoreError as error:
+        raise CommandFailedError(f"The store stopped answering: {error} Run it again.") from error
+    finally:
+        await store.close()
 
 
 def lives_in(store: RedisStore, settings: Settings) -> Lives:

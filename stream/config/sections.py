@@ -52,7 +52,10 @@ def read_top(file: Path, reading: Reading) -> "Section | None":
             )
             return None
     except (OSError, UnicodeDecodeError) as error:
-        reason, hint = (error.strerror, "") if isinstance(error, OSError) else ("it is not UTF-8", "save it as UTF-8")
+        if isinstance(error, OSError):
+            reason, hint = error.strerror, "look at its name and place"
+        else:
+            reason, hint = "it is not UTF-8", "save it as UTF-8"
         reading.mistakes.append(Mistake(reading.file, "", f"the file cannot be read: {reason}", hint))
         return None
     reading.lines = text.split("\n")

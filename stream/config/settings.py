@@ -81,8 +81,9 @@ DEMO_KEYS: Final[Mapping[str, str]] = {
 }
 KEY_CHARACTERS_ADVISED: Final = 32
 _KEY_HINT: Final = (
-    'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: '
-    "with another key every token and profile id is another one (`idweave up` says which are its own)"
+    "export the one that `idweave up` has printed; for an engine of your own, make one with "
+    ' python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: with another key every token and'
+    " profile id is another one"
 )
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")

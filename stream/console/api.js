@@ -23,10 +23,13 @@ export function takeTokenFromAddress() {
   history.replaceState(null, "", `${location.pathname}#/`);
 }
 
-async function answered(path, { body, accept = "application/json" } = {}) {
+/** @param {string} path  @param {unknown} body */
+async function answered(path, body, accept = "application/json") {
+  /** @type {Record<string, string>} */
   const headers = { Accept: accept };
   if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  /** @type {RequestInit} */
   const asked = { headers, method: body === undefined ? "GET" : "POST", signal: AbortSignal.timeout(SECONDS * 1000) };
   if (body !== undefined) asked.body = JSON.stringify(body);
   let answer;
@@ -41,13 +44,15 @@ async function answered(path, { body, accept = "application/json" } = {}) {
   throw new Problem(answer.status, told.detail ?? answer.statusText);
 }
 
+/** @param {string} path  @param {unknown} [body] */
 export async function ask(path, body) {
-  return (await answered(path, { body })).json();
+  return (await answered(path, body)).json();
 }
 
 // An SVG as a document that is not shown. Its own styles are for where it stands alone; the page has its colours.
+/** @param {string} path  @param {unknown} [body] */
 export async function askPicture(path, body) {
-  const text = await (await answered(path, { body, accept: "image/svg+xml" })).text();
+  const text = await (await answered(path, body, "image/svg+xml")).text();
   const bare = text.replace(/<style>[^]*?<\/style>/, "");
   return new DOMParser().parseFromString(bare, "image/svg+xml").documentElement;
 }

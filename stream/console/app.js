@@ -1,6 +1,6 @@
 // Start here: words, who asks, routes by what is behind #, and the search.
 
-import { Problem, ask, profilePath, takeTokenFromAddress, token } from "./api.js";
+import { ask, Problem, profilePath, takeTokenFromAddress, token } from "./api.js";
 import { byId, h } from "./dom.js";
 import { language, languages, loadWords, namespaces, setLanguage, setVocabulary, t } from "./words.js";
 import { loadForms, setRole } from "./command.js";
@@ -14,6 +14,7 @@ import { failed } from "./failed.js";
 const THEME = "idweave.theme";
 const THEMES = ["auto", "light", "dark"];
 let forms = {};
+/** @type {(() => void) | null} */
 let stop = null;
 let shown = 0; // a view that comes too late is not shown
 
@@ -21,10 +22,11 @@ function say(text) {
   const place = byId("said");
   place.textContent = text;
   place.hidden = !text;
-  if (text)
+  if (text) {
     setTimeout(() => {
       if (place.textContent === text) place.hidden = true;
     }, 6000);
+  }
 }
 
 function show(view) {
@@ -59,7 +61,9 @@ async function route() {
 
 // After a command the person is asked for until what is published has changed, for some seconds, and shown again.
 async function lookAgain() {
-  const there = document.querySelector(".person")?.dataset;
+  /** @type {HTMLElement | null} */
+  const person = document.querySelector(".person");
+  const there = person?.dataset;
   for (let tries = 0; there && tries < 12; tries += 1) {
     await new Promise((done) => setTimeout(done, 400));
     const now = await ask(profilePath(there.id)).catch((problem) => problem);
@@ -105,7 +109,7 @@ async function search(text) {
           "ul",
           { class: "found" },
           [...found.values()].map((profile) =>
-            h("li", {}, profileLink(profile.profile_id), " ", profile.identifiers.slice(0, 4).map(chip)),
+            h("li", {}, profileLink(profile.profile_id), " ", profile.identifiers.slice(0, 4).map(chip))
           ),
         ),
       ),
@@ -143,7 +147,9 @@ function askForToken() {
 }
 
 function dress() {
-  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  /** @type {NodeListOf<HTMLElement>} */
+  const worded = document.querySelectorAll("[data-t]");
+  for (const element of worded) element.textContent = t(element.dataset.t);
   byId("query").placeholder = t("search.placeholder");
   byId("kind").replaceChildren(
     h("option", { value: "" }, t("search.any")),

@@ -1,10 +1,10 @@
 // A command: a form from the table in forms.json, a preview by a dry run, a confirmation, the answer.
 // Nothing is decided here; what the server says is shown as it says it.
 
-import { Problem, ask } from "./api.js";
+import { ask, Problem } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./words.js";
-import { aroundList, listField, plainField, shown } from "./fields.js";
+import { aroundList, listField, namesOnlyDigests, plainField, shown } from "./fields.js";
 
 const BY = "idweave.by";
 let forms = {};
@@ -23,7 +23,7 @@ export const isOperator = () => role === "operator";
 // The worker's answer, with what people see of identifiers where that is known.
 function answerShown(answer) {
   const status = answer.dry_run && answer.status === "done" ? "would" : answer.status;
-  const names = answer.identifiers ?? [];
+  const names = namesOnlyDigests(answer.type) ? [] : (answer.identifiers ?? []);
   const left = answer.effect?.left ?? [];
   const listed = (label, texts) =>
     texts.length > 0 && [h("dt", {}, t(label)), h("dd", {}, texts.map(shown).join(", "))];
@@ -120,7 +120,7 @@ export function openCommand(type, values = {}) {
     confirm.hidden = previewed === null;
     if (previewed) {
       outcome.prepend(h("p", { class: "note" }, t("command.dry")));
-      confirm.focus();
+      if (forms[type].undoable) confirm.focus(); // else nobody confirms by pressing Enter once too often
     }
   });
   confirm.addEventListener("click", async () => {

@@ -63,26 +63,26 @@ function answer(told, drawn) {
     ),
     h("section", { class: "card" }, h("h2", {}, t("compare.picture")), evidenceFigure(drawn, nodes, links)),
     told.path.length > 0 &&
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, t("compare.path")),
       h(
-        "section",
-        { class: "card" },
-        h("h2", {}, t("compare.path")),
-        h(
-          "ol",
-          { class: "links" },
-          told.path.map((link) => h("li", {}, linkDetail(link))),
-        ),
+        "ol",
+        { class: "links" },
+        told.path.map((link) => h("li", {}, linkDetail(link))),
       ),
+    ),
     told.around.length > 0 &&
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, t("compare.around")),
       h(
-        "section",
-        { class: "card" },
-        h("h2", {}, t("compare.around")),
-        h(
-          "ul",
-          { class: "links" },
-          told.around.slice(0, 20).map((link) => h("li", {}, linkDetail(link))),
-        ),
+        "ul",
+        { class: "links" },
+        told.around.slice(0, 20).map((link) => h("li", {}, linkDetail(link))),
       ),
+    ),
   ].filter(Boolean);
 }

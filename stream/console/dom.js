@@ -5,8 +5,9 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
-    else if (name === "data") Object.assign(element.dataset, value);
+    if (name === "on") {
+      for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+    } else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "value" || name === "checked") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
@@ -24,6 +25,8 @@ export function s(tag, attributes = {}, ...children) {
   return element;
 }
 
+// An element of index.html. Which of them is an input, who asks for its value knows.
+/** @returns {any} */
 export function byId(id) {
   return document.getElementById(id);
 }

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { ago, instant, kindOf, number, refusal, t } from "./words.js";
 import { isOperator, openCommand } from "./command.js";
+import { namesOnlyDigests } from "./fields.js";
 
 const COMMANDS = "idweave.commands"; // the source of what an operator brought about
 
@@ -39,7 +40,7 @@ function headline(entry, own) {
     case "conflict":
       return [refusal(entry.rule, entry.reason)];
     default:
-      return [h("code", {}, entry.id), ` ${entry.reason ?? ""}`];
+      return [`${entry.reason ?? ""} `, h("code", { class: "faint" }, entry.id)];
   }
 }
 
@@ -56,6 +57,7 @@ function evidence(entry) {
 
 // The command that can be taken back: the entry itself, or what brought it about.
 function undoable(entry, forms) {
+  if (entry.type === "erased") return null;
   if (entry.type === "command") return entry.status === "done" && forms[entry.command]?.undoable ? entry.id : null;
   return entry.cause?.source === COMMANDS ? entry.cause.id : null;
 }
@@ -74,7 +76,8 @@ function undoButton(entry, forms) {
 
 function entryItem(entry, forms, { own = null, isNew = false } = {}) {
   const kind = entry.type === "command" ? entry.command : entry.type;
-  const more = (entry.identifiers_more ?? 0) + Math.max(entry.identifiers.length - 8, 0);
+  const named = namesOnlyDigests(entry.command) ? [] : entry.identifiers;
+  const more = (entry.identifiers_more ?? 0) + Math.max(named.length - 8, 0);
   return h(
     "li",
     { class: `entry type-${entry.type} ${isNew ? "new" : ""}`, data: { id: entry.id } },
@@ -91,11 +94,11 @@ function entryItem(entry, forms, { own = null, isNew = false } = {}) {
       undoButton(entry, forms),
     ),
     h("p", { class: "what" }, headline(entry, own)),
-    entry.identifiers.length > 0 &&
+    named.length > 0 &&
       h(
         "p",
         { class: "chips" },
-        entry.identifiers.slice(0, 8).map(chip),
+        named.slice(0, 8).map(chip),
         more > 0 && h("span", { class: "more" }, t("entry.more", { count: number(more) })),
       ),
     evidence(entry),

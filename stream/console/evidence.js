@@ -35,7 +35,7 @@ export function linkDetail(link) {
             h("code", {}, event.id),
             ` ${event.source} · `,
             h("time", { datetime: event.time }, instant(event.time)),
-          ),
+          )
         ),
       ),
     link.events > 1 && h("p", { class: "faint" }, t("link.events", { count: number(link.events) })),
@@ -44,7 +44,7 @@ export function linkDetail(link) {
 
 function boxDetail(one, links, onCompare) {
   const near = links.filter((link) =>
-    link.ends.some((end) => end.namespace === one.namespace && end.token === one.token),
+    link.ends.some((end) => end.namespace === one.namespace && end.token === one.token)
   );
   return h(
     "div",
@@ -73,12 +73,11 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
   const lines = [...picture.querySelectorAll(".line")];
   for (const line of lines) {
     const [link, label] = [links[Number(line.dataset.line)], line.querySelector(".label")];
-    if (link && label)
+    if (link && label) {
       label.textContent = link.counts
-        ? link.events
-          ? t("picture.events", { count: number(link.events) })
-          : ""
+        ? link.events ? t("picture.events", { count: number(link.events) }) : ""
         : t(`short.${link.rule}`);
+    }
   }
   for (const box of boxes) box.classList.add(`kind-${kindOf(box.dataset.namespace)}`);
   const linkOf = (line) => links[Number(line.dataset.line)];

@@ -16,10 +16,10 @@ const facts = (rows) =>
 const labels = (kind, names) =>
   names.length
     ? h(
-        "p",
-        { class: "chips" },
-        names.map((name) => h("span", { class: "label", title: name }, named(kind, name))),
-      )
+      "p",
+      { class: "chips" },
+      names.map((name) => h("span", { class: "label", title: name }, named(kind, name))),
+    )
     : h("p", { class: "empty" }, t("none"));
 export const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, title), ...content);
 
@@ -36,7 +36,7 @@ export function head(profile) {
     h(
       "div",
       {},
-      h("h1", {}, first ? first.display : shortId(profile.profile_id)),
+      h("h1", {}, profile.traits.name ?? first?.display ?? shortId(profile.profile_id)),
       h(
         "p",
         { class: "chips" },
@@ -57,6 +57,7 @@ export function head(profile) {
       h(
         "p",
         { class: "faint" },
+        profile.traits.name && first ? `${first.namespace} ${first.display} · ` : "",
         h("code", { class: "id" }, profile.profile_id),
         ` · ${t("person.seen", { first: instant(profile.first_seen, "day"), last: ago(profile.last_seen) })}`,
       ),
@@ -105,7 +106,7 @@ export function identifiers(profile, chosen) {
       h("td", { class: "mono value" }, one.display),
       h("td", {}, instant(one.first_seen, "day")),
       h("td", {}, ago(one.last_seen)),
-    ),
+    )
   );
   return card(
     t("person.identifiers", { count: number(profile.identifiers.length) }),
@@ -128,7 +129,7 @@ export function identifiers(profile, chosen) {
             {},
             h("td", {}),
             ["namespace", "value_column", "first", "last"].map((name) =>
-              h("th", { scope: "col" }, t(`person.${name}`)),
+              h("th", { scope: "col" }, t(`person.${name}`))
             ),
           ),
         ),

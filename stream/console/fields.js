@@ -16,6 +16,9 @@ export const shown = (text) => {
   return known ? `${known.namespace} ${known.display}` : text;
 };
 
+// Of whom it erased, an erase keeps digests that name nobody: how many there were, it says in words.
+export const namesOnlyDigests = (command) => command === "erase";
+
 const inputId = (name) => `field-${name}`;
 
 // A list of identifiers: those that are chosen, and a place to write another one.
@@ -57,7 +60,7 @@ export function listField(field, values) {
             },
             "×",
           ),
-        ),
+        )
       ),
     );
   input.addEventListener("keydown", (event) => {
@@ -84,20 +87,19 @@ export function listField(field, values) {
 }
 
 export function plainField(field, value) {
-  const input =
-    field.kind === "namespace"
-      ? h(
-          "select",
-          { id: inputId(field.name) },
-          h("option", { value: "" }, "–"),
-          namespaces().map((one) => h("option", { value: one.name }, one.name)),
-        )
-      : h("input", {
-          id: inputId(field.name),
-          autocomplete: "off",
-          list: field.kind === "identifier" ? "around" : null,
-          placeholder: field.kind === "identifier" ? t("field.placeholder") : null,
-        });
+  const input = field.kind === "namespace"
+    ? h(
+      "select",
+      { id: inputId(field.name) },
+      h("option", { value: "" }, "–"),
+      namespaces().map((one) => h("option", { value: one.name }, one.name)),
+    )
+    : h("input", {
+      id: inputId(field.name),
+      autocomplete: "off",
+      list: field.kind === "identifier" ? "around" : null,
+      placeholder: field.kind === "identifier" ? t("field.placeholder") : null,
+    });
   input.value = value ?? "";
   const element = h("div", { class: "field" }, h("label", { for: input.id }, t(`field.${field.name}`)), input);
   return { element, read: () => input.value.trim() || undefined };

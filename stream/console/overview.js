@@ -47,7 +47,7 @@ function live(told) {
     h(
       "dl",
       { class: "tiles" },
-      tile(t("live.rate"), last?.per_second == null ? "–" : number(last.per_second)),
+      tile(t("live.rate"), typeof last?.per_second === "number" ? number(last.per_second) : "–"),
       tile(t("live.behind"), last ? number(last.behind) : "–", last?.behind > 0 ? "busy" : ""),
       tile(t("live.published"), last ? number(last.published) : "–"),
       tile(
@@ -63,6 +63,7 @@ function live(told) {
 // The view, and what stops it.
 export function overviewView(forms) {
   const beat = h("div", {});
+  /** @type {{name: string, seen: Set<string> | null, element: HTMLElement}[]} */
   const feeds = ["merges", "conflicts", "commands"].map((name) => ({
     name,
     seen: null,
@@ -93,7 +94,7 @@ export function overviewView(forms) {
             const list = entryList(entries, forms, { seen: feed.seen });
             feed.seen = new Set(entries.map((entry) => entry.id));
             return list;
-          }),
+          })
         ),
       ]);
     }

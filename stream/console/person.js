@@ -15,6 +15,7 @@ const comparePath = (texts) => ["#/compare", ...(texts.length === 2 ? texts.map(
 
 function actions(profile, chosen) {
   const values = () => [...chosen];
+  /** @type {[string, () => object][]} */
   const buttons = [
     ["split", () => ({ identifiers: values() })],
     ["merge", () => ({ identifiers: chosen.size ? values() : profile.identifiers.slice(0, 1).map(written) })],
@@ -26,6 +27,7 @@ function actions(profile, chosen) {
   return h(
     "div",
     { class: "actions", role: "group", "aria-label": t("person.actions") },
+    h("p", { class: "faint" }, t("person.actions")),
     h(
       "button",
       {
@@ -48,7 +50,7 @@ function actions(profile, chosen) {
             on: { click: () => openCommand(type, fields()) },
           },
           t(`type.${type}`),
-        ),
+        )
       ),
   );
 }
@@ -84,10 +86,10 @@ export async function personView(id, forms) {
         entryList(entries, forms, { own: profile.profile_id }),
         told.next
           ? h(
-              "button",
-              { type: "button", on: { click: () => drawTimeline(told.next, entries) } },
-              t("person.older", { count: number(told.more) }),
-            )
+            "button",
+            { type: "button", on: { click: () => drawTimeline(told.next, entries) } },
+            t("person.older", { count: number(told.more) }),
+          )
           : "",
         h("p", { class: "faint" }, t("person.kept", { days: number(told.kept_days.merges) })),
       );

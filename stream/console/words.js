@@ -2,6 +2,7 @@
 
 const KEY = "idweave.language";
 let table = {};
+/** @type {Record<string, any>} */
 let vocabulary = { namespaces: [], tags: [], segments: [], lifecycle: [], tiers: [], refusals: {} };
 
 export const languages = ["en", "zh"];
@@ -62,6 +63,7 @@ export function money(currency, amount) {
 
 export function instant(text, style = "minute") {
   if (!text) return "–";
+  /** @type {Intl.DateTimeFormatOptions} */
   const shown = style === "day" ? { dateStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
   return new Intl.DateTimeFormat(tag(), shown).format(new Date(text));
 }
@@ -69,12 +71,14 @@ export function instant(text, style = "minute") {
 export const clock = (text) => new Intl.DateTimeFormat(tag(), { timeStyle: "short" }).format(new Date(text));
 
 export function ago(text) {
-  const seconds = Math.round((new Date(text) - Date.now()) / 1000);
+  const seconds = Math.round((new Date(text).getTime() - Date.now()) / 1000);
+  /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
   const steps = [
     ["day", 86400],
     ["hour", 3600],
     ["minute", 60],
+    ["second", 1],
   ];
-  const [unit, size] = steps.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  const [unit, size] = steps.find(([, length]) => Math.abs(seconds) >= length) ?? steps[steps.length - 1];
   return new Intl.RelativeTimeFormat(tag(), { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
 }

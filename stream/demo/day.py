@@ -21,12 +21,13 @@ from rich.console import Console
 
 from resolvers.admission import Admission
 from resolvers.pseudonyms import Pseudonyms
-from stream.cli.console import CommandFailedError
+from sinks.log_reader import LogReadError
+from stream.cli.console import CommandFailedError, complain
 from stream.cli.person_card import card
 from stream.config.settings import Settings
 from stream.demo.display import Display
 from stream.demo.live import Stopwatch
-from stream.demo.outputs import ReadingError, read_outputs
+from stream.demo.outputs import read_outputs
 from stream.demo.person import reasons
 from stream.demo.summary import Pace, best_person, sections
 from stream.demo.watch import Seen, Watch, WatchError
@@ -71,7 +72,7 @@ class Demo:
                 stack.callback(self._publisher.stop)
                 pace = self._publish()
             self._tell(pace)
-        except (PublishingError, WatchError, ReadingError) as error:
+        except (PublishingError, WatchError, LogReadError) as error:
             raise CommandFailedError(
                 f"The demo cannot go on: {error}. Look at the servers and start it again."
             ) from error
@@ -152,13 +153,16 @@ class Demo:
 @contextmanager
 def worker_process(settings: Settings) -> Iterator[ChildProcess]:
     """A worker with these settings, as a process, for as long as the block runs."""
+    port = free_port()
+    command = [sys.executable, "-m", "stream.cli", "worker"]
     with tempfile.TemporaryDirectory(prefix="idweave-demo-") as folder:
-        port = free_port()
-        command = [sys.executable, "-m", "stream.cli", "worker"]
         worker = ChildProcess("worker", command, Path(folder), port, environment_of(settings, port))
-        worker.start(lambda: True, ready_seconds=0)  # it is ready when it has joined its group, which is watched
         try:
+            worker.start(lambda: True, ready_seconds=0)  # it is ready when it has joined its group, which is watched
             yield worker
+        except KeyboardInterrupt:
+            complain("Ending: the worker finishes what it has begun, then all that was started is stopped.", "yellow")
+            raise
         finally:
             worker.stop()
 

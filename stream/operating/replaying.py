@@ -26,6 +26,7 @@ from resolvers.life_keys import shown
 from resolvers.people import VALUES_OF, People, people
 from resolvers.projecting import Rulebook
 from resolvers.publication import Publication, State
+from resolvers.reminded import counts_since, remembered
 from resolvers.restoring import Remembered, Restored, own_ids, restored, write_down
 from resolvers.standing import standing_of
 from resolvers.steps import Decide, Notice, ReadComponent, ReadPublication, together
@@ -45,7 +46,7 @@ from stream.project import Projecting
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
 from stream.waking import Pages, note_of
-from topics.catalogue import CHANGES, COMMANDS, IDENTITIES, PROFILES, RESULTS, TOUCHPOINTS, Topic
+from topics.catalogue import CHANGES, COMMANDS, IDENTITIES, PROFILES, REMINDERS, RESULTS, TOUCHPOINTS, Topic
 from topics.commands import Result, decode_result
 from topics.instants import to_text
 
@@ -102,6 +103,7 @@ class Replaying:
         store, reader, journal = servers
         self._prefix, self._fingerprint = settings.topic_prefix, settings.rules_fingerprint
         self._rulebook = rulebook
+        self._reminders = () if rulebook.member is None else rulebook.member.rules.reminders
         self._store = store
         self._reader = reader
         self._journal = journal
@@ -120,10 +122,15 @@ class Replaying:
 
     async def read_journal(self) -> None:
         """Read what the output topics say, to their ends."""
-        async for stretches in self._stretches("reading the id journal", (IDENTITIES, PROFILES), JOURNAL_RECORDS):
+        since_us = counts_since(self._reminders, await self._store.clock_us())
+        identities, reminders = (topic.full_name(self._prefix) for topic in (IDENTITIES, REMINDERS))
+        topics = (IDENTITIES, PROFILES, REMINDERS)
+        async for stretches in self._stretches("reading the id journal", topics, JOURNAL_RECORDS):
             for place, _, _, records in stretches:
-                if place[0] == IDENTITIES.full_name(self._prefix):
+                if place[0] == identities:
                     self._journal.take_identities((one.key, one.value) for one in records)
+                elif place[0] == reminders:
+                    self._journal.take_reminders((one.value for one in records), since_us)
                 else:
                     self._journal.take_profiles((one.key, one.value, one.offset) for one in records)
         self._journal.fill_gaps()
@@ -304,7 +311,9 @@ class Replaying:
                 for one in minted.get(holder, ())
             }
             if mine or used or now.refused:
-                results.append(restored(component, now, mine, ended, used))
+                told = self._journal.reminded([*(one.profile_id for one in mine.values()), *ended])
+                reminded = {one: remembered(some, self._reminders) for one, some in told.items()}
+                results.append(restored(component, now, mine, ended, used, reminded=reminded))
         return results
 
     async def _owners(self, there: Iterable[Remembered], home_of: Mapping[str, str]) -> dict[str, tuple[str, str]]:

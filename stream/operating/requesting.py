@@ -22,7 +22,13 @@ METADATA_SECONDS: Final = 5.0
 DELIVERY_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.1
 SENDING: Final = {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000)}
-READING: Final = {"group.id": "idweave-requests", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+READING: Final = {
+    "group.id": "idweave-requests",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    # A broker answers one question of a connection after the other: who asks next waits for what was asked last.
+    "fetch.wait.max.ms": 10,
+}
 
 
 class RequestError(Exception):
@@ -41,32 +47,46 @@ class Requests:
     """A way to the workers: commands go in, answers come back."""
 
     def __init__(self, brokers: str, prefix: str, settings: Mapping[str, str]) -> None:
-        """Connect, and look up where answers will come.
+        """Connect.
 
         Raises:
             NoTopicError: a topic is not created.
             RequestError: no broker answers.
         """
-        self._topic, answers = COMMANDS.full_name(prefix), RESULTS.full_name(prefix)
+        self._topic, self._answers = COMMANDS.full_name(prefix), RESULTS.full_name(prefix)
         self._producer = Producer(client_settings(brokers, settings, SENDING))
         self._consumer = Consumer(client_settings(brokers, settings, READING))
         try:
             there = self._producer.list_topics(timeout=METADATA_SECONDS).topics
-            for topic in (self._topic, answers):
-                if topic not in there or there[topic].error is not None:
-                    raise NoTopicError(f"there is no topic {topic}")
-            end = self._consumer.get_watermark_offsets(TopicPartition(answers, 0), METADATA_SECONDS)[1]
         except KafkaException as error:
             raise RequestError(error.args[0].str()) from error
-        self._consumer.assign([TopicPartition(answers, 0, end)])
+        for topic in (self._topic, self._answers):
+            if topic not in there or there[topic].error is not None:
+                raise NoTopicError(f"there is no topic {topic}")
 
     def ask(self, command: Command, timeout_seconds: float, headers: Headers = ()) -> Result:
-        """Send a command, with headers of the record, and wait for its answer.
+        """Send a command, with headers of the record, and wait for its answer. One after the other, from any thread.
 
         Raises:
             RequestError: the broker did not take it.
             NoAnswerError: nobody has answered in time.
         """
+        self._listen()
+        try:
+            self._send(command, headers)
+            return self._answer_to(command.id, timeout_seconds)
+        finally:
+            self._consumer.unassign()  # or it would go on fetching answers to others for as long as it is kept
+
+    def _listen(self) -> None:
+        """Read answers from here on."""
+        try:
+            end = self._consumer.get_watermark_offsets(TopicPartition(self._answers, 0), METADATA_SECONDS)[1]
+        except KafkaException as error:
+            raise RequestError(error.args[0].str()) from error
+        self._consumer.assign([TopicPartition(self._answers, 0, end)])
+
+    def _send(self, command: Command, headers: Headers) -> None:
         failed: list[KafkaError] = []
 
         def report(error: KafkaError | None, _message: Message) -> None:
@@ -78,13 +98,15 @@ class Requests:
         )
         if self._producer.flush(DELIVERY_SECONDS + 1) or failed:
             raise RequestError(failed[0].str() if failed else "it did not take the command in time")
+
+    def _answer_to(self, name: str, timeout_seconds: float) -> Result:
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             message = self._consumer.poll(POLL_SECONDS)
-            answer = None if message is None else _answer_in(message, command.id)
+            answer = None if message is None else _answer_in(message, name)
             if answer is not None:
                 return answer
-        raise NoAnswerError(command.id)
+        raise NoAnswerError(name)
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from resolvers.timeline import Place, place_of, subject_of, timeline, wanted
 from sinks.history_reader import History, HistoryReadError
+from stream.reading.turns import turn
 from stream.reading.walking import (
-    LOOKUP_SECONDS,
     Chosen,
     Current,
     LookupStore,
@@ -129,17 +129,11 @@ class Recalling:
         }
 
     async def _history(self, keys: Keys) -> History:
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise UnavailableError("others are being read at the moment") from error
-        try:
-            return await self._histories(keys)
-        except HistoryReadError as error:
-            raise UnavailableError("the topics of merges and conflicts do not answer") from error
-        finally:
-            self._turn.release()
+        async with turn(self._turn, "others are being read at the moment"):
+            try:
+                return await self._histories(keys)
+            except HistoryReadError as error:
+                raise UnavailableError("the topics of merges and conflicts do not answer") from error
 
 
 async def _found(chosen: Chosen, walk: Walk) -> _Found:

@@ -14,13 +14,13 @@ from resolvers.component import Component
 from resolvers.steps import ReadComponent, ReadHome
 from resolvers.timeline import entry_of
 from sinks.newest_reader import Bounds, NewestPage, NewestReader, NewestReadError
+from stream.reading.turns import turn
 from stream.reading.walking import LookupStore, UnavailableError, bounded
 from topics.answers import Recent, RecentEntry, TimelineEntry
 
 KEPT_SECONDS: Final = 1.0
 NAMED_MAX: Final = 8
 """Identifiers that an entry names."""
-TURN_SECONDS: Final = 8.0
 
 Newest = Callable[[str, int, Bounds | None], Awaitable[NewestPage]]
 """Reads a page of a topic: its name without prefix, how many records, before which bounds."""
@@ -75,12 +75,7 @@ class Recently:
         Raises:
             UnavailableError: it can't be read now.
         """
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise UnavailableError("others are being read at the moment") from error
-        try:
+        async with turn(self._turn, "others are being read at the moment"):
             since, kept = self._kept.get((topic, limit), (0.0, None))
             if before is None and kept is not None and time.monotonic() < since + KEPT_SECONDS:
                 return kept
@@ -89,8 +84,6 @@ class Recently:
                 self._kept = {name: one for name, one in self._kept.items() if name[0] != topic}
                 self._kept[topic, limit] = (time.monotonic(), told)
             return told
-        finally:
-            self._turn.release()
 
     async def _told(self, topic: str, limit: int, before: Bounds | None) -> Recent:
         try:

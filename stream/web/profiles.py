@@ -28,6 +28,7 @@ from stream.web.responses import (
     json_body,
     limit_in,
     parameters,
+    read_body,
     refused,
     unknown,
 )
@@ -55,7 +56,6 @@ class _AskedWhy(msgspec.Struct, forbid_unknown_fields=True):
 
 _asked = msgspec.json.Decoder(_Asked)
 _asked_why = msgspec.json.Decoder(_AskedWhy)
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ProfileRoutes:
@@ -81,12 +81,7 @@ class ProfileRoutes:
     async def look_up(self, request: Request) -> Response:
         """By an identifier in the body, with nothing personal in an address."""
         parameters(request)
-        body = await json_body(request, BODY_BYTES_MAX)
-        try:
-            asked = _asked.decode(body)
-        except _UNREADABLE as error:
-            detail = 'The body must be {"identifier": "namespace:value"}.'
-            raise refused(HTTPStatus.BAD_REQUEST, detail) from error
+        asked = read_body(_asked, await json_body(request, BODY_BYTES_MAX), '{"identifier": "namespace:value"}')
         return await self._of_identifier(request, asked.identifier)
 
     async def graph(self, request: Request) -> Response:
@@ -120,12 +115,8 @@ class ProfileRoutes:
     async def ask_why(self, request: Request) -> Response:
         """The same, with nothing personal in an address."""
         parameters(request)
-        body = await json_body(request, BODY_BYTES_MAX)
-        try:
-            asked = _asked_why.decode(body)
-        except _UNREADABLE as error:
-            detail = 'The body must be {"a": "namespace:value", "b": "namespace:value"}.'
-            raise refused(HTTPStatus.BAD_REQUEST, detail) from error
+        shape = '{"a": "namespace:value", "b": "namespace:value"}'
+        asked = read_body(_asked_why, await json_body(request, BODY_BYTES_MAX), shape)
         return await self._why(request, asked.a, asked.b)
 
     async def _why(self, request: Request, a: str, b: str) -> Response:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple, TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -135,6 +136,18 @@ async def json_body(request: Request, bytes_max: int) -> bytes:
         detail = f"The body has more than {bytes_max} bytes."
         raise refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, {"Connection": "close"})
     return body
+
+
+def read_body(decoder: msgspec.json.Decoder[T], body: bytes, shape: str) -> T:
+    """What a body says. `shape`: what it has to look like, for who sent another one.
+
+    Raises:
+        RefusedError: it says nothing of the kind.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise refused(HTTPStatus.BAD_REQUEST, f"The body must be {shape}.") from error
 
 
 async def _read(request: Request, bytes_max: int) -> bytes | None:

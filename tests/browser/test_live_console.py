@@ -1,30 +1,17 @@
 """The console of a real worker on real servers: an event is published, found, split and put back, in a Chromium."""
 
-import json
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.conftest import Broker
-from tests.live.engine import Engine, Published
+from tests.live.engine import Engine, visit
 from tests.live.redis_server import RedisServer
 
 NUMBER = "13800138001"
 WAIT_MS = 30_000
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.live]
-
-
-def event(number: int, **identifiers: str) -> Published:
-    """A visit."""
-    body = {
-        "id": f"e{number}",
-        "source": "/live",
-        "type": "store.visited",
-        "time": f"2026-01-01T10:{number:02}:00Z",
-        "data": {"identifiers": identifiers},
-    }
-    return Published(None, json.dumps(body).encode())
 
 
 async def test_an_own_event_is_found_split_and_put_back(
@@ -33,7 +20,7 @@ async def test_an_own_event_is_found_split_and_put_back(
     """What a first user does; the number is in no log of the worker."""
     with Engine(kafka.bootstrap, redis_server.url, topic_prefix, tmp_path) as engine:
         worker = engine.start_worker(IDWEAVE_API_TOKENS="reader:read-me,operator:operate-me")
-        engine.publish([event(1, card="A", phone=NUMBER), event(2, phone=NUMBER, openid="daughter")])
+        engine.publish([visit(1, card="A", phone=NUMBER), visit(2, phone=NUMBER, openid="daughter")])
         engine.settle()
         context = await browser.new_context(locale="en-GB")
         page = await context.new_page()

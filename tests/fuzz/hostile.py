@@ -5,6 +5,7 @@ may count or be refused, but must do no harm. Which mutators there are is said b
 """
 
 import itertools
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -60,6 +61,18 @@ class Hostile(NamedTuple):
     name: str
     code: RefusalCode | None
     sent: Sent
+
+
+def neighbour(number: int, key: bytes) -> Sent:
+    """An ordinary event of somebody whom no hostile record names, with a card of its own."""
+    event = {
+        "id": f"n{number}",
+        "source": "/neighbour",
+        "type": "store.visited",
+        "time": "2026-08-01T10:00:00Z",
+        "data": {"identifiers": {"card": f"N{number}", "phone": f"1380{number:07}"}},
+    }
+    return Sent(json.dumps(event).encode(), (), key)
 
 
 def ordinary(chance: random.Random) -> dict[str, Any]:

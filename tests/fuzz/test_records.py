@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from stream.chunks import Chunk
-from tests.fuzz.broken_text import text_of
 from tests.fuzz.corpus import ADMISSION, APPEND_MS, MUTATORS, kept, taken
-from tests.fuzz.hostile import CANARY, Sent, hostile
+from tests.fuzz.hostile import CANARY, Sent, hostile, neighbour
 from tests.stream.small_stages import SmallStages
 from topics.codec import decode
 from topics.records import Record
@@ -72,7 +71,7 @@ async def test_neighbours_of_hostile_records_become_people() -> None:
     for number, one in enumerate(islice(hostile(SEED + 1, MUTATORS), THROUGH_THE_ENGINE)):
         sent.append(one.sent)
         if number % NEIGHBOUR_EVERY == 0:
-            sent.append(neighbour(number))
+            sent.append(neighbour(number, b"key"))
     for at in range(0, len(sent), BATCH):
         await stages.feed(_records(sent[at : at + BATCH], at))
     identities = [decode(one.value or b"") for partition in stages.log.topic("identities") for one in partition]
@@ -82,18 +81,6 @@ async def test_neighbours_of_hostile_records_become_people() -> None:
     letters = sum(map(len, stages.log.topic("touchpoints.dlq")))
     counted = stages.counted("idweave_events", "result")
     assert (counted["refused"], sum(counted.values())) == (letters, len(sent))
-
-
-def neighbour(number: int) -> Sent:
-    """An ordinary event of somebody whom no hostile record names."""
-    event = {
-        "id": f"n{number}",
-        "source": "/neighbour",
-        "type": "store.visited",
-        "time": "2026-08-01T10:00:00Z",
-        "data": {"identifiers": {"card": f"N{number}", "phone": f"1380{number:07}"}},
-    }
-    return Sent(text_of(event), (), b"key")
 
 
 def _records(sent: Sequence[Sent], first: int) -> list[Record]:

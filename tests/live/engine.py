@@ -57,6 +57,18 @@ class Published(NamedTuple):
     headers: tuple[Header, ...] = ()
 
 
+def visit(number: int, **identifiers: str) -> Published:
+    """A visit through some identifiers; so many seconds after an hour."""
+    body = {
+        "id": f"e{number}",
+        "source": "/live",
+        "type": "store.visited",
+        "time": f"2026-01-01T10:{number // 60 % 60:02}:{number % 60:02}Z",
+        "data": {"identifiers": identifiers},
+    }
+    return Published(None, json.dumps(body).encode())
+
+
 class Output(NamedTuple):
     """A record of an output topic; `value` is None for a tombstone."""
 

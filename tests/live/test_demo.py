@@ -1,5 +1,6 @@
 """The demo, run as a person runs it: a child process on its embedded servers."""
 
+import io
 import os
 import re
 import signal
@@ -96,7 +97,7 @@ def test_its_output_is_plain_and_names_nobody(tmp_path: Path) -> None:
 
 
 def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
-    """SIGTERM in the middle: a word, exit code 1 within seconds, and no server or folder is left."""
+    """SIGTERM in the middle: a word at once and one at the end, exit code 1, and no server or folder is left."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     demo = subprocess.Popen(  # noqa: S603 - our own command
@@ -111,10 +112,13 @@ def test_a_request_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
         wait_for(lambda: any(folder.glob("idweave-demo-*")), 30)  # the worker has been started
         said = next(line for line in demo.stdout or () if line.startswith("Embedded servers"))
         demo.send_signal(signal.SIGTERM)
+        at_once = (demo.stderr or io.StringIO()).readline()
+        assert demo.poll() is None, "it was said when all was over"
         _, err = demo.communicate(timeout=30)
     finally:
         demo.kill()
     assert demo.returncode == 1
+    assert at_once.startswith("Ending: ")
     assert err.strip() == "Stopped."
     assert list(folder.iterdir()) == []
     for port in re.findall(r"127\.0\.0\.1:(\d+)", said):

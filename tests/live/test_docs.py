@@ -27,7 +27,7 @@ BY_HAND = {"make setup", ". .venv/bin/activate", "idweave up", "make run", "make
 def typed(page: Path) -> Iterator[tuple[str, str | None]]:
     """What a page says to type, without what the test has done, and what it says is printed."""
     for script, printed in steps(page.read_text()):
-        lines = [line for line in script.splitlines() if line not in BY_HAND]
+        lines = [line for line in script.splitlines() if line.partition("  #")[0].strip() not in BY_HAND]
         if any(line.strip() for line in lines):
             yield "\n".join(lines), printed
 
@@ -74,6 +74,15 @@ def test_the_tour(tmp_path: Path) -> None:
         up.process.kill()
     assert (up.process.returncode, rest) == (0, "Ended. What it held is gone with it.\n")
     assert list(terminal.folder.glob("idweave-*")) == []
+
+
+def test_the_readme(terminal: Terminal) -> None:
+    """What it says to type prints what it says; what a person does next in the console, `make walk` does and times."""
+    for script, printed in typed(ROOT / "README.md"):
+        terminal.play(script, printed)
+    terminal.run("idweave split openid:oX1 --id s")
+    assert "not one person" in terminal.run("idweave explain mac:aa:bb:cc:00:11:22 openid:oX1")
+    terminal.run("idweave undo s")
 
 
 @pytest.fixture

@@ -71,9 +71,6 @@ def identifiers(records: list[Published]) -> int:
     return len(named)
 
 
-Making = Callable[[str], Engine]
-
-
 @dataclass
 class Day:
     """A day that one undisturbed worker has been through."""

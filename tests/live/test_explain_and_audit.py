@@ -15,7 +15,7 @@ from resolvers.namespaces import DEFAULT_RULES
 from resolvers.steps import ReadComponent, ReadHome
 from sinks.redis_store import RedisStore
 from stream.reading.explaining import Explaining
-from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, Published
+from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, visit
 from tests.live.redis_server import RedisServer
 from topics.identifiers import Identifier
 
@@ -27,18 +27,6 @@ def engine(engine: Engine) -> Engine:
     """With one worker."""
     engine.start_worker()
     return engine
-
-
-def event(number: int, **identifiers: str) -> Published:
-    """A visit."""
-    body: dict[str, Any] = {
-        "id": f"e{number}",
-        "source": "/live",
-        "type": "store.visited",
-        "time": f"2026-01-01T10:{number // 60 % 60:02}:{number % 60:02}Z",
-        "data": {"identifiers": identifiers},
-    }
-    return Published(None, json.dumps(body).encode())
 
 
 def command(redis_url: str, prefix: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -60,10 +48,10 @@ def test_explain(engine: Engine, redis_server: RedisServer, tmp_path: Path) -> N
     """Why, and why not, as text, as JSON and as a picture; nobody's number is repeated."""
     engine.publish(
         [
-            event(1, card="A", phone=NUMBER),
-            event(2, card="B", phone=NUMBER),
-            event(3, phone=NUMBER, cookie="k"),
-            event(4, card="C"),
+            visit(1, card="A", phone=NUMBER),
+            visit(2, card="B", phone=NUMBER),
+            visit(3, phone=NUMBER, cookie="k"),
+            visit(4, card="C"),
         ]
     )
     engine.settle()
@@ -91,7 +79,7 @@ def test_explain(engine: Engine, redis_server: RedisServer, tmp_path: Path) -> N
 
 def test_audit(engine: Engine, redis_server: RedisServer) -> None:
     """While a worker works, and after, nothing is wrong; a profile id that leads nowhere and a lost facet are found."""
-    engine.publish(event(n, card=f"c{n % 150}", phone=f"138001{n % 97:05}", cookie=f"k{n % 211}") for n in range(3_000))
+    engine.publish(visit(n, card=f"c{n % 150}", phone=f"138001{n % 97:05}", cookie=f"k{n % 211}") for n in range(3_000))
     busy = command(redis_server.url, engine.prefix, "audit", "--patience", "60", "--json")
     assert busy.returncode == 0, busy.stdout
     engine.settle()
@@ -120,7 +108,7 @@ def _a_cookie(client: Any, prefix: str) -> tuple[bytes, bytes]:  # noqa: ANN401 
 async def test_explain_takes_milliseconds(engine: Engine, redis_server: RedisServer) -> None:
     """Over a component of 250 identifiers, most of its evidence refused, on a store that a worker uses."""
     engine.publish(
-        event(n, card=f"c{n % 84}", phone=f"1380013{8000 + n % 83}", cookie=f"k{n % 83}") for n in range(600)
+        visit(n, card=f"c{n % 84}", phone=f"1380013{8000 + n % 83}", cookie=f"k{n % 83}") for n in range(600)
     )
     engine.settle()
     store = await RedisStore.open(redis_server.url, engine.prefix, fingerprint(engine))

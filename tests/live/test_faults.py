@@ -4,6 +4,7 @@ Each test ends with the whole output and the store held against what the input l
 is made to fail: docs/faults.md.
 """
 
+import json
 import re
 from pathlib import Path
 from random import Random
@@ -32,10 +33,24 @@ KILLS = (
     "commit.before=bug@2",
 )
 RARE = ("freeze", "settle", "drop_publication", "shorten_home")
+COMMANDED = (
+    "read_decision",
+    "read_decisions",
+    "decide",
+    "rewrite",
+    "fence",
+    "read_profile_name",
+    "forget_component",
+    "forget_home",
+    "forget_profile",
+    "forget_due",
+    "answer",
+)
+"""What only an operator's command takes; of these some go out together, and one of them is met then."""
 OFTEN = tuple(
     step
     for step in (*STORE_STEPS, "publish", "notify", "report")
-    if step not in {*RARE, "read_decision", "decide", "advance_commands"}
+    if step not in {*RARE, *COMMANDED, "advance_commands"}
 )
 LOSSES = {
     **dict.fromkeys(RARE, (1, 2)),
@@ -105,6 +120,52 @@ def test_servers_lost_at_every_step(engine: Engine) -> None:
     assert len(met) > 0.9 * len(places), f"not met: {sorted(places.keys() - met)}"
     assert worker.pid == pid
     whole(engine)
+
+
+def test_servers_lost_at_every_step_of_a_command(engine: Engine) -> None:
+    """F7, F10: what operators order is carried out once and wholly, wherever amid it and after it a server is lost."""
+    places = [f"{step}.{where}" for step in COMMANDED for where in (Where.AMID, Where.AFTER)]
+    points = [f"{place}=lose@{1 + number % 2}" for number, place in enumerate(places)]
+    worker = engine.start_worker(**QUICK, IDWEAVE_FAILPOINTS=",".join(points))
+    pid = worker.pid
+    for family in range(2):
+        visits = visits_of(family)
+        engine.publish(visits)
+        engine.settle()
+        engine.publish(orders_about(family), "commands")
+        engine.settle()
+        engine.publish(visits)
+        engine.settle()
+    met = set(MET.findall(engine.logs()))
+    assert len(met) > 0.75 * len(places), f"not met: {sorted(set(places) - met)}"
+    assert worker.pid == pid
+    check = Check(engine.input_log(), engine.outputs())
+    assert {one["status"] for one in check.published.last("commands.results").values()} == {"done"}
+    check.people()
+    check.identities()
+
+
+def visits_of(family: int) -> list[Published]:
+    """Three visits that make one person of a family."""
+    pairs = (("card", "phone"), ("phone", "openid"), ("openid", "cookie"))
+    names = {"card": f"C{family}", "phone": f"1391234567{family}", "openid": f"o{family}", "cookie": f"k{family}"}
+    return [
+        Published(None, event(family * 10 + at, type="store.visited", identifiers={one: names[one] for one in pair}))
+        for at, pair in enumerate(pairs)
+    ]
+
+
+def orders_about(family: int) -> list[Published]:
+    """What an operator orders about a family: its number changes hands, and its last member is forgotten."""
+    card, phone, cookie = f"card:C{family}", f"phone:1391234567{family}", f"cookie:k{family}"
+    said = [
+        {"id": f"b{family}", "type": "block", "identifier": cookie},
+        {"id": f"u{family}", "type": "undo", "of": f"b{family}"},
+        {"id": f"n{family}", "type": "unbind", "identifier": phone, "from": card},
+        {"id": f"e{family}", "type": "erase", "identifier": card},
+    ]
+    usual = {"time": "2026-08-01T10:00:00Z", "by": "dpo", "reason": "asked to"}
+    return [Published(None, json.dumps(usual | one).encode()) for one in said]
 
 
 def test_frozen_workers_wake_when_others_have_gone_on(engine: Engine) -> None:

@@ -107,7 +107,7 @@ def test_a_split_takes_back_what_was_the_other_halfs(engine: Engine, keeper: Lin
 
 
 def test_a_refund_and_a_cancel_take_back_what_they_paid_for(engine: Engine) -> None:
-    """The segment by lifetime value is left, though the refund comes late; the tag and stage of a first order go."""
+    """The segment by lifetime value is left, though the refund is late, and the tier; what a first order gave goes."""
     log = Log()
     log.add("member.register", {"card": "R"}, 500 * DAYS)
     log.order("paid", {"card": "R"}, "R-1", "3500.00", 100 * DAYS)
@@ -126,6 +126,8 @@ def test_a_refund_and_a_cancel_take_back_what_they_paid_for(engine: Engine) -> N
     after = Said(engine)
     refunded, cancelled = after.person("card:main:R"), after.person("card:main:K")
     assert refunded["lifetime_value"] == {"CNY": "0.00"}
+    assert (before.person("card:main:R")["tier"], refunded["tier"]) == ("gold", "blue")
+    assert "high_spender" in after.of(refunded["profile_id"], "tags")[-1]["removed"]
     assert after.of(refunded["profile_id"], "values")[-1]["value"] == "0.00"
     [entered, left] = [
         one for one in after.of(refunded["profile_id"], "segments") if one["segment"] == "high_value_at_risk"

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from stream.config.rules_file import PACKAGED_FILE
+from tests.live.command_line import Line
 from tests.live.engine import Engine, Published
 
 SOON_SECONDS = 6
@@ -62,7 +63,7 @@ def test_what_is_due_is_published_without_an_event(engine: Engine) -> None:
 
 
 def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
-    """A birthday that is a number: the rules that read it do not hold for that person, and are counted by name.
+    """A birthday that is a number: rules that read it do not hold for that person, are counted, and said by name.
 
     All other rules do, for that person too, and whoever comes after is judged by all.
     """
@@ -75,12 +76,14 @@ def test_a_rule_that_fails_on_somebody_stops_nobody(engine: Engine) -> None:
     assert people["main:C1"]["segments"] == ["birthday_this_month", "profile_incomplete"]
     for rule in ("segments.birthday_this_month", "reminders.birthday_month"):
         assert engine.metric(worker, f'idweave_rule_errors_total{{rule="{rule}"}}') >= 1
+        assert engine.logs().count(f'"rule":"{rule}"') == 1
 
 
-def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> None:
+def test_other_rules_judge_everybody_again(engine: Engine, keeper: Line, tmp_path: Path) -> None:
     """A tag that comes with a new file is given to people of whom no event comes, and told once.
 
-    In a new store nobody is, however many come in the first second.
+    `rules preview` has said beforehand how many that will be. In a new store nobody is judged again, however many come
+    in the first second.
     """
     people = 500  # more than a page
     engine.publish([event(n, "member.update", f"C{n}") for n in range(people)])
@@ -93,6 +96,10 @@ def test_other_rules_judge_everybody_again(engine: Engine, tmp_path: Path) -> No
     folder.mkdir(exist_ok=True)
     text = PACKAGED_FILE.read_text()
     (folder / "rules.yaml").write_text(text.replace("\ntags:\n", f"\ntags:{RULE}", 1))
+    seen = keeper.answered("rules", "preview", str(folder / "rules.yaml"))
+    assert (seen["people"], seen["changed"]) == (people, people)
+    [tag] = [row for row in seen["rows"] if row["gains"] or row["loses"]]
+    assert tag == {"section": "tags", "name": "everybody_known", "now": 0, "gains": people, "loses": 0, "then": people}
     engine.start_worker()
     engine.until(lambda: len(_tagged(engine)) == people, "everybody has the tag")
     engine.settle()

@@ -16,9 +16,9 @@ from sinks.topics_admin import create_topics
 from stream.servers.child_process import LOOPBACK
 from tests.conftest import Broker
 from tests.live.against_model import Topics
-from tests.live.engine import Engine, Published
+from tests.live.engine import Engine, Published, visit
 from tests.live.redis_server import RedisServer
-from tests.live.test_explain_and_audit import NUMBER, command, event
+from tests.live.test_explain_and_audit import NUMBER, command
 
 OTHER = "13800138002"
 
@@ -46,11 +46,11 @@ def about(topics: Topics, profile: dict[str, Any]) -> set[str]:
 
 def test_the_story_of_a_person(engine: Engine, kafka: Broker, redis_server: RedisServer) -> None:
     """Merges, a number that moved, refused evidence, a command: by the command line and by HTTP, for every name."""
-    others = [event(100 + n, card=f"other{n % 40}", phone=f"1380013{n % 30:04}") for n in range(300)]
+    others = [visit(100 + n, card=f"other{n % 40}", phone=f"1380013{n % 30:04}") for n in range(300)]
     steps: list[list[Published]] = [
-        [event(1, card="A"), event(2, login="l"), event(3, card="B"), *others[:150]],
-        [event(4, card="A", login="l"), event(5, card="A", phone=NUMBER)],
-        [event(6, card="B", phone=NUMBER), *others[150:]],
+        [visit(1, card="A"), visit(2, login="l"), visit(3, card="B"), *others[:150]],
+        [visit(4, card="A", login="l"), visit(5, card="A", phone=NUMBER)],
+        [visit(6, card="B", phone=NUMBER), *others[150:]],
     ]
     for records in steps:
         engine.publish(records)

@@ -43,13 +43,17 @@ def activity(events: list[Event], orders: list[Order], now: datetime) -> dict[st
     for length in (30, 90, 365):
         recent = [event for event in done if day_of(event.time) > day_of(now) - length]
         paid: dict[str, Any] = {}
+        left: dict[str, Any] = {}
         counted = 0
         for order in orders:
             if order.paid is not None and order.paid_at is not None and day_of(order.paid_at) > day_of(now) - length:
                 currency, amount = order.paid
                 paid[currency] = paid.get(currency, 0) + amount
+                left[currency] = left.get(currency, 0) + amount
+                for currency_back, back in order.refunds:
+                    left[currency_back] = left.get(currency_back, 0) - back
                 counted += order.counts
-        window = {"events": len(recent), "orders": counted, "paid": texts(paid)}
+        window = {"events": len(recent), "orders": counted, "paid": texts(paid), "value": texts(left)}
         shown[f"d{length}"] = window if recent or paid else {}
     return shown
 

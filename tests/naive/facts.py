@@ -102,6 +102,7 @@ class Order:
 
     def __init__(self) -> None:
         self.status: str | None = None
+        self.moved: Stamp | None = None
         self.paid: tuple[str, Decimal] | None = None
         self.paid_at: datetime | None = None
         self.refunds: list[tuple[str, Decimal]] = []
@@ -112,7 +113,7 @@ class Order:
         """The next event about it."""
         word = event.type.removeprefix("order.")
         if word in STATUSES:
-            self.status = word
+            self.status, self.moved = word, stamp(event)
         if word in ("paid", "refunded"):
             money = (event.data["order"]["currency"], Decimal(event.data["order"]["amount"]))
             if word == "paid":
@@ -173,6 +174,7 @@ def orders(found: dict[str, Order]) -> dict[str, Any]:
     value = dict(paid)
     for currency, amount in refunded.items():
         value[currency] = value.get(currency, Decimal(0)) - amount
+    still_open = [(order.moved, order_id, order.status) for order_id, order in found.items() if order.is_open]
     moments = sorted(order.paid_at for order in found.values() if order.counts and order.paid_at is not None)
     return {
         "orders": {
@@ -183,9 +185,8 @@ def orders(found: dict[str, Order]) -> dict[str, Any]:
             "first_at": text_of(moments[0]) if moments else None,
             "last_at": text_of(moments[-1]) if moments else None,
             "open": [
-                {"order_id": order_id, "status": order.status}
-                for order_id, order in sorted(found.items())
-                if order.is_open
+                {"order_id": order_id, "status": status}
+                for order_id, status in sorted(each[1:] for each in sorted(still_open)[-100:])
             ],
         },
         "lifetime_value": texts(value),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers import capped, distinct
-from resolvers.capped import count_day, keep_latest, latest_of, newest_first
+from resolvers.capped import count_day, keep_first_names, keep_latest, latest_of, newest_first
 
 PAGE = Path(__file__).parents[2] / "docs" / "facts.md"
 ENTRIES = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 5)), max_size=20)
@@ -42,6 +42,18 @@ def test_days_are_counted_right_below_the_cap(told: list[tuple[str, int]], most:
         assert {(day, name): n for name, days in counts.items() for day, n in days.items()} == {
             (day, name): told.count((name, day)) for day, name in expected
         }
+
+
+@given(ENTRIES, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_sums_of_the_first_names_are_whole(told: list[tuple[str, int]], most: int, rng: random.Random) -> None:
+    """The names that are kept are the first ones, each with its whole sum, whatever came and went before."""
+    for events in (told, rng.sample(told, len(told))):
+        sums: dict[str, int] = {}
+        for name, number in events:
+            sums[name] = sums.get(name, 0) + number
+            keep_first_names(sums, most)
+        names = sorted({name for name, _ in told})[:most]
+        assert sums == {name: sum(number for other, number in told if other == name) for name in names}
 
 
 def test_entries_of_facets_join() -> None:

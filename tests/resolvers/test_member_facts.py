@@ -18,6 +18,7 @@ from resolvers.facets import encode as at_rest
 from resolvers.people import people
 from tests.naive.random_facts import KINDS, facts_of, order_details, where
 from tests.resolvers.building import NOON_US, Bench, arrived, rules_with
+from tests.resolvers.test_judging import DEFAULT_BOOK
 from topics.codec import decode
 from topics.instants import DAY_US, to_text
 
@@ -284,7 +285,10 @@ def test_affinity() -> None:
 
 
 def test_windows() -> None:
-    """Events and payments by UTC day; a corrected payment counts once, a refund is no payment, a cancel no order."""
+    """Events and payments by UTC day; a corrected payment counts once, a cancel is no order.
+
+    A refund is no payment: it takes from the value of its order's windows, and of nothing where no payment is known.
+    """
     contents = one(
         said("wifi.login", 1),
         said("wifi.login", 2, -29 * DAY_S),
@@ -295,17 +299,45 @@ def test_windows() -> None:
         said("order.refunded", 7, order={"order_id": "1", "amount": "5.00", "currency": "CNY"}),
         said("order.paid", 8, -40 * DAY_S, order={"order_id": "2", **MONEY}),
         said("order.cancelled", 9, order={"order_id": "2"}),
+        said("order.refunded", 10, order={"order_id": "2", "amount": "4.00", "currency": "CNY"}),
+        said("order.refunded", 11, order={"order_id": "2", "amount": "2.00", "currency": "USD"}),
+        said("order.refunded", 12, order={"order_id": "never paid", "amount": "1.00", "currency": "CNY"}),
     )
     assert contents["activity"] == {
         "last_at": to_text(NOON_US),
         "since": to_text(TODAY_US - 40 * DAY_US),
         "silence_days": 325,
-        "d30": {"events": 6, "orders": 1, "paid": {"CNY": "90.00"}},
-        "d90": {"events": 8, "orders": 1, "paid": {"CNY": "100.00"}},
-        "d365": {"events": 8, "orders": 1, "paid": {"CNY": "100.00"}},
+        "d30": {"events": 9, "orders": 1, "paid": {"CNY": "90.00"}, "value": {"CNY": "85.00"}},
+        "d90": {"events": 11, "orders": 1, "paid": {"CNY": "100.00"}, "value": {"CNY": "91.00", "USD": "-2.00"}},
+        "d365": {"events": 11, "orders": 1, "paid": {"CNY": "100.00"}, "value": {"CNY": "91.00", "USD": "-2.00"}},
     }
     later = one(said("wifi.login", 1), now_us=NOON_US + 364 * DAY_US)["activity"]
-    assert (later["d30"], later["d90"], later["d365"]) == ({}, {}, {"events": 1, "orders": 0, "paid": {}})
+    assert (later["d30"], later["d90"], later["d365"]) == ({}, {}, {"events": 1, "orders": 0, "paid": {}, "value": {}})
+
+
+def test_what_is_refunded_earns_no_tier() -> None:
+    """Tier and monetary score go by what is left of the orders of a year, also when it is given back after that year.
+
+    A correction of the payment does the same. The refund of an order that is older takes nothing.
+    """
+    card = said("card.claim", 1, -500 * DAY_S)
+    spent = [
+        said("order.paid", 2, -100 * DAY_S, order={"order_id": "1", "amount": "2500.00", "currency": "CNY"}),
+        said("order.paid", 3, -100 * DAY_S, order={"order_id": "2", "amount": "600.00", "currency": "CNY"}),
+        said("order.paid", 4, -400 * DAY_S, order={"order_id": "3", "amount": "800.00", "currency": "CNY"}),
+    ]
+    late = said("order.refunded", 5, order={"order_id": "2", "amount": "600.00", "currency": "CNY"})
+    older = said("order.refunded", 6, order={"order_id": "3", "amount": "800.00", "currency": "CNY"})
+    corrected = said("order.paid", 7, -99 * DAY_S, order={"order_id": "1", "amount": "300.00", "currency": "CNY"})
+
+    def judged(*events: Arrival) -> tuple[str, int]:
+        additions = DEFAULT_BOOK.judge(one(card, *events), NOON_US).additions
+        return additions["tier"], additions["scores"]["monetary"]
+
+    assert judged(*spent) == ("gold", 5)
+    assert judged(late, *spent) == ("silver", 4)
+    assert judged(*spent, older) == ("gold", 5)
+    assert judged(corrected, *spent, late) == ("blue", 2)
 
 
 def test_shipments() -> None:

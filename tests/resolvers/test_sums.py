@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from resolvers import orders
+from resolvers import activity, orders
 from resolvers.arrivals import Arrival
 from tests.resolvers.building import NOON_US, arrived
 from tests.resolvers.test_commanding import Desk
@@ -76,21 +76,33 @@ def _data(one: Said) -> dict[str, Any]:
 
 
 def by_hand(said: Sequence[Said]) -> dict[str, Any]:
-    """What these events come to: the latest payment of each order, every refund, and orders that were not cancelled."""
+    """What these events come to: the latest payment of each order, every refund, and orders that were not cancelled.
+
+    `year`: what a year sees, in which all payments are: refunds of orders without one are nobody's loss there.
+    """
     paid: Counter[str] = Counter()
     refunded: Counter[str] = Counter()
+    year: Counter[str] = Counter()
     count = 0
     for order in {one.order for one in said}:
         told = sorted((one for one in said if one.order == order), key=lambda one: (one.seconds, one.id))
         payments = [one for one in told if one.kind == "paid"]
         if payments:
             paid[payments[-1].currency] += payments[-1].cents
+            year[payments[-1].currency] += payments[-1].cents
         for one in told:
             refunded[one.currency] += one.cents if one.kind == "refunded" else 0
+            year[one.currency] -= one.cents if one.kind == "refunded" and payments else 0
         statuses = [one.kind for one in told if one.kind != "refunded"]
         count += bool(payments) and statuses[-1] != "cancelled"
     value = {currency: paid[currency] - refunded[currency] for currency in paid.keys() | refunded.keys()}
-    return {"paid": +paid, "refunded": +refunded, "value": _without_zeros(value), "count": count}
+    return {
+        "paid": +paid,
+        "refunded": +refunded,
+        "value": _without_zeros(value),
+        "year": _without_zeros(year),
+        "count": count,
+    }
 
 
 def published(bodies: Iterable[bytes]) -> dict[str, Any]:
@@ -98,17 +110,25 @@ def published(bodies: Iterable[bytes]) -> dict[str, Any]:
     paid: Counter[str] = Counter()
     refunded: Counter[str] = Counter()
     value: Counter[str] = Counter()
+    year: Counter[str] = Counter()
     count = 0
     for profile in map(decode, bodies):
         for total, said in (
             (paid, profile["orders"]["paid"]),
             (refunded, profile["orders"]["refunded"]),
             (value, profile["lifetime_value"]),
+            (year, profile["activity"]["d365"].get("value", {})),
         ):
             for currency, amount in said.items():
                 total[currency] += _cents(amount)
         count += profile["orders"]["count"]
-    return {"paid": +paid, "refunded": +refunded, "value": _without_zeros(value), "count": count}
+    return {
+        "paid": +paid,
+        "refunded": +refunded,
+        "value": _without_zeros(value),
+        "year": _without_zeros(year),
+        "count": count,
+    }
 
 
 def _cents(amount: str) -> int:
@@ -179,6 +199,7 @@ MUTANTS = (
     (Mutant("the word processed last counts", orders.joined, "max(a.status, b.status)", "b.status"), CLAIMS),
     (Mutant("a second refund replaces the first", orders.joined, "{**a.refunds, **b.refunds}", "b.refunds"), CLAIMS),
     (Mutant("refunds are lost with a payment", orders.totals, "in order.refunds.values()", "in ()"), CLAIMS),
+    (Mutant("a year forgets refunds", activity._window, "(paid, refunded)", "(paid, {})"), CLAIMS),
     (Mutant("what is cancelled counts", orders.is_cancelled, '== "cancelled"', '== ""'), CLAIMS),
     (
         Mutant(

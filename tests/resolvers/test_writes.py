@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.writes import Write, keep_first, keep_last, leaves, visible
+from resolvers.writes import Write, keep_first, keep_last, keep_newest, keep_oldest, leaves, visible
 
 Kept = dict[str, Write]
 PATHS = ("/a", "/a/b", "/a/b/c", "/a/d", "/e", "/e/f", "/ab")
@@ -88,6 +88,24 @@ def test_facets_add_up(traits: list[tuple[str, Write]], once: list[tuple[str, Wr
     together = visible([last(traits)], [first(once)])
     assert visible([last(some) for some in spread[:3]], [first(some) for some in spread[3:]]) == together
     assert together == by_definition(traits, once)
+
+
+@given(writes, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_capped_writes_are_a_join(some: list[tuple[str, Write]], most: int, rng: random.Random) -> None:
+    """What is kept, write by write, are the newest (`once`: oldest) paths of all, in any order, however often told."""
+    for events in (some, some + rng.sample(some, len(some) // 2), rng.sample(some, len(some))):
+        newest: Kept = {}
+        oldest: Kept = {}
+        for path, write in events:
+            keep_last(newest, path, write)
+            keep_newest(newest, most)
+            keep_first(oldest, path, write)
+            keep_oldest(oldest, most)
+        whole, mirror = last(some), first(some)
+        assert newest.keys() == {*sorted(whole, key=lambda path: (whole[path].stamp, path))[-most:]}
+        assert oldest.keys() == {*sorted(mirror, key=lambda path: (mirror[path].stamp, path))[:most]}
+        assert all(newest[path] == whole[path] for path in newest)
+        assert all(oldest[path] == mirror[path] for path in oldest)
 
 
 def test_newer_hides_above_and_below() -> None:

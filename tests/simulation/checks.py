@@ -86,7 +86,7 @@ def check_answers(outcome: Outcome, log: list[Record]) -> None:
         if name.startswith(DRY):
             assert recorded["dry_run"]
             continue
-        assert found[name] == recorded
+        assert found[name] == recorded, "the last answer is not what was decided"
         erased = any(one["type"] == "erase" and one["status"] == "done" for one in found.values())
         # A store that has forgotten what it decided decides anew; the last answer is the one that holds.
         once = said[name, recorded["body"]] == {decision}

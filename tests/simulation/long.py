@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.simulation.checks import check, naive
 from tests.simulation.scheduler import WEATHERS, Simulation
-from tests.simulation.worlds import WORLDS
+from tests.simulation.worlds import WORLDS, days_of
 
 
 def run_many(count: int, first_seed: int) -> dict[str, Any]:
@@ -30,9 +30,9 @@ def run_many(count: int, first_seed: int) -> dict[str, Any]:
         log = world.log(seed)
         totals["runs"] += 1
         try:
-            outcome = Simulation(log, seed, world.rules, WEATHERS[weather]).run()
+            outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=days_of(seed)).run()
             totals.update(turns=outcome.turns, crashes=outcome.crashes, zombies=outcome.zombies, records=len(log))
-            check(outcome, log, naive(log, world.rules, outcome.sent))
+            check(outcome, log, naive(log, world.rules, outcome.sent, outcome.now))
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is a finding
             said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             failures.append({"world": world.name, "seed": seed, "weather": weather, "error": said})

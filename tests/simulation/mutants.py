@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from resolvers import (
+    activity,
     applying,
     arrivals,
     blocking,
@@ -278,6 +279,7 @@ MUTANTS = (
         "silent = ignored",
         world="blocking",
     ),
+    Mutant("a window forgets refunds", activity._window, "(paid, refunded)", "(paid, {})"),
     Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )
 

@@ -60,7 +60,6 @@ class Outcome:
     crashes: int
     zombies: int
     now: datetime
-    woken: int
     rollbacks: int = 0
 
 
@@ -122,7 +121,6 @@ class Simulation:
         `days`: how much later it is in the end.
         """
         self._jumps = [] if not days else [days // 2, days - days // 2]
-        self._woken = 0
         self._now = NOW + timedelta(days=days)
         self._rng = random.Random(seed)
         self._clock_us = to_us(NOW)
@@ -192,7 +190,7 @@ class Simulation:
                     self._turn(zombie)
                 except SessionLostError:
                     zombie.loops = []
-        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self._woken, self.rollbacks)
+        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self.rollbacks)
 
     def _rolls_back(self) -> bool:
         """Keep what is in the store, and later have it back: positions too, but nothing that was sent."""
@@ -337,7 +335,6 @@ class Simulation:
                 continue
             for notice in [time_notice(*one) for one in entries]:
                 yield from self._carry(_one(Notify(notice)), process)
-                self._woken += 1
             yield
             self._store.take_off(entries)
 

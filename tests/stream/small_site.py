@@ -116,11 +116,14 @@ class Site:
         async def store() -> LookupStore:
             return self.world
 
+        def current(key: str) -> str:
+            return self.world.standing.lives.current(key)
+
         web = create_web(
             WebParts(
-                lookup=Lookup(store, self.world),
-                explaining=Explaining(store, self.world.admission.rules),
-                recalling=Recalling(store, self.world.history, DEFAULT_RETENTION_DAYS),
+                lookup=Lookup(store, self.world, current),
+                explaining=Explaining(store, self.world.admission.rules, current),
+                recalling=Recalling(store, self.world.history, DEFAULT_RETENTION_DAYS, current),
                 recently=Recently(store, self.world.newest),
                 decisions=Decisions(store),
                 asking=self.asking or self.world.ask,

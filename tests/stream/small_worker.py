@@ -43,7 +43,11 @@ class SmallWorker:
         self.admission = Admission(DEFAULT_RULES, Pseudonyms(b"hash key of a test"))
         self.between: Callable[[], None] = lambda: None
         self._rulebook = Rulebook(
-            DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"id key of a test", key, nth), member
+            DEFAULT_RULES,
+            frozenset(),
+            lambda key, nth: mint(b"id key of a test", key, nth),
+            member,
+            self._was_erased,
         )
         self._ticks = 0
         self._offset = 0
@@ -65,6 +69,10 @@ class SmallWorker:
             component, mark = changed.component, changed.cause.mark
             self._notices.append(Notice(component.name, component.version, mark.id, mark.source, mark.append_ms))
         yield from self._projected(cache)
+
+    def carried(self, protocol: Protocol[Any]) -> Any:  # noqa: ANN401 - whatever it answers
+        """Carry a protocol out -> its answer."""
+        return _ended(self._carry(protocol))
 
     def _projected(self, cache: Cache) -> Iterator[None]:
         while self._notices:
@@ -140,17 +148,28 @@ class SmallWorker:
         self._offset += 1
         record = Record("commands", 0, self._offset, NOW_MS + self._offset, None, encode(command), headers)
         protocol = obey(ask(record, self.admission), DEFAULT_RULES, frozenset(), self.standing)
-        return _ended(self._answered(protocol))
+        answer: Result = _ended(self._answered(protocol))
+        return answer
 
     @property
     def standing(self) -> Standing:
         """What commands have left behind."""
         return standing_of(self.store.content.fences.values(), self.admission)
 
+    def _was_erased(self, key: str) -> bool:
+        return self.standing.lives.was_erased(key)
+
     def _answered(self, protocol: Protocol[Result]) -> Generator[None, None, Result]:
-        answer: Result = yield from self._carry(protocol)
-        yield from self._projected(Cache())
-        return answer
+        """Carry a command out, with the projection going on meanwhile: an erase waits for it."""
+        reply: Reply = None
+        while True:
+            try:
+                step = protocol.send(reply)
+            except StopIteration as stop:
+                answer: Result = stop.value
+                return answer
+            reply = yield from self._carry_step(step)
+            yield from self._projected(Cache())
 
     def _now_us(self) -> int:
         self._ticks += 1
@@ -194,10 +213,9 @@ class SmallWorker:
         return self.store.execute(step)
 
 
-def _ended(steps: Generator[None, None, Result]) -> Result:
+def _ended(steps: Generator[None, None, Any]) -> Any:  # noqa: ANN401 - whatever they answer
     while True:
         try:
             next(steps)
         except StopIteration as stop:
-            result: Result = stop.value
-            return result
+            return stop.value

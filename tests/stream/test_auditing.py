@@ -14,7 +14,7 @@ from resolvers.facets import sighted
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.publication import Sending, decode, encode
 from resolvers.steps import ReadHome
-from stream.cli import audit as cli_audit
+from stream.cli import store as cli_store
 from stream.cli.main import run
 from stream.operating import auditing as module
 from stream.operating.auditing import Auditing, Report
@@ -195,7 +195,7 @@ def test_the_command(
     async def closed() -> None:
         return None
 
-    monkeypatch.setattr(cli_audit, "open_store", opened)
+    monkeypatch.setattr(cli_store, "open_store", opened)
     monkeypatch.setattr(world, "close", closed, raising=False)
     monkeypatch.setenv("IDWEAVE_HASH_KEY", "hash-key-for-tests-that-is-long-enough")
     monkeypatch.setenv("IDWEAVE_ID_KEY", "id-key-for-tests-that-is-long-enough-too")

@@ -66,6 +66,8 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["profil"], "Did you mean 'profile'? See `idweave --help`."),
         (["demo", "--people", "three"], "--people"),
         (["demo", "--brokers", NOBODY], "Name both --brokers and --redis"),
+        (["--brokers", "", "topics", "list"], "--brokers is empty"),
+        (["audit", "--redis", " "], "--redis is empty"),
         (["up", "--brokers", NOBODY], "No such option: --brokers"),
         (["--brokers", NOBODY, "up"], "run `idweave worker`"),
         (["generate", "--day", "yesterday"], "--day is a calendar day, written YYYY-MM-DD."),
@@ -74,8 +76,8 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["token", "fax:123"], "The namespace is not declared"),
         (["explain", "card:1", "fax:123"], "The namespace is not declared"),
         (["merge", "card:1", "fax:123"], "The namespace is not declared"),
-        (["merge", "card:1"], "A merge is of two identifiers or more."),
-        (["split", "phone:x"], "This is no valid value of phone."),
+        (["merge", "card:1"], "A merge is of two identifiers or more: name another one."),
+        (["split", "phone:x"], "This is no valid value of phone; write a number as it is dialled"),
         (["undo"], "Missing argument"),
         (["explain", "card:1"], "Missing argument"),
         (["--brokers", "kafka", "topics", "list"], "command line: IDWEAVE_BROKERS: each broker must be host:port"),
@@ -156,7 +158,7 @@ def test_every_configuration_mistake_is_named_with_its_place(
     code, _, err = said(capsys, "config", "check")
     assert code == 2
     lines = err.replace(f"{folder}/", "").splitlines()
-    assert any(line.startswith("environment: IDWEAVE_ID_KEY: is not set; make one with") for line in lines)
+    assert any(line.startswith("environment: IDWEAVE_ID_KEY: is not set; export the one") for line in lines)
     assert "idweave.yaml:2:24: namespaces.phone.limitt: unknown setting; did you mean 'limit'?" in lines
     assert any(line.startswith("idweave.yaml:3:9: policy: unknown value") for line in lines)
     code, _, _ = said(capsys, "worker")

@@ -1,6 +1,7 @@
 """Replaying: what was published of a store comes back from the topics alone, and no id is ever somebody else's."""
 
 import random
+from datetime import UTC
 from pathlib import Path
 from typing import cast
 
@@ -8,10 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from resolvers.admission import Admission
+from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.projecting import Rulebook
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.publication import State
+from resolvers.reminded import counts_since
+from resolvers.restoring import write_down
+from resolvers.rules import Check, Labels, Reminder, Rule, Rules
 from resolvers.steps import ReadPublication
 from sinks.journal import Journal
 from sinks.log_reader import LogReader
@@ -20,8 +25,29 @@ from sinks.redis_store import RedisStore
 from stream.config.settings import Settings
 from stream.operating.replaying import Rebuilt, Replaying, Servers
 from tests.stream.small_worker import SmallWorker
+from topics.commands import Split
+from topics.instants import DAY_US
 
 NOW_US = 1_790_000_000_500_000
+
+
+LABELS = Labels("a rule", "规则")
+MEMBER = MemberRules(
+    Rules(
+        lifecycle=(Rule(name="prospect", labels=LABELS),),
+        reminders=(
+            Reminder(
+                name="welcome_home",
+                labels=LABELS,
+                when=Check("identifiers.namespace", "equals", "openid"),
+                occasion="last_seen",
+                once=True,
+                max_age_us=100 * DAY_US,
+            ),
+        ),
+    ),
+    UTC,
+)
 
 
 def mint_of_the_small_worker(key: str, nth: int) -> str:
@@ -32,30 +58,34 @@ def mint_of_the_small_worker(key: str, nth: int) -> str:
 RULEBOOK = Rulebook(DEFAULT_RULES, frozenset(), mint_of_the_small_worker)
 
 
-def journal_of(worker: SmallWorker, folder: Path) -> Journal:
+def journal_of(worker: SmallWorker, folder: Path, *, reminders: bool = True) -> Journal:
     """What its topics say last."""
     journal = Journal(folder / f"journal-{len(list(folder.iterdir()))}")
     for partition in worker.log.topic("identities"):
         journal.take_identities((one.key, one.value) for one in partition)
     for partition in worker.log.topic("profiles"):
         journal.take_profiles((one.key, one.value, one.offset) for one in partition)
+    for partition in worker.log.topic("reminders") if reminders else ():
+        journal.take_reminders((one.value for one in partition), counts_since(MEMBER.rules.reminders, NOW_US))
     journal.fill_gaps()
     return journal
 
 
-def forgetful(worker: SmallWorker) -> SmallWorker:
+def forgetful(worker: SmallWorker, member: MemberRules | None = None) -> SmallWorker:
     """Another one with the same people, that has forgotten what was published."""
-    other = SmallWorker()
+    other = SmallWorker(member)
     content = worker.store.content
     other.store.content = Content(content.homes, content.components, {}, {}, {}, content.decisions, {}, {}, {})
     return other
 
 
-async def rebuilt(worker: SmallWorker, journal: Journal) -> list[Rebuilt]:
+async def rebuilt(worker: SmallWorker, journal: Journal, rulebook: Rulebook | None = None) -> list[Rebuilt]:
     """What a replay makes of a store and a journal."""
     servers = Servers(cast("RedisStore", worker), cast("LogReader", None), journal)
     settings = cast("Settings", _Prefixed())
-    replaying = Replaying(settings, RULEBOOK, Admission(DEFAULT_RULES, Pseudonyms(b"k")), servers, lambda *_: None)
+    replaying = Replaying(
+        settings, rulebook or RULEBOOK, Admission(DEFAULT_RULES, Pseudonyms(b"k")), servers, lambda *_: None
+    )
     return [one async for page in replaying.pages(NOW_US) for one in page]
 
 
@@ -172,3 +202,23 @@ async def test_an_id_goes_to_the_strongest_that_is_here(tmp_path: Path) -> None:
     # `alive` was minted by the openid, which is now somebody of its own.
     assert alive == mint_of_the_small_worker("openid:main:o", 0)
     assert states["openid"].used == (alive,)
+
+
+async def test_what_was_told_and_holds_no_more_is_not_told_again(tmp_path: Path) -> None:
+    """A rebuild remembers reminders from their topic, through merges of the profile too; else they would come twice."""
+    worker = SmallWorker(MEMBER)
+    worker.publish({"openid": "o1", "phone": "13800138001"})
+    worker.publish({"card": "A"})
+    worker.publish({"card": "A", "phone": "13800138001"})
+    await worker.ask(Split(id="s", identifiers=("openid:o1",)), ())
+    assert [len(partition) for partition in worker.log.topic("reminders") if partition] == [1]
+    told_again = {}
+    for remembers in (False, True):
+        journal = journal_of(worker, tmp_path, reminders=remembers)
+        other = forgetful(worker, MEMBER)
+        for one in await rebuilt(other, journal, RULEBOOK._replace(member=MEMBER)):
+            assert one.anew is not None
+            assert other.carried(write_down(one.anew))
+        other.publish({"card": "A", "openid": "o2"})
+        told_again[remembers] = sum(map(len, other.log.topic("reminders")))
+    assert told_again == {False: 1, True: 0}

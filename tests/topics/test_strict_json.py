@@ -27,6 +27,22 @@ def test_what_is_not_json_to_everybody_is_invalid(text: bytes) -> None:
     assert found.code is RefusalCode.INVALID_JSON
 
 
+@pytest.mark.parametrize("text", [rb'"\ud800"', rb'{"a":"\ud800x"}', rb'"\udc00"', rb'["\ud800\u0041"]'])
+def test_half_a_character_is_called_so(text: bytes) -> None:
+    """The reason names the escapes: "truncated" would have somebody look for a message that was cut."""
+    found = fault(text, 16)
+    assert found is not None
+    assert found.message == "A string has half of a surrogate pair (\\ud800 to \\udfff)"
+
+
+def test_a_text_that_ends_too_early_is_called_truncated() -> None:
+    """Also where it ends within an escape."""
+    for text in (rb'{"a":"\ud8', b'{"a":'):
+        found = fault(text, 16)
+        assert found is not None
+        assert found.message == "Input data was truncated"
+
+
 def test_a_byte_order_mark_is_called_so() -> None:
     """Editors write it and nobody sees it: the reason names it, because "invalid character" would send nobody there."""
     found = fault(b'\xef\xbb\xbf{"id":"a"}', 16)

@@ -1,0 +1,198 @@
+"""Is what was published right? A sample of people against the naive model, and everybody's visits against the input.
+
+The benchmark's events link people of one household only, so that a sample of households is a log of its own: the naive
+model, written apart from the engine, is run on it. Two people of a household share a device in the contested events;
+what a program without rules makes of that is one person, and is told apart from what is wrong.
+Must not know: which program published.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from stream.cli.console import CommandFailedError
+from tests.live.against_model import Published, canonical
+from tests.live.engine import Output
+from tests.naive.decoding import Record
+from tests.naive.model import run
+
+EVENTS_MAX: Final = 3_000
+PEOPLE_MAX: Final = 400
+SECONDS: Final = 30.0
+READ_SECONDS: Final = 0.05
+_PERSON = re.compile(rb'"(?:139|main:oX|88)(\d{8,10})"|"mac":"0a:(..):(..):(..):(..):01"')
+
+Log = list[Record]
+
+
+class Read(NamedTuple):
+    """A topic's records, of each partition in offset order: key and value are what a consumer gets."""
+
+    partition: int
+    offset: int
+    append_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Simple(NamedTuple):
+    """What every rival says of a person: identifiers, visits, counted orders, what they came to, and points."""
+
+    identifiers: frozenset[str]
+    visits: int
+    orders: int
+    paid: str
+    points: int
+
+
+def read(brokers: str, topic: str) -> Iterator[Read]:
+    """Every record of a topic.
+
+    Raises:
+        CommandFailedError: the broker stopped handing them out.
+    """
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": f"{topic}-sample", "enable.auto.commit": False})
+    try:
+        for partition in range(len(consumer.list_topics(topic, SECONDS).topics[topic].partitions)):
+            place = TopicPartition(topic, partition, OFFSET_BEGINNING)
+            at, end = consumer.get_watermark_offsets(place, timeout=SECONDS)
+            consumer.assign([place])
+            deadline = time.monotonic() + SECONDS
+            while at < end:
+                if time.monotonic() > deadline:
+                    raise CommandFailedError(f"{topic} has {end:,} records, and the broker hands out {at:,}.")
+                for message in consumer.consume(1_000, timeout=READ_SECONDS):  # it waits for so many, or for so long
+                    at = (message.offset() or 0) + 1
+                    yield Read(partition, at - 1, message.timestamp()[1], message.key(), message.value())
+    finally:
+        consumer.close()
+
+
+def households(brokers: str, topic: str) -> Log:
+    """The events of some households, few enough for the naive model, and every event of each."""
+    log = [
+        Record(topic, one.partition, one.offset, one.append_ms, one.key, one.value, ()) for one in read(brokers, topic)
+    ]
+    by_household: dict[int, Log] = {}
+    for record in log:
+        by_household.setdefault(_household(record.value or b""), []).append(record)
+    chosen: Log = []
+    step = max(1, len(by_household) // PEOPLE_MAX)
+    for household in sorted(by_household)[::step]:
+        if len(chosen) + len(by_household[household]) <= EVENTS_MAX:
+            chosen += by_household[household]
+    return chosen
+
+
+def _household(value: bytes) -> int:
+    found = _PERSON.search(value)
+    assert found is not None, "an event of the benchmark names somebody by number"
+    number = found[1] or b"".join(found.groups(b"")[1:])
+    return int(number, 10 if found[1] else 16) // 2
+
+
+def require_all_visits(last: Iterable[Mapping[str, Any]], events: int) -> None:
+    """Every event adds one visit to one person: so many there must be in the last profiles.
+
+    Raises:
+        CommandFailedError: these are others.
+    """
+    told = sum(profile.get("counters", {}).get("visits", 0) for profile in last)
+    if told != events:
+        raise CommandFailedError(f"{events:,} events went in, and the profiles tell of {told:,}.")
+
+
+def last_profiles(brokers: str, topic: str) -> dict[bytes, dict[str, Any]]:
+    """The last record of each key, without tombstones and without those who merged away."""
+    last = {one.key or b"": one.value for one in read(brokers, topic)}
+    parsed = {key: orjson.loads(value) for key, value in last.items() if value is not None}
+    return {key: profile for key, profile in parsed.items() if "merged_into" not in profile}
+
+
+def check_engine(brokers: str, prefix: str, hash_key: str, events: int) -> int:
+    """The engine's last profiles are the model's people, in every field -> how many people were compared.
+
+    Of those whose facts stayed with a contested device, who have no identifiers, nothing is compared but visits.
+
+    Raises:
+        CommandFailedError: they differ.
+    """
+    last = last_profiles(brokers, f"{prefix}.profiles")
+    require_all_visits(last.values(), events)
+    log = households(brokers, f"{prefix}.touchpoints")
+    outputs = [Output(0, 0, key, orjson.dumps(one), ()) for key, one in last.items()]
+    published = Published({"profiles": outputs})
+    model = run(log, hash_key.encode(), now=published.decided)
+    expected = {_names(one): canonical(one) for one in model.people if one["identifiers"]}
+    wanted = frozenset[str]().union(*expected)
+    contents = published.contents
+    got = {
+        names: contents[key]
+        for key, one in published.profiles.items()
+        if (names := _names(one)) and not names.isdisjoint(wanted)
+    }
+    if got != expected:
+        wrong = sum(got.get(names) != text for names, text in expected.items())
+        raise CommandFailedError(f"{wrong:,} of {len(expected):,} sampled people are not what the naive model says.")
+    return len(expected)
+
+
+def check_rival(brokers: str, prefix: str, hash_key: str) -> str:
+    """A rival's last profiles against the same model, as far as it can be right -> what was found, in words.
+
+    Raises:
+        CommandFailedError: somebody of whom no event is contested is wrong.
+    """
+    expected = {
+        _names(one): _simple(one) for one in run(households(brokers, f"{prefix}.touchpoints"), hash_key.encode()).people
+    }
+    expected.pop(frozenset(), None)
+    got = {_names(one): _simple(one) for one in last_profiles(brokers, f"{prefix}.profiles").values()}
+    holder = {name: one for one in got for name in one}
+    right = joined = 0
+    for names, simple in expected.items():
+        found = holder.get(next(iter(names)), frozenset())
+        if found > names:
+            joined += 1
+        elif got.get(names) != simple:
+            raise CommandFailedError(
+                f"Of {len(expected):,} sampled people one is wrong, and not by missing rules alone."
+            )
+        else:
+            right += 1
+    return f"{right:,} of {len(expected):,} people right, {joined:,} joined with another over a shared device"
+
+
+def check_labels(brokers: str, prefix: str, hash_key: str) -> str:
+    """Of a rival that gives identifiers a label and no more: who has one with whom -> what was found, in words.
+
+    Raises:
+        CommandFailedError: identifiers of one person have several labels.
+    """
+    people = [_names(one) for one in run(households(brokers, f"{prefix}.touchpoints"), hash_key.encode()).people]
+    labels = {(one.key or b"").decode(): one.value for one in read(brokers, f"{prefix}.profiles")}
+    sizes: dict[bytes | None, int] = {}
+    for label in labels.values():
+        sizes[label] = sizes.get(label, 0) + 1
+    right = joined = 0
+    for names in filter(None, people):
+        found = {labels.get(name) for name in names}
+        if len(names) > 1 and (len(found) != 1 or None in found):
+            raise CommandFailedError("Identifiers of one sampled person have several labels.")
+        alone = len(names) == 1 or sizes[found.pop()] == len(names)
+        right, joined = right + alone, joined + (not alone)
+    return f"{right:,} of {right + joined:,} people right, {joined:,} joined with another over a shared device"
+
+
+def _names(profile: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(f"{one['namespace']}:{one['token']}" for one in profile["identifiers"])
+
+
+def _simple(profile: Mapping[str, Any]) -> Simple:
+    orders, points = profile["orders"], profile["points"]
+    visits, paid = profile["counters"].get("visits", 0), orders["paid"].get("CNY", "0.00")
+    return Simple(_names(profile), visits, orders["count"], paid, points["balance"])

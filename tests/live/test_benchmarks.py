@@ -1,0 +1,54 @@
+"""Every benchmark runs, small, on the session's servers: what it measures is nothing, that it can is what is tested."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import bench, latency, side_by_side
+from benchmarks.costs import RENEW, differences, kept_costs, live
+from benchmarks.end_to_end import Case
+from tests.conftest import Broker
+from tests.live.redis_server import RedisServer
+
+
+@pytest.fixture
+def servers(kafka: Broker, redis_server: RedisServer) -> list[str]:
+    """The options that name them."""
+    return ["--brokers", kafka.bootstrap, "--redis", redis_server.url]
+
+
+def test_make_bench(servers: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure that it owes is there, with its unit, and every sample was right; who is not here is left out.
+
+    One worker and people drawn by Zipf stand for the other ways; the rivals of an environment of their own are not run.
+    """
+    monkeypatch.setattr(bench, "CASES", (Case("skewed", 1, 1.0),))
+    monkeypatch.setattr(bench, "LEAST_EVENTS", 400)
+    monkeypatch.setattr(bench, "RATE", 200.0)
+    monkeypatch.setattr(latency, "WARM_SECONDS", 0.5)
+    monkeypatch.setattr(side_by_side, "APART", tmp_path / "not/there")
+    kept = tmp_path / "latest.json"
+    assert bench.main([*servers, "--scale", "0.001", "--runs", "1", "--results", str(kept)]) == 0
+    found = json.loads(kept.read_text())
+    units = {name: one["unit"] for name, one in found.items() if isinstance(one, dict) and "unit" in one}
+    ratios = ("plain_faust", "batched_faust", "networkx", "ceiling")
+    assert units == {
+        "end_to_end_skewed": "events/s",
+        **{f"ratio_{name}": "x" for name in ratios},
+        "latency_p50_ms_at_200": "ms",
+        "latency_p99_ms_at_200": "ms",
+        "redis_bytes_per_person": "bytes",
+        "flatness_10k_1m": "x",
+    }
+    assert all(found[name]["value"] > 0 for name in units)
+    assert found["machine"]["cores"] > 0
+    assert found["details"]["latency"]["unseen"] == 0
+    assert "people right" in found["details"]["side_by_side"]["plain_faust"]["sample"]
+    assert kept.with_suffix(".svg").read_text().startswith("<svg")
+
+
+def test_no_event_asks_redis_for_more(redis_server: RedisServer) -> None:
+    """Scripts, commands and bytes of a seeded log are what is committed, by a server that counts."""
+    wrong = differences(kept_costs()["redis"], live(redis_server.url))
+    assert not wrong, "\n".join([*map(str, wrong), RENEW])
