@@ -52,6 +52,11 @@ check: setup-dev ## the quick part: format, lint, types, import rules, unit and 
 bench: setup-dev peers ## the figures it is judged by, beside its rivals, on real Kafka and Redis; under ten minutes
 	@$(BIN)/python -m benchmarks.bench
 
+# Each question is a program of its own, `python -m benchmarks.NAME --help`, and keeps its own result.
+FULL := end_to_end side_by_side latency workers storms memory growth bulk_import restart
+bench-full: setup-dev peers ## all questions in full, one after the other; more than an hour on a quiet machine of two cores
+	@set -e; for question in $(FULL); do echo "== $$question"; $(BIN)/python -m benchmarks.$$question; done
+
 costs: setup-dev ## write anew what an event costs in store calls, bytes and Python calls; a test compares with it
 	@$(BIN)/python -m benchmarks.costs --keep
 

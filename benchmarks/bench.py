@@ -4,7 +4,8 @@
 side_by_side, latency, memory, growth. To be done in time, runs are shorter than those of `make bench-full`: 100,000
 events of skewed people, half as many with two workers, 40,000 of a million people, three times each, of which the
 median counts; one run of each rival. `--scale` makes all of it smaller, for a first look.
-Figures go to benchmarks/results/latest.json as `{name: {"value", "unit"}}`, with the machine; a picture beside it.
+Figures go to benchmarks/results/latest.json as `{name: {"value", "unit"}}`, with the machine, and docs/capacity.md
+and its picture are made anew from them.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import growth, latency, memory, side_by_side
+from benchmarks import capacity, growth, latency, memory, side_by_side
 from benchmarks.end_to_end import CASES, HEADER, PEOPLE, described, row, run_case
 from benchmarks.figures import RESULTS, Quiet, figure, keep, show
 from benchmarks.running import Servers, real_servers, server_options, with_servers
@@ -68,7 +69,7 @@ def measure(servers: Servers, asked: argparse.Namespace, tick: Callable[[str], N
     details["memory"] = memory.measured(servers, max(100, round(MEMORY_PEOPLE * asked.scale)))
     figures["redis_bytes_per_person"] = figure(details["memory"]["value"], "bytes")
     sizes = [scaled(size) for size in GROWTH_SIZES]
-    details["growth"] = growth.run(servers, sizes, scaled(GROWTH_EVENTS), tick, ["skewed"])
+    details["growth"] = growth.run(servers, sizes, scaled(GROWTH_EVENTS), tick, ["steady"])
     figures["flatness_10k_1m"] = figure(growth.flatness(details["growth"]), "x")
     return {**figures, "details": details}, side_by_side.picture(engine, stood)
 
@@ -120,7 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if quiet.described().get("machine_shared"):
             say("The machine had other work: CPU seconds, bytes and counts hold, times do not.", "yellow")
         keep(asked.results, __doc__ or "", found | {"minutes": round(minutes, 1)}, quiet)
-        asked.results.with_suffix(".svg").write_text(picture, encoding="utf-8")
+        if asked.results == RESULT:
+            capacity.main()
+            capacity.PICTURE.write_text(picture, encoding="utf-8")
+        else:
+            asked.results.with_suffix(".svg").write_text(picture, encoding="utf-8")
         return 0
 
     return with_servers(asked, work, real_servers)

@@ -207,18 +207,18 @@ def live(url: str) -> Costs:
 
     async def run() -> None:
         core = Core(counting=False)
+        client.flushall()
         store = await RedisStore.open(url, "costs", "identity", topics="costs")
         client.config_resetstat()
         for records in core.batches():
             resolved = await carry(core.resolving(core.taken(records)), store, _Outlet())
             await carry(core.projecting(resolved), store, _Outlet())
-        counted.append(client.info("commandstats"))
-        counted.append(client.info("stats"))
+        counted[:] = [client.info("commandstats"), client.info("stats")]
         await store.close()
 
     counted: list[dict[str, Any]] = []
     with redis.Redis.from_url(url) as client:
-        client.flushall()
+        asyncio.run(run())  # from here on the server knows the scripts
         asyncio.run(run())
         client.flushall()
     commands, stats = counted

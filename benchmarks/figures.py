@@ -94,6 +94,11 @@ def keep(path: Path, question: str, found: Mapping[str, Any], quiet: Quiet) -> N
     say(f"Kept in {path}.")
 
 
+def shown(number: float | None) -> str:
+    """A number in a table; None was not measured."""
+    return "?" if number is None else f"{number:,}"
+
+
 def show(title: str, header: list[str], rows: list[list[str]]) -> None:
     """A table: names to the left, numbers to the right."""
     table = Table(title=title, title_justify="left")

@@ -1,10 +1,11 @@
 """Does an event cost more when the engine knows a million people instead of ten thousand?
 
 `python -m benchmarks.growth [--sizes 10000 100000 1000000] [--events N]`. The store is filled with members as if each
-had registered (`benchmarks.crowd`); then a worker that knows none of them yet gets events of them: drawn by Zipf 1.1
-out of all there are, which is the benchmark's traffic, and evenly, which no cache helps against once there are more
-people than it holds. What is compared is CPU: of the worker and of the store, for each event. The first tenth of the
-events of each draw warms up. Results go to benchmarks/results/growth.json, and a picture beside it.
+had registered (`benchmarks.crowd`); then a worker that knows none of them yet gets events of them. Steady: the same
+traffic at every size, ten thousand people drawn by Zipf 1.1, spread evenly among all there are; this is the figure.
+Skewed: drawn by Zipf out of all there are, and uniform: evenly, so that traffic itself spreads as people grow, a batch
+has fewer events of one person, and no cache helps. What is compared is CPU of the worker and of the store for each
+event, after a tenth of them has warmed up. Results go to benchmarks/results/growth.json, and a picture beside it.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.crowd import Crowd
-from benchmarks.figures import RESULTS, Quiet, figure, keep, show
+from benchmarks.figures import RESULTS, Quiet, figure, keep, show, shown
 from benchmarks.line_chart import Line, line_chart
 from benchmarks.load import Load, Measured, under_load
 from benchmarks.running import Servers, real_servers, server_options, with_servers
@@ -34,7 +35,8 @@ RESULT: Final = RESULTS / "growth.json"
 SIZES: Final = (10_000, 100_000, 1_000_000)
 EVENTS: Final = 40_000
 WARM_SHARE: Final = 0.1
-DRAWS: Final = ("skewed", "uniform")
+DRAWS: Final = ("steady", "skewed", "uniform")
+STEADY_PEOPLE: Final = 10_000
 AT_ONCE: Final = 500
 LANES: Final = 4
 
@@ -61,9 +63,11 @@ async def fill(settings: Settings, first: int, end: int, progress: Callable[[int
 def events_of_members(count: int, people: int, draw: str, seed: int) -> Iterator[bytes]:
     """Events of members of the crowd, who are named by card, by phone, or by both."""
     rng = random.Random(seed)
-    weights = list(accumulate(1 / (rank + 1) ** ZIPF for rank in range(people))) if draw == "skewed" else []
+    active = min(people, STEADY_PEOPLE) if draw == "steady" else people
+    weights = [] if draw == "uniform" else list(accumulate(1 / (rank + 1) ** ZIPF for rank in range(active)))
     for n in range(count):
         person = bisect_left(weights, rng.random() * weights[-1]) if weights else rng.randrange(people)
+        person *= people // active
         both = {"card": f"E{person:09}", "phone": f"137{person:08}"}
         named = rng.choice((both, both, {"card": both["card"]}, {"phone": both["phone"]}))
         data = {"identifiers": named, "counters": {"visits": 1}, "store": f"SH-{person % 50:03}", "channel": "offline"}
@@ -116,7 +120,7 @@ def run(
     return found
 
 
-def flatness(found: dict[str, Any], draw: str = "skewed") -> float:
+def flatness(found: dict[str, Any], draw: str = "steady") -> float:
     """What an event costs worker and store with the most people, by what it costs with the fewest."""
     costs = [one["worker_us"] + (one["redis_us"] or 0.0) for one in found[draw].values()]
     return float(costs[-1] / costs[0])
@@ -125,12 +129,10 @@ def flatness(found: dict[str, Any], draw: str = "skewed") -> float:
 def picture(found: dict[str, Any], sizes: Sequence[int]) -> str:
     """Lines over the number of people, as SVG."""
     lines = [
-        Line(f"{who}, {draw}", [float(one[f"{who}_us"] or 0) for one in found[draw].values()])
-        for draw in found
-        for who in ("worker", "redis")
+        Line(draw, [one["worker_us"] + (one["redis_us"] or 0.0) for one in found[draw].values()]) for draw in found
     ]
     top = 1.2 * max(max(line.values) for line in lines)
-    title = "CPU microseconds for an event, by how many people the engine knows"
+    title = "CPU microseconds of worker and Redis for an event, by how many people there are"
     return line_chart(title, [f"{size:,}" for size in sizes], lines, top=top, text=lambda one: f"{one:,.0f}")
 
 
@@ -147,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(servers: Servers) -> int:
         found = run(servers, asked.sizes, asked.events, say)
         rows = [
-            [f"{int(size):,} people, {draw}", *(f"{one[part]:,}" for part in one)]
+            [f"{int(size):,} people, {draw}", *map(shown, one.values())]
             for draw in found
             for size, one in found[draw].items()
         ]

@@ -34,6 +34,8 @@ STUCK_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
 BROKER_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 30.0
+EVER_SECONDS: Final = 86_400.0
+"""For as long as something moves."""
 
 
 class Cpu(NamedTuple):
@@ -154,7 +156,7 @@ class Load:
                 moved.look(now)
                 return now - resolved >= events
 
-            self.until(is_resolved, "every event is resolved", float("inf"))
+            self.until(is_resolved, "every event is resolved", EVER_SECONDS)
             ended = self.until(self._is_projected, "every profile is acknowledged", 5 * STUCK_SECONDS)
         finally:
             code = publishing.wait()
@@ -182,9 +184,13 @@ class Load:
         partitions = [TopicPartition(name, at) for at in range(topic.partitions)]
         return sum(self._consumer.get_watermark_offsets(one, timeout=BROKER_SECONDS)[1] for one in partitions)
 
+    def projected(self) -> int:
+        """How many notices of changes the store's positions have passed."""
+        return self._positions(CHANGES)
+
     def _is_projected(self) -> bool:
         end = self.ends(CHANGES)
-        return self._positions(CHANGES) >= end
+        return self.projected() >= end
 
     def _positions(self, topic: Topic) -> int:
         name = topic.full_name(self.settings.topic_prefix)

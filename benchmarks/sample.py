@@ -8,6 +8,7 @@ Must not know: which program published.
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from tests.naive.model import run
 
 EVENTS_MAX: Final = 3_000
 PEOPLE_MAX: Final = 400
-SECONDS: Final = 30.0
+SECONDS: Final = 120.0
 READ_SECONDS: Final = 0.05
 _PERSON = re.compile(rb'"(?:139|main:oX|88)(\d{8,10})"|"mac":"0a:(..):(..):(..):(..):01"')
 
@@ -72,11 +73,15 @@ def read(brokers: str, topic: str) -> Iterator[Read]:
         consumer.close()
 
 
-def households(brokers: str, topic: str) -> Log:
-    """The events of some households, few enough for the naive model, and every event of each."""
-    log = [
+def log_of(brokers: str, topic: str) -> Log:
+    """Every record of a topic of events."""
+    return [
         Record(topic, one.partition, one.offset, one.append_ms, one.key, one.value, ()) for one in read(brokers, topic)
     ]
+
+
+def households(log: Log) -> Log:
+    """The events of some households, few enough for the naive model, and every event of each."""
     by_household: dict[int, Log] = {}
     for record in log:
         by_household.setdefault(_household(record.value or b""), []).append(record)
@@ -113,20 +118,17 @@ def last_profiles(brokers: str, topic: str) -> dict[bytes, dict[str, Any]]:
     return {key: profile for key, profile in parsed.items() if "merged_into" not in profile}
 
 
-def check_engine(brokers: str, prefix: str, hash_key: str, events: int) -> int:
-    """The engine's last profiles are the model's people, in every field -> how many people were compared.
+def compare_engine(log: Log, last: Mapping[bytes, Mapping[str, Any]], hash_key: str) -> int:
+    """The engine's last profiles are the model's people of a log, in every field -> how many people were compared.
 
     Of those whose facts stayed with a contested device, who have no identifiers, nothing is compared but visits.
 
     Raises:
         CommandFailedError: they differ.
     """
-    last = last_profiles(brokers, f"{prefix}.profiles")
-    require_all_visits(last.values(), events)
-    log = households(brokers, f"{prefix}.touchpoints")
-    outputs = [Output(0, 0, key, orjson.dumps(one), ()) for key, one in last.items()]
-    published = Published({"profiles": outputs})
-    model = run(log, hash_key.encode(), now=published.decided)
+    require_all_visits(last.values(), len(log))
+    published = Published({"profiles": [Output(0, 0, key, orjson.dumps(one), ()) for key, one in last.items()]})
+    model = run(households(log), hash_key.encode(), now=published.decided)
     expected = {_names(one): canonical(one) for one in model.people if one["identifiers"]}
     wanted = frozenset[str]().union(*expected)
     contents = published.contents
@@ -141,17 +143,15 @@ def check_engine(brokers: str, prefix: str, hash_key: str, events: int) -> int:
     return len(expected)
 
 
-def check_rival(brokers: str, prefix: str, hash_key: str) -> str:
+def compare_rival(log: Log, last: Iterable[Mapping[str, Any]], hash_key: str) -> str:
     """A rival's last profiles against the same model, as far as it can be right -> what was found, in words.
 
     Raises:
         CommandFailedError: somebody of whom no event is contested is wrong.
     """
-    expected = {
-        _names(one): _simple(one) for one in run(households(brokers, f"{prefix}.touchpoints"), hash_key.encode()).people
-    }
+    expected = {_names(one): _simple(one) for one in run(households(log), hash_key.encode()).people}
     expected.pop(frozenset(), None)
-    got = {_names(one): _simple(one) for one in last_profiles(brokers, f"{prefix}.profiles").values()}
+    got = {_names(one): _simple(one) for one in last}
     holder = {name: one for one in got for name in one}
     right = joined = 0
     for names, simple in expected.items():
@@ -164,27 +164,58 @@ def check_rival(brokers: str, prefix: str, hash_key: str) -> str:
             )
         else:
             right += 1
-    return f"{right:,} of {len(expected):,} people right, {joined:,} joined with another over a shared device"
+    return _in_words(right, joined)
 
 
-def check_labels(brokers: str, prefix: str, hash_key: str) -> str:
+def compare_labels(log: Log, labels: Mapping[str, bytes | None], hash_key: str) -> str:
     """Of a rival that gives identifiers a label and no more: who has one with whom -> what was found, in words.
 
     Raises:
         CommandFailedError: identifiers of one person have several labels.
     """
-    people = [_names(one) for one in run(households(brokers, f"{prefix}.touchpoints"), hash_key.encode()).people]
-    labels = {(one.key or b"").decode(): one.value for one in read(brokers, f"{prefix}.profiles")}
-    sizes: dict[bytes | None, int] = {}
-    for label in labels.values():
-        sizes[label] = sizes.get(label, 0) + 1
+    sizes = Counter(labels.values())
     right = joined = 0
-    for names in filter(None, people):
+    for names in filter(None, (_names(one) for one in run(households(log), hash_key.encode()).people)):
         found = {labels.get(name) for name in names}
-        if len(names) > 1 and (len(found) != 1 or None in found):
-            raise CommandFailedError("Identifiers of one sampled person have several labels.")
-        alone = len(names) == 1 or sizes[found.pop()] == len(names)
+        if len(found) != 1 or None in found:
+            raise CommandFailedError("Identifiers of one sampled person have several labels, or none.")
+        alone = sizes[found.pop()] == len(names)
         right, joined = right + alone, joined + (not alone)
+    return _in_words(right, joined)
+
+
+def check_engine(brokers: str, prefix: str, hash_key: str, events: int) -> int:
+    """`compare_engine` of all that was published -> how many people were compared.
+
+    Raises:
+        CommandFailedError: they differ.
+    """
+    log = log_of(brokers, f"{prefix}.touchpoints")
+    assert len(log) == events, "the generator publishes what it is told to"
+    return compare_engine(log, last_profiles(brokers, f"{prefix}.profiles"), hash_key)
+
+
+def check_rival(brokers: str, prefix: str, hash_key: str) -> str:
+    """`compare_rival` of all that was published.
+
+    Raises:
+        CommandFailedError: somebody is wrong.
+    """
+    log, last = log_of(brokers, f"{prefix}.touchpoints"), last_profiles(brokers, f"{prefix}.profiles")
+    return compare_rival(log, last.values(), hash_key)
+
+
+def check_labels(brokers: str, prefix: str, hash_key: str) -> str:
+    """`compare_labels` of all that was published.
+
+    Raises:
+        CommandFailedError: somebody is wrong.
+    """
+    labels = {(one.key or b"").decode(): one.value for one in read(brokers, f"{prefix}.profiles")}
+    return compare_labels(log_of(brokers, f"{prefix}.touchpoints"), labels, hash_key)
+
+
+def _in_words(right: int, joined: int) -> str:
     return f"{right:,} of {right + joined:,} people right, {joined:,} joined with another over a shared device"
 
 

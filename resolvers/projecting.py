@@ -138,7 +138,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         if told is not None and not before.later:
             return told
         change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
-        if change is None and not absorbed:
+        if change is None and before.component_version == publication.state.component_version and not absorbed:
             cache.publications.put(component.name, publication)
             return None
         change = change or Difference([], (), before)

@@ -45,7 +45,9 @@ function headline(entry, own) {
 }
 
 function evidence(entry) {
-  const events = entry.evidence.length ? entry.evidence : entry.cause ? [entry.cause] : [];
+  const told = entry.evidence.length ? entry.evidence : entry.cause ? [entry.cause] : [];
+  // One event may stand behind several links: it is named once.
+  const events = [...new Map(told.map((one) => [`${one.id} ${one.source}`, one])).values()];
   if (!events.length) return null;
   return h(
     "p",

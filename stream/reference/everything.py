@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from stream.reference import commands_page, configuration_page, metrics_page, pictures, topics_page
+from stream.web import openapi
 from topics.asyncapi import document
 from topics.schemas import Schema, answer_schemas, command_schemas, event_schemas, record_schemas
 
@@ -28,6 +29,7 @@ def everything(root: Path) -> dict[str, str]:
         "docs/configuration.md": configuration_page.page(),
         "docs/cli.md": commands_page.page(),
         "docs/topics.md": topics_page.page(examples),
+        "docs/openapi.json": _json(openapi.document()),
         "docs/asyncapi.json": _json(document(version("idweave"), examples)),
         **{f"docs/pictures/{name}.svg": svg for name, svg in pictures.pictures().items()},
         **{f"docs/schemas/{name}.json": _json(schema) for name, schema in schemas().items()},

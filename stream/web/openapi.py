@@ -1,12 +1,10 @@
 """The OpenAPI 3.1 document of the HTTP interface: made from the types that are sent, and from the table in here.
 
-`python -m stream.web.openapi > docs/openapi.json` writes the page in docs; a test compares the two, another one the
-document's paths with the routes.
+`python -m stream.reference` writes it to docs/openapi.json; a test compares its paths with the routes.
 Rules: everything that can be answered is in it, errors too; a type is described where it is defined and nowhere else.
 Must not know: how anything is answered.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
@@ -53,6 +51,16 @@ IDENTIFIER: Final[Json] = {
 }
 
 
+COMMANDS_SHOWN: Final[Mapping[str, Json]] = {
+    "split": {"type": "split", "identifiers": ["openid:daughter"], "by": "amy", "reason": "mother and daughter"},
+    "merge": {"type": "merge", "identifiers": ["card:main:8800", "card:main:8801"], "by": "amy"},
+    "unbind": {"type": "unbind", "identifier": "openid:daughter", "from": "card:main:8800", "by": "amy"},
+    "block": {"type": "block", "namespace": "cookie", "pattern": "re:^test-", "by": "amy"},
+    "undo": {"type": "undo", "of": "the id of a command", "by": "amy"},
+}
+"""One of most kinds; an erase is for ever, and not to be tried."""
+
+
 class Parameter(NamedTuple):
     """A part of the address."""
 
@@ -72,6 +80,7 @@ class Operation(NamedTuple):
     answers: Mapping[int, tuple[str, str | None]]
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any] | None = None
+    examples: Mapping[str, Json] = {}  # of the body
     tag: str = "People"
     is_open: bool = False  # nobody is asked for a token
     versioned: bool = False
@@ -178,6 +187,7 @@ OPERATIONS: Final = (
             **_said(UNREADABLE, {403: "An operator's token is needed."}, NO_BODY, AWAY),
         },
         body={"$ref": REF.format(name="Command")},
+        examples=COMMANDS_SHOWN,
         tag="Commands",
     ),
     Operation(
@@ -204,7 +214,7 @@ OPERATIONS: Final = (
         )
         for name, what, tag in (
             ("commands", "commands that were carried out or refused", "Commands"),
-            ("merges", "merges, splits and moves", "Engine"),
+            ("merges", "merges, splits, moves and erasures", "Engine"),
             ("conflicts", "conflicts", "Engine"),
         )
     ),
@@ -327,7 +337,10 @@ def _operation(one: Operation) -> Json:
             for part in one.parameters
         ]
     if one.body is not None:
-        told["requestBody"] = {"required": True, "content": {JSON: {"schema": deepcopy(dict(one.body))}}}
+        content: Json = {"schema": deepcopy(dict(one.body))}
+        if one.examples:
+            content["examples"] = {name: {"value": deepcopy(value)} for name, value in one.examples.items()}
+        told["requestBody"] = {"required": True, "content": {JSON: content}}
     return told
 
 
@@ -352,7 +365,3 @@ def _answers(one: Operation) -> Iterator[tuple[int, Json]]:
         yield status, answer
     if one.versioned:
         yield 304, {"description": "The caller has this version, by `If-None-Match`."}
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document()), indent=1) + b"\n")

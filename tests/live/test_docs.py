@@ -14,7 +14,7 @@ from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
 from tests.live.engine import ROOT, Engine
 from tests.live.redis_server import RedisServer
-from tests.live.terminal import Terminal, is_printed, steps
+from tests.live.terminal import HTTP, Terminal, is_printed, steps
 
 DOCS = ROOT / "docs"
 LAST_WORDS = "Ctrl-C ends all of it."
@@ -58,7 +58,7 @@ class Up:
 
 @pytest.mark.timeout(PAGE_SECONDS)
 def test_the_tour(tmp_path: Path) -> None:
-    """From `idweave up` to its end: what a person types in five minutes, and sees; nothing is left behind."""
+    """From `idweave up` to its end: what a person types in five minutes, and sees, and the requests of docs/http.md."""
     terminal = Terminal(tmp_path / "folder", {})
     up = Up(terminal)
     try:
@@ -68,6 +68,12 @@ def test_the_tour(tmp_path: Path) -> None:
         assert "They keep everything in memory and lose it" in "".join(up.said)
         for script, printed in typed(DOCS / "tour.md"):
             terminal.play(script, printed)
+        [(address, token)] = re.findall(r"http://(\S+)/#token=(\S+)", "".join(up.said))
+        [(asked, _)] = steps((DOCS / "http.md").read_text())
+        told = terminal.run(f"TOKEN={token}\n{asked.replace(HTTP, address)}")
+        assert told.endswith("}")
+        assert '"detail":"1 identifier would leave 4 identifiers behind."' in told
+        assert "<svg" in (terminal.folder / "evidence.svg").read_text()
         up.process.send_signal(signal.SIGINT)
         rest, _ = up.process.communicate(timeout=30)
     finally:

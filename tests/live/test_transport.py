@@ -3,11 +3,12 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -455,3 +456,34 @@ async def test_a_position_that_cannot_be_read_from_ends_the_process(
     assert said in (tmp_path / "refused.log").read_text()
     assert store.count() == 0
     store.close()
+
+
+def test_the_example_of_the_guide_counts_once(kafka: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    """docs/examples/batched_faust.py as a process, killed in mid-stream and started again: every view counts once."""
+    log = Log(kafka, topic_prefix, partitions=2)
+    for page in (b"a", b"b"):
+        for n in range(3_000):
+            log.producer.produce(log.name, b"", page, partition=n % 2)
+        log.producer.flush()
+    environment = {"PAGES_BROKERS": kafka.bootstrap, "PAGES_TOPIC": log.name, "PAGES_FILE": str(tmp_path / "pages.db")}
+    command = [sys.executable, str(ROOT / "docs/examples/batched_faust.py"), "worker", "-l", "error"]
+
+    def views() -> dict[str, int]:
+        with closing(sqlite3.connect(tmp_path / "pages.db", timeout=30)) as database:
+            return dict(database.execute("select page, number from views"))
+
+    def run_until(enough: int, group: str) -> None:
+        ours = {"PYTHONPATH": str(ROOT), "PAGES_GROUP": f"{log.group}-{group}", **environment}
+        with subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **ours}) as worker:  # noqa: S603
+            try:
+                deadline = time.monotonic() + 60
+                while sum(views().values() if (tmp_path / "pages.db").exists() else ()) < enough:
+                    assert worker.poll() is None
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
+            finally:
+                worker.kill()
+
+    run_until(1, "first")
+    run_until(6_000, "second")  # another group, so that nobody waits for the dead one's session to end
+    assert views() == {"a": 3_000, "b": 3_000}

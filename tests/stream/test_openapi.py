@@ -41,11 +41,6 @@ def site() -> Site:
     return site
 
 
-def test_the_page_in_docs_is_this_one() -> None:
-    """`python -m stream.web.openapi > docs/openapi.json` was run."""
-    assert json.loads((ROOT / "docs" / "openapi.json").read_bytes()) == DESCRIBED
-
-
 async def test_the_document_is_served_to_anybody(site: Site) -> None:
     """It is what a client is made from; nobody is in it."""
     async with site.served(tokens=TOKENS) as client:
