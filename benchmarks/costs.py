@@ -19,6 +19,8 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import redis
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from benchmarks.figures import RESULTS, show
 from benchmarks.workload import events
@@ -163,6 +165,8 @@ def _size(value: object) -> int:
     """Bytes of all texts in something."""
     if isinstance(value, bytes | str):
         return len(value)
+    if isinstance(value, Struct):
+        value = astuple(value)
     if isinstance(value, Mapping):
         return sum(_size(name) + _size(one) for name, one in value.items())
     return sum(map(_size, value)) if isinstance(value, Iterable) else 0
