@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from benchmarks.end_to_end import UNIFORM_TIMES
 from benchmarks.figures import RESULTS
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs/capacity.md"
@@ -85,16 +86,20 @@ def page(latest: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
     skewed, uniform = costs_of(latest, costs, "skewed"), costs_of(latest, costs, "uniform")
     machine, rivals = latest["machine"], latest["details"]["side_by_side"]
     shared = " Other programs ran on it at the same time." if "machine_shared" in machine else ""
-    fastest = latest["end_to_end_skewed"]["value"]
+    fastest, evenly = latest["end_to_end_skewed"]["value"], UNIFORM_TIMES * latest["workload"]["people"]
+    fewest, *_, most = map(int, latest["details"]["growth"]["steady"])
     return TEXT.format(
         cores=machine["cores"],
         system=machine["system"],
         python=machine["python"],
         servers=latest["servers"],
         shared=shared,
-        costs=_table(["", "people drawn by Zipf 1.1", "a million people, evenly"], _cost_rows(skewed, uniform)),
+        costs=_table(["", "people drawn by Zipf 1.1", f"{evenly:,} people, evenly"], _cost_rows(skewed, uniform)),
         fastest=f"{fastest:,}",
         flat=latest["flatness_10k_1m"]["value"],
+        fewest=f"{fewest:,}",
+        most=f"{most:,}",
+        evenly=f"{evenly:,}",
         rates=_table(
             [
                 "events a second",
@@ -202,16 +207,16 @@ them.{shared}
 
 ## What one event costs
 
-CPU time, from the first event resolved to the last profile acknowledged, with every output topic on.
+CPU time until the last profile is acknowledged, with every output topic on.
 
 {costs}
 
 Drawn by Zipf, a few people make most of the events, so that a batch has several of one person, which are worked on
-together. Drawn evenly out of a million, nearly every event is of somebody whom the worker has not in its cache. A real
+together. Drawn evenly out of {evenly}, nearly every event is of somebody whom the worker has not in its cache. A real
 day lies between. One worker took {fastest} events a second of the first kind on this machine.
 
-What an event costs must not grow with the number of people: with the same traffic and a million people instead of ten
-thousand it is {flat} times as much (`flatness_10k_1m`; `python -m benchmarks.growth` has other draws, too).
+What an event costs must not grow with the number of people: with the same traffic and {most} people instead of
+{fewest} it is {flat} times as much (`flatness_10k_1m`; `python -m benchmarks.growth` has other draws, too).
 
 ## Events a second
 
