@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 
 import redis
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from benchmarks.figures import RESULTS, show
 from benchmarks.workload import events
@@ -165,10 +164,10 @@ def _size(value: object) -> int:
     """Bytes of all texts in something."""
     if isinstance(value, bytes | str):
         return len(value)
-    if isinstance(value, Struct):
-        value = astuple(value)
     if isinstance(value, Mapping):
         return sum(_size(name) + _size(one) for name, one in value.items())
+    if isinstance(value, Struct):
+        return sum(_size(getattr(value, name)) for name in value.__struct_fields__)
     return sum(map(_size, value)) if isinstance(value, Iterable) else 0
 
 

@@ -150,7 +150,7 @@ class Simulation:
         self._sent: list[Outgoing] = []
         self._remembered: Kept | None = None
         self.rollbacks = 0
-        self.strays = 0
+        self.strays = self.nobodys = 0
         self._is_republished = False
 
     def _tick(self) -> int:
@@ -222,6 +222,9 @@ class Simulation:
         for profile_id, said in journal.living():
             if profile_id not in self._store.content.profiles:
                 there = [key for key in said.members if key in self._store.content.homes]
+                if said.members and not there:
+                    self.nobodys += 1  # who came to be by a command that is decided otherwise when it is decided anew
+                    continue
                 holder = there[0] if there else self._second_profile(profile_id)
                 home = self._store.content.homes[holder.removeprefix(VALUES_OF)]
                 strays = (stray(profile_id, said, holder),)
