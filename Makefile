@@ -59,6 +59,7 @@ bench-full: setup-dev peers ## all questions in full, one after the other; more 
 
 costs: setup-dev ## write anew what an event costs in store calls, bytes and Python calls; a test compares with it
 	@$(BIN)/python -m benchmarks.costs --keep
+	@$(BIN)/python -m benchmarks.capacity
 
 fuzz: setup-dev ## a million hostile records through a real worker: refused with reason, neighbours untouched
 	@$(BIN)/python -m benchmarks.fuzz

@@ -119,9 +119,9 @@ def page(latest: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
         engine=f"{fastest:,}",
         rivals=_table(
             ["rival", "events/s", "CPU us/event", "IDWeave is x times", "sample of people"],
-            [_rival_row(name, one) for name, one in rivals.items()],
+            [_rival_row(one) for one in rivals.values()],
         ),
-        cannot="\n".join(f"- {_words(name)}. {one['cannot']}" for name, one in rivals.items()),
+        cannot="\n".join(f"- **{one['title']}**. {one['cannot']}" for one in rivals.values()),
         busy=f"{BUSY_MAX:.0%}",
         full=f"{FULL_MAX:.0%}",
         replicas=REPLICAS,
@@ -172,13 +172,9 @@ def _both(skewed: Costs, uniform: Costs, rate: int, people: int) -> str:
     return f"{_range(low, high)}{MARK}"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _rival_row(name: str, one: Mapping[str, Any]) -> list[str]:
+def _rival_row(one: Mapping[str, Any]) -> list[str]:
     cpu, times = f"{one['cpu_us_per_event']:,.0f}", f"{one['engine_is_times']:,}"
-    return [_words(name), f"{one['value']:,}", cpu, times, one["sample"]]
+    return [one["title"], f"{one['value']:,}", cpu, times, one["sample"]]
 
 
 def _example(costs: Costs) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import redis
+from msgspec import Struct
 
 from benchmarks.figures import RESULTS, show
 from benchmarks.workload import events
@@ -165,6 +166,8 @@ def _size(value: object) -> int:
         return len(value)
     if isinstance(value, Mapping):
         return sum(_size(name) + _size(one) for name, one in value.items())
+    if isinstance(value, Struct):
+        return sum(_size(getattr(value, name)) for name in value.__struct_fields__)
     return sum(map(_size, value)) if isinstance(value, Iterable) else 0
 
 

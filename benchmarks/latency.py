@@ -4,7 +4,8 @@
 schedule, and waits are counted from that instant, so that a stall counts for everybody who would have come meanwhile
 (no coordinated omission). A stock consumer sees the profile: an event is visible when the profiles of its household
 tell of as many visits as were published up to it. People are drawn by Zipf, as for throughput, by the same settings.
-Events of the first seconds warm up and are not counted. Results go to benchmarks/results/latency.json.
+Events of the first seconds warm up and are not counted. Results go to benchmarks/results/latency.json, and
+a picture beside it.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.end_to_end import PEOPLE
 from benchmarks.figures import RESULTS, Quiet, keep, show
+from benchmarks.line_chart import Line, line_chart
 from benchmarks.load import Load, under_load
 from benchmarks.running import Servers, real_servers, server_options, with_servers
 from benchmarks.workload import command, events_of_people
@@ -166,6 +168,14 @@ def row(per_second: float, one: Waits) -> list[str]:
     return [f"{per_second:,.0f} events/s", *times, f"{one.unseen:,}", f"{one.worker_cpu_us:,.0f}"]
 
 
+def picture(rates: Sequence[float], waits: Sequence[Waits]) -> str:
+    """Lines over the rates, as SVG."""
+    lines = [Line(part, [getattr(one, f"{part}_ms") for one in waits]) for part in ("p50", "p90", "p99")]
+    top = 1.1 * max(lines[-1].values)
+    title = "Milliseconds from publishing to the profile, by events a second"
+    return line_chart(title, [f"{rate:,.0f}" for rate in rates], lines, top=top, text=lambda ms: f"{ms:,.0f} ms")
+
+
 HEADER: Final = ["published", "p50 ms", "p90 ms", "p99 ms", "max ms", "unseen", "worker CPU us/event"]
 
 
@@ -182,13 +192,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(servers: Servers) -> int:
         found: dict[str, Any] = {}
-        rows = []
+        waits = []
         for rate in asked.rates:
             say(f"{rate:,.0f} events a second")
             one = measured(servers, rate, asked.seconds, asked.people)
             found[f"{rate:.0f}_per_second"] = one._asdict()
-            rows.append(row(rate, one))
+            waits.append(one)
+        rows = [row(rate, one) for rate, one in zip(asked.rates, waits, strict=True)]
         show("From publishing to the profile, at a subscriber", HEADER, rows)
+        if len(waits) > 1:
+            asked.results.with_suffix(".svg").write_text(picture(asked.rates, waits), encoding="utf-8")
         keep(asked.results, __doc__ or "", found | {"people": asked.people, "servers": servers.description}, quiet)
         return 0
 

@@ -224,8 +224,10 @@ def under_load(servers: Servers, name: str, workers: int = 1) -> Iterator[Load]:
     """An engine with so many workers that read; its keys are removed in the end. `name` begins its prefix.
 
     Raises:
-        CommandFailedError: a worker does not come up.
+        CommandFailedError: a worker does not come up, or the system does not say what a process has worked.
     """
+    if not Path("/proc/self/stat").exists():
+        raise CommandFailedError("CPU seconds are read from /proc, which this system does not have: run it on Linux.")
     with ExitStack() as stack:
         settings = stack.enter_context(fresh_settings(servers, name))
         folder = stack.enter_context(tempfile.TemporaryDirectory())

@@ -41,6 +41,7 @@ class Rival(NamedTuple):
     """A program in benchmarks/peers/. `events`: about as many as it does in ten seconds. `apart`: where it runs."""
 
     name: str
+    title: str
     module: str
     events: int
     checked: str
@@ -48,12 +49,12 @@ class Rival(NamedTuple):
 
 
 RIVALS: Final = (
-    Rival("plain_faust", "faust_plain", 10_000, "people"),
-    Rival("batched_faust", "faust_batched", 40_000, "people"),
-    Rival("quix", "quix", 60_000, "people", apart=True),
-    Rival("networkx", "networkx_batch", 30_000, "people"),
-    Rival("pathway", "pathway_components", 15_000, "labels", apart=True),
-    Rival("ceiling", "passing", 300_000, "records"),
+    Rival("plain_faust", "Faust, event by event", "faust_plain", 10_000, "people"),
+    Rival("batched_faust", "Faust, with take", "faust_batched", 40_000, "people"),
+    Rival("quix", "Quix Streams", "quix", 60_000, "people", apart=True),
+    Rival("networkx", "networkx", "networkx_batch", 30_000, "people"),
+    Rival("pathway", "Pathway", "pathway_components", 15_000, "labels", apart=True),
+    Rival("ceiling", "bytes passed on", "passing", 300_000, "records"),
 )
 
 
@@ -164,6 +165,7 @@ def detailed(engine: Mapping[str, Any], stood: Mapping[str, Stood]) -> dict[str,
     return {
         name: {
             **figure(one.per_second, "events/s"),
+            "title": rivals[name].title,
             "events": one.events,
             "seconds": round(one.seconds, 2),
             "cpu_us_per_event": round(1e6 * one.cpu_seconds / one.events, 1),
@@ -186,16 +188,17 @@ def table(engine: Mapping[str, Any], stood: Mapping[str, Stood]) -> None:
             "all of it",
         ]
     ]
+    titles = {rival.name: rival.title for rival in RIVALS}
     for name, one in stood.items():
         rate, cpu = f"{one.per_second:,.0f}", f"{1e6 * one.cpu_seconds / one.events:,.0f}"
-        rows.append([name.replace("_", " "), rate, cpu, f"{engine['value'] / one.per_second:,.2f}", one.sample])
+        rows.append([titles[name], rate, cpu, f"{engine['value'] / one.per_second:,.2f}", one.sample])
     show("Side by side, skewed people", ["", "events/s", "CPU us/event", "IDWeave is x times", "sample"], rows)
 
 
 def picture(engine: Mapping[str, Any], stood: Mapping[str, Stood]) -> str:
     """Bars, as SVG."""
     bars = [Bar("IDWeave, one worker", engine["value"], ours=True)]
-    bars += [Bar(name.replace("_", " "), one.per_second) for name, one in stood.items()]
+    bars += [Bar(rival.title, stood[rival.name].per_second) for rival in RIVALS if rival.name in stood]
     return bar_chart(
         "Events a second on the same input, on a machine of two cores", bars, text=lambda one: f"{one:,.0f}"
     )

@@ -8,18 +8,21 @@ Must not know: the log, the store, what an event means.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from resolvers.junk import JUNK_PHONES, Blocklist, is_junk
+from resolvers.life_keys import shown as shown_key
 from resolvers.namespaces import CARD, IdentityRules, Namespace
 from resolvers.normalise import folded, is_nobodys, is_randomised, normalise_text, normaliser
 from resolvers.pseudonyms import Pseudonyms, display, is_token
 from resolvers.sources import Sources
 from topics.events import CardReplacedData, Data, ReferralData, Touchpoint
 from topics.identifiers import Identifier
-from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 DropRule = Literal["blocked_value", "invalid_value"]
@@ -29,15 +32,19 @@ CACHED_VALUES: Final = 131_072
 TOKEN_MARK: Final = "~"  # noqa: S105 - the sign in front of a token, no secret
 
 
-class Seen(NamedTuple):
+class Seen(Struct, frozen=True, gc=False):
     """An identifier as an event named it.
 
-    `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's, made once.
+    `display` is masked for hashed namespaces, the token itself otherwise. `key` is the identifier's.
     """
 
-    identifier: Identifier
     display: str
     key: str
+
+    @property
+    def identifier(self) -> Identifier:
+        """The identifier, in whichever of its lives."""
+        return Identifier.parse(shown_key(self.key))
 
 
 class Dropped(NamedTuple):
@@ -51,7 +58,7 @@ class Dropped(NamedTuple):
     rule: DropRule
 
 
-class Admitted(NamedTuple):
+class Admitted(Struct, frozen=True, gc=False):
     """What is left of an event's identifiers: distinct, strongest first, at least one.
 
     `replaces` is the old number of a `card.replaced`, which is never among the identifiers; None also if it was dropped
@@ -78,20 +85,14 @@ class Unreadable(NamedTuple):
     message: str
 
 
-class DropsHere(Protocol):
-    """Whether a value is blocked at one place in the log."""
+class Drops(Protocol):
+    """Whether a value is blocked at a place in the log."""
 
     def __call__(self, key: str, writings: tuple[str, ...]) -> bool: ...  # noqa: D102 - see above
 
 
-class Drops(Protocol):
-    """Whether a value is blocked at a place in the log."""
-
-    def __call__(self, key: str, writings: tuple[str, ...], position: LogPosition) -> bool: ...  # noqa: D102 - see above
-
-
-class _Reading(NamedTuple):
-    """A value that passed, ordered as the contract orders identifiers: by rank, then by normalised value."""
+class _Reading(Struct, frozen=True, gc=False):
+    """A value that passed."""
 
     rank: int
     normalised: str  # with its scope
@@ -101,6 +102,10 @@ class _Reading(NamedTuple):
     def writings(self, raw: str) -> tuple[str, ...]:
         """The value as it came, without outer blanks, and normally written, with its scope and without."""
         return (folded(raw), self.normalised, self.normalised.partition(":")[2] or self.normalised)
+
+
+_IN_ORDER: Final = attrgetter("rank", "normalised")
+"""As the contract orders identifiers."""
 
 
 class _Values:
@@ -165,8 +170,7 @@ class _Values:
     def _seen(self, scope: str | None, normalised: str) -> Seen:
         token = self._pseudonyms.token(self._namespace, scope, normalised)
         shown = token if self._namespace.pii is None else display(self._namespace, scope, normalised)
-        identifier = Identifier(self._namespace.name, token)
-        return Seen(identifier, shown, identifier.key)
+        return Seen(shown, f"{self._namespace.name}:{token}")
 
     def blocklist(self, entry: str) -> Blocklist:
         """What a line of `blocked` in the configuration blocks."""
@@ -223,25 +227,22 @@ class Admission:
         return self._values[namespace].read(raw)
 
 
-def admit(
-    touchpoint: Touchpoint, position: LogPosition, admission: Admission, drops: Drops | None = None
-) -> Admitted | Refusal:
+def admit(touchpoint: Touchpoint, admission: Admission, drops: Drops | None = None) -> Admitted | Refusal:
     """The identifiers of an event as they count, or why the event is refused.
 
     Args:
         touchpoint: a decoded event.
-        position: its record's place in the log, which decides whether a value is blocked by an operator.
         admission: the rules and the key.
-        drops: whether a value is blocked there, by key and writings (`resolvers.blocking`); None: nothing ever was.
+        drops: whether an operator has blocked a value at the event's place in the log, by key and writings
+            (`resolvers.blocking`); None: nothing ever was.
 
     """
     if admission.rules.sources and (untrusted := admission.sources.refuse(touchpoint)) is not None:
         return untrusted
     data = touchpoint.data
     dropped: list[Dropped] = []
-    here = None if drops is None else partial(drops, position=position)
-    readings = _read_all("data.identifiers", data.identifiers, dropped, admission, here)
-    beside = _read_beside(data, dropped, admission, here)
+    readings = _read_all("data.identifiers", data.identifiers, dropped, admission, drops)
+    beside = _read_beside(data, dropped, admission, drops)
     if isinstance(readings, Refusal):
         return readings
     if isinstance(beside, Refusal):
@@ -271,7 +272,7 @@ def _read_all(
     named: Mapping[str, str | list[str]],
     dropped: list[Dropped],
     admission: Admission,
-    drops: DropsHere | None,
+    drops: Drops | None,
 ) -> list[_Reading] | Refusal:
     """The values that pass, distinct and strongest first; those that do not are added to `dropped`."""
     namespaces, read = admission.namespaces, admission.read
@@ -288,14 +289,14 @@ def _read_all(
             else:
                 readings.append(reading)
     if len(readings) > 1:
-        readings.sort()
+        readings.sort(key=_IN_ORDER)
         if any([one == other for one, other in pairwise(readings)]):
             return list(dict.fromkeys(readings))
     return readings
 
 
 def _read_beside(
-    data: Data, dropped: list[Dropped], admission: Admission, drops: DropsHere | None
+    data: Data, dropped: list[Dropped], admission: Admission, drops: Drops | None
 ) -> list[_Reading] | Refusal:
     """The one identifier that stands beside `identifiers`: the replaced card or the inviter."""
     if isinstance(data, CardReplacedData):
@@ -344,7 +345,7 @@ def parse_seen(text: str, admission: Admission) -> Seen | Unreadable:
         token = rest.removeprefix(TOKEN_MARK)
         if not is_token(namespace, token):
             return Unreadable(f"This is no token of {name}")
-        return Seen(Identifier(name, token), token if namespace.pii is None else "", f"{name}:{token}")
+        return Seen(token if namespace.pii is None else "", f"{name}:{token}")
     seen = admission.seen(name, rest)
     if seen is None:
         scoped = "scope:value" if namespace.scoped and namespace.default_scope is None else "value"

@@ -54,16 +54,16 @@ class Work:
         said: Said = self._apply_facts(arrival) if here[0].key == arrival.strongest else "elsewhere"
         if said == "reused":
             return [Observation((arrival.strongest,), "id_reused", arrival)]
-        facets: dict[str, Facet] = {}
-        for one in here:
-            facets[one.key] = draft.facet(one.key, one.display, time_us)
-        if cuts:
-            for key, facet in facets.items():
-                apply_cuts(facet, key, arrival)
-        if self._small:
+        if self._small and not cuts:
+            for one in here:
+                draft.facet(one.key, one.display, time_us)
             for pair in arrival.pairs:
                 draft.observe(pair, arrival.mark, counted=said == "new", asserted=pair is arrival.asserted)
             return ()
+        facets = {one.key: draft.facet(one.key, one.display, time_us) for one in here}
+        if cuts:
+            for key, facet in facets.items():
+                apply_cuts(facet, key, arrival)
         return self._observed(arrival, said, facets)
 
     def _observed(self, arrival: Arrival, said: Said, facets: dict[str, Facet]) -> list[Observation]:

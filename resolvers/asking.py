@@ -27,7 +27,6 @@ from topics.commands import (
     decode_command,
 )
 from topics.headers import traceparent
-from topics.identifiers import Identifier
 from topics.records import Record
 from topics.refusals import Refusal
 
@@ -93,7 +92,7 @@ def matching(asked: Asked, keys: Iterable[str], admission: Admission) -> list[Se
     for key in keys:
         name, _, token = shown(key).partition(":")
         if name == namespace.name and blocklist.holds(token, token.partition(":")[2] or token):
-            found.append(Seen(Identifier(name, token), token, key))
+            found.append(Seen(token, key))
     return found
 
 

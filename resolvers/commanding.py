@@ -42,7 +42,7 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standing: 
     lives = standing.lives
     if lives:
         place = asked.mark.position
-        asked = asked._replace(named=tuple(seen._replace(key=lives.before(seen.key, place)) for seen in asked.named))
+        asked = asked._replace(named=tuple(replace(seen, key=lives.before(seen.key, place)) for seen in asked.named))
     there: bytes | None = yield ReadDecision(asked.id)
     if there is None:
         decided = yield from _decided(asked, rules, blocked, standing)

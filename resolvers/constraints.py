@@ -73,7 +73,9 @@ class InForce(NamedTuple):
     def held(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Those of some keys that are somebody's now, as outputs show them."""
         if not self.past and not self.same:
-            return tuple(map(shown, keys))
+            keys = tuple(keys)
+            held = tuple(map(shown, keys))
+            return keys if held == keys else held  # most often the same, and not worth a second one
         return tuple(dict.fromkeys(shown(key) for key in self.one(keys) if key not in self.past))
 
 

@@ -9,7 +9,9 @@ Must not know: facts, identifiers.
 import hashlib
 import struct
 import zlib
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from resolvers.namespaces import Dedupe
 
@@ -20,7 +22,7 @@ _DAY_S = 86_400
 Verdict = Literal["new", "same", "reused"]
 
 
-class Signature(NamedTuple):
+class Signature(Struct, frozen=True, gc=False):
     """What tells an event apart: 64 bits of (source, id), when it was appended (s), 32 bits of its body."""
 
     name: int
@@ -49,5 +51,5 @@ def verdict(recent: bytes, event: Signature, dedupe: Dedupe) -> Verdict:
 
 def remembered(recent: bytes, event: Signature, dedupe: Dedupe) -> bytes:
     """The recent events with this one; the oldest goes when there are too many."""
-    recent += _ENTRY.pack(*event)
+    recent += _ENTRY.pack(event.name, event.append_s, event.body)
     return recent[-dedupe.ids_per_identifier * _ENTRY.size :] if dedupe.ids_per_identifier else b""

@@ -10,8 +10,8 @@ Must not know: how records are sent, the store.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from resolvers.component import Component
@@ -28,6 +28,8 @@ from topics.codec import canonical, encode
 from topics.instants import to_text
 
 ZERO = "0.00"
+
+_NONE_MERGED = b',"merged_from":[]}'
 
 ORDER = ("tags", "lifecycle", "values", "segments", "reminders")
 """Of the records that say what is decided of a profile."""
@@ -52,7 +54,7 @@ REASONS = {
 }
 
 
-class Difference(NamedTuple):
+class Difference(Struct, frozen=True, gc=False):
     """What to publish, and the state that holds once it is.
 
     `records` go out in this order; the first of them are the profiles in `sent`. `repeatable`: all of them can be
@@ -136,7 +138,7 @@ class _Differ:
             merged_from = (
                 merged.get(profile_id, ()) if merged is not None else old.merged_from if old is not None else ()
             )
-            body = person.body[:-1] + b',"merged_from":' + encode(merged_from) + b"}"
+            body = person.body[:-1] + (b',"merged_from":%b}' % encode(merged_from) if merged_from else _NONE_MERGED)
             digest = hashlib.blake2b(body, digest_size=12).digest()
             same = old is not None and old.digest == digest and old.holder == person.holder
             value = person.value
@@ -159,7 +161,7 @@ class _Differ:
                 moved = True
                 known = set() if old is None or old.digest == BLANK else {*old.members}
                 born = after[profile_id].born
-                identities += [self._identity(key, profile_id, born) for key in person.members if key not in known]
+                identities += self._identities([key for key in person.members if key not in known], profile_id, born)
                 if old is not None:
                     identities += self._nobodys(old)
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
@@ -276,11 +278,14 @@ class _Differ:
         frame = f'{{"id":"{record_id}","profile_id":"{profile_id}","version":{version},{self._frame}'
         return Outgoing(topic, key, frame.encode() + content[1:], self._headers)
 
-    def _identity(self, key: str, profile_id: str, born: int) -> Outgoing:
-        namespace, _, token = key.partition(":")
-        shown = {"namespace": namespace, "token": token, "profile_id": profile_id}
-        value = {**shown, "version": self._version, "minted": born}
-        return Outgoing("identities", key.encode(), encode(value), self._headers)
+    def _identities(self, keys: list[str], profile_id: str, born: int) -> list[Outgoing]:
+        frame = f',"profile_id":"{profile_id}","version":{self._version},"minted":{born}}}'.encode()
+        records: list[Outgoing] = []
+        for key in keys:
+            namespace, _, token = key.partition(":")
+            value = encode({"namespace": namespace, "token": token})[:-1] + frame
+            records.append(Outgoing("identities", key.encode(), value, self._headers))
+        return records
 
     def _merges(self, assigned: Assigned, persons: list[Person]) -> list[tuple[str, str, Outgoing]]:
         """`merged` and `erased` for every id that ends; `split`, `moved` for identifiers that left one that goes on.

@@ -7,7 +7,9 @@ Must not know: how a group is committed.
 
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from resolvers.arrivals import Arrival
 from resolvers.component import Component
@@ -17,7 +19,7 @@ from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
 
 
-class Group(NamedTuple):
+class Group(Struct, frozen=True, gc=False):
     """Events, in log order, and the identifiers among theirs that hang together.
 
     `capped`: evidence that would have made a component too large. `root`: the one component that all of the identifiers
@@ -52,7 +54,7 @@ def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
         if len(arrivals) == len(group.arrivals):
             yield group
         elif arrivals:
-            yield group._replace(arrivals=arrivals)
+            yield replace(group, arrivals=arrivals)
 
 
 def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[Group]:
@@ -61,7 +63,7 @@ def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[G
         arrivals = [one for one in group.arrivals if one.strongest not in group.keys]
         arrivals = [one for one in arrivals if id(one) not in reused] if arrivals else arrivals
         if arrivals:
-            yield group._replace(arrivals=arrivals, root=None)
+            yield replace(group, arrivals=arrivals, root=None)
 
 
 def _grouped_with_care(

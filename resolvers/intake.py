@@ -4,9 +4,10 @@ Job: decode, admit, and sign: everything that is decided about one event by itse
 Must not know: other events, components, stores.
 """
 
-from typing import NamedTuple
+from functools import partial
 
 import msgspec
+from msgspec import Struct
 
 from resolvers.admission import Admission, Dropped, admit
 from resolvers.arrivals import Arrival, arrival
@@ -22,7 +23,7 @@ from topics.refusals import Refusal
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
-class Accepted(NamedTuple):
+class Accepted(Struct, frozen=True, gc=False):
     """An event that counts, and the values that were dropped from it."""
 
     arrival: Arrival
@@ -34,11 +35,18 @@ def take_in(record: Record, limits: Limits, admission: Admission, blocks: Blocks
     touchpoint = decode(record, limits)
     if isinstance(touchpoint, Refusal):
         return touchpoint
-    admitted = admit(touchpoint, record.position, admission, blocks.drops if blocks else None)
+    admitted = admit(touchpoint, admission, partial(blocks.drops, position=record.position) if blocks else None)
     if isinstance(admitted, Refusal):
         return admitted
-    place = (record.append_ms, record.topic, record.partition, record.offset)
-    mark = Mark(touchpoint.time_us, *place, touchpoint.id, touchpoint.source)
+    mark = Mark(
+        touchpoint.time_us,
+        record.append_ms,
+        record.topic,
+        record.partition,
+        record.offset,
+        touchpoint.id,
+        touchpoint.source,
+    )
     signed = signature(touchpoint.source, touchpoint.id, record.append_ms, _canonical.encode(touchpoint))
     trace = traceparent(record.headers) if record.headers else None
     return Accepted(arrival(touchpoint, admitted, mark, signed, trace), admitted.dropped)

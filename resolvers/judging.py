@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from resolvers.conditions import Node, compile_condition, fields_of
@@ -36,7 +37,7 @@ _DECIDES: Final = {
 _FIRST_SEEN: Final = Field("first_seen", "instant")
 
 
-class Judged(NamedTuple):
+class Judged(Struct, frozen=True, gc=False):
     """What rules say of a profile at one instant.
 
     Attributes:
@@ -122,7 +123,7 @@ class Rulebook:
             except Exception:  # noqa: BLE001, S112 - the same
                 continue
             names = sorted(f"{section}.{name}" for section, some in left_out.items() for name in some)
-            return judged._replace(failed=tuple(names))
+            return replace(judged, failed=tuple(names))
         raise AssertionError("scores and completeness can be told of everybody")
 
     def judge_or_fail(self, contents: Mapping[str, Any], now_us: int) -> Judged:
@@ -210,7 +211,8 @@ class Rulebook:
                 since_us = max(since_us, began_us)
                 for one in later:
                     began_us = one.began(values, False, since_us)  # noqa: FBT003 - the same
-                    since_us = max(since_us, began_us)
+                    if began_us > since_us:  # noqa: PLR1730 - half the time of max()
+                        since_us = began_us
                 return {"stage": rule.name, "since": to_text(since_us)}, min(due_us, until)
             due_us = min(due_us, -until)
             later.append(node)

@@ -135,7 +135,7 @@ class Lives:
                 if invited_by is None:
                     event = replace(event, uncounted=True)
                 elif invited_by != inviter.key:
-                    event = replace(event, inviter=inviter._replace(key=invited_by))
+                    event = replace(event, inviter=replace(inviter, key=invited_by))
             if all(life == key for key, life in lives.items()):
                 left.append(event)
                 continue
@@ -148,7 +148,7 @@ class Lives:
 
 def _left(arrival: Arrival, lives: dict[str, str | None]) -> list[Arrival]:
     """An event with its identifiers as they live, and without those whose life is over."""
-    seen = tuple(one._replace(key=life) for one in arrival.seen if (life := lives[one.key]) is not None)
+    seen = tuple(replace(one, key=life) for one in arrival.seen if (life := lives[one.key]) is not None)
     living = {pair: _lived(pair, lives) for pair in arrival.pairs}
     pairs = tuple(pair for pair in living.values() if pair is not None)
     asserted = None if arrival.asserted is None else living[arrival.asserted]

@@ -9,6 +9,7 @@ Must not know: the file these values were read from, and the keys themselves.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
@@ -67,14 +68,14 @@ class Allowance(msgspec.Struct, frozen=True):
 Trust = Literal["allowed", "refused"] | Allowance
 
 
-class Caps(msgspec.Struct, frozen=True):
+class Caps(msgspec.Struct, frozen=True, dict=True):
     """Distinct neighbours beyond which an identifier is a hub (`weak`, `other`), and identifiers in one component."""
 
     weak: int = 20
     other: int = 200
     component: int = 1000
 
-    @property
+    @cached_property
     def smallest(self) -> int:
         """Where fewer identifiers than this hang together, no cap matters."""
         return min(self.weak, self.other, self.component)
@@ -87,7 +88,7 @@ class Dedupe(msgspec.Struct, frozen=True):
     ids_per_identifier: int = 1024
 
 
-class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
+class IdentityRules(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that decides who is who. `namespaces` is ordered, strongest first; `sources` by first match."""
 
     policy: Policy = "latest"
@@ -98,7 +99,7 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, Trust] = {}
     timezone: str = "Asia/Shanghai"
 
-    @property
+    @cached_property
     def weak_is_last(self) -> bool:
         """Whether every weak namespace ranks below every other, so that devices' evidence is taken last."""
         met = False

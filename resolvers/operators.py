@@ -146,13 +146,13 @@ def _contains(field: Field, at: int, value: Any) -> Plain:  # noqa: ANN401 - a s
 
 def is_set(value: Any) -> bool:  # noqa: ANN401 - JSON
     """Whether there is something: not null, and not an empty text, list or object. Zero and false are something."""
-    return value is not None and value not in ("", [], {})
+    return bool(value or value == 0)  # of all that is empty, only a number equals 0
 
 
 def _is(at: int, *, wanted: bool) -> Plain:
     if wanted:
-        return lambda v: is_set(v[at])
-    return lambda v: not is_set(v[at])
+        return lambda v: bool(v[at] or v[at] == 0)  # `is_set`, without the call
+    return lambda v: not (v[at] or v[at] == 0)
 
 
 def _compared(operator: str, field: Field, at: int, bound: Any) -> Plain:  # noqa: ANN401 - a number or an amount
@@ -162,13 +162,13 @@ def _compared(operator: str, field: Field, at: int, bound: Any) -> Plain:  # noq
     # Without a call in between: these are most of all checks.
     match operator:
         case "at_least":
-            return lambda v: bool(v[at] is not None and v[at] >= bound)
+            return lambda v: v[at] is not None and v[at] >= bound
         case "at_most":
-            return lambda v: bool(v[at] is not None and v[at] <= bound)
+            return lambda v: v[at] is not None and v[at] <= bound
         case "more_than":
-            return lambda v: bool(v[at] is not None and v[at] > bound)
+            return lambda v: v[at] is not None and v[at] > bound
         case _:
-            return lambda v: bool(v[at] is not None and v[at] < bound)
+            return lambda v: v[at] is not None and v[at] < bound
 
 
 def _since(check: Check, field: Field, places: Places) -> Began:

@@ -11,6 +11,9 @@ Must not know: facts, profiles, stores, clocks.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from resolvers.constraints import NONE, Constraints, InForce, in_force
 from resolvers.counting import Group, asserted_values, kept_apart, scope_of
 from resolvers.evidence import Edge, Mark, Pair
@@ -33,7 +36,7 @@ class Ruled(NamedTuple):
     mark: Mark
 
 
-class Partition(NamedTuple):
+class Partition(Struct, frozen=True, gc=False):
     """Groups of identifier keys, each strongest first, and the refused evidence.
 
     `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
@@ -46,6 +49,9 @@ class Partition(NamedTuple):
     contested: frozenset[str]
     plain: bool = False
     ruled: tuple[Ruled, ...] = ()
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 def namespace_of(key: str, rules: IdentityRules) -> Namespace:
@@ -108,12 +114,13 @@ def partition(
     ruled = in_force(constraints)
     blocked = blocked & sights.keys() if blocked else blocked
     if not ruled.joins and not ruled.blocked and not ruled.same and _is_one_person(sights, edges, rules, blocked):
-        return Partition((tuple(sorted(sights, key=lambda key: strength(key, rules))),), (), frozenset(), plain=True)
+        return Partition((_strongest_first(sights, rules),), (), _NOBODY, True)  # noqa: FBT003 - by position is faster
     if not ruled.same:
         return _partition(sights, edges, rules, blocked | ruled.blocked, ruled)
     one = united(sights, edges, ruled.same)
     found = _partition(one.sights, one.edges, rules, frozenset(ruled.one(blocked)) | ruled.blocked, ruled)
-    return found._replace(
+    return replace(
+        found,
         groups=tuple(tuple(life for key in group for life in one.lives[key]) for group in found.groups),
         contested=frozenset(life for key in found.contested for life in one.lives[key]),
         refused=tuple(refused._replace(pair=one.observed[refused.pair]) for refused in found.refused),
@@ -141,11 +148,16 @@ def _partition(
         elif (rule := judge.join(pair)) is not None:
             refused.append(Refused(pair, rule))
     groups = sorted(
-        (tuple(sorted(group.members, key=lambda key: strength(key, rules))) for group in judge.groups()),
+        (_strongest_first(group.members, rules) for group in judge.groups()),
         key=lambda members: strength(members[0], rules),
     )
     apart = tuple(one for one in refused if judge.parted(one.pair))
     return Partition(tuple(groups), apart, judge.contested(), ruled=tuple(joined))
+
+
+def _strongest_first(keys: Iterable[str], rules: IdentityRules) -> tuple[str, ...]:
+    namespaces = rules.namespaces
+    return tuple(sorted(keys, key=lambda key: (namespaces[key[: key.index(":")]].rank, key)))
 
 
 def _free(keys: Iterable[str], sights: Mapping[str, Sight], silent: frozenset[str]) -> list[str]:
@@ -165,13 +177,14 @@ def _is_one_person(
         return True
     if len(sights) > rules.caps.smallest or rules.policy == "drop" or blocked or not rules.weak_is_last:
         return False
+    namespaces = rules.namespaces
     counted: dict[tuple[str, str], int] = {}
     weak: set[str] = set()
     ended = False
     for key, sight in sights.items():
         if sight.hub or sight.strangers or sight.unbound:
             return False
-        namespace = namespace_of(key, rules)
+        namespace = namespaces[key[: key.index(":")]]
         if namespace.weak:
             weak.add(key)
             ended |= sight.logged_out_us >= 0
@@ -183,8 +196,8 @@ def _is_one_person(
                 return False
     if ended and any(_is_logged_out(pair, edge, sights, rules) for pair, edge in edges.items()):
         return False
-    strong = [pair for pair in edges if pair.strong not in weak and pair.weak not in weak]
-    return _joined(strong) >= len(sights) - len(weak) and _joined(edges) == len(sights)
+    strong = [pair for pair in edges if pair.strong not in weak and pair.weak not in weak] if weak else edges
+    return _joined(edges) == len(sights) and (not weak or _joined(strong) >= len(sights) - len(weak))
 
 
 def _is_logged_out(pair: Pair, edge: Edge, sights: Mapping[str, Sight], rules: IdentityRules) -> bool:
@@ -198,6 +211,8 @@ def _joined(pairs: Iterable[Pair]) -> int:
     waiting = list(pairs)
     if not waiting:
         return 1
+    if len({pair.strong for pair in waiting}) == 1:  # most often: each with the strongest
+        return len(waiting) + 1
     reached.update(waiting[0])
     while True:
         before = len(reached)

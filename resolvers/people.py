@@ -7,8 +7,12 @@ person's `due_us` says when the next of these changes. Contents are all of the c
 Must not know: profile ids, versions, what was published.
 """
 
+from collections.abc import Mapping
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from resolvers.activity import NEVER_DUE_US, present_run, windows
 from resolvers.amounts import join, number
@@ -35,7 +39,7 @@ VALUES_OF = "!"
 _CARDS = f"{CARD}:"
 
 
-class Person(NamedTuple):
+class Person(Struct, frozen=True, gc=False):
     """One person. `holder` is the strongest identifier's key; `members` are all that it holds, strongest first.
 
     `members` are as outputs show them; `keys` are those of the facets that are folded into it, also of lives that are
@@ -53,7 +57,7 @@ class Person(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-class Fold(NamedTuple):
+class Fold(Struct, frozen=True, gc=False):
     """A group as it was folded: from which facets, which of them contested, when, and into whom."""
 
     facets: list[Facet]
@@ -67,7 +71,7 @@ class Fold(NamedTuple):
         return self.now_us <= now_us < min([self.person.due_us, *[one.due_us for one in self.aside]])
 
 
-class People(NamedTuple):
+class People(Struct, frozen=True, gc=False):
     """A component's people, and the evidence that was refused."""
 
     persons: list[Person]
@@ -88,9 +92,11 @@ def people(
     """
     division = component.plain
     if division is None:
-        seen = {key: facet for key, facet in component.facets.items() if facet.seen}
+        seen: Mapping[str, Facet] = component.facets
+        if not all([facet.seen for facet in seen.values()]):
+            seen = {key: facet for key, facet in seen.items() if facet.seen}
         division = partition(seen, component.edges, rules, blocked, component.constraints)
-        component.plain = division if division.plain and len(seen) == len(component.facets) else None
+        component.plain = division if division.plain and seen is component.facets else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
@@ -118,7 +124,7 @@ def people(
     return People(persons + aside, division.refused)
 
 
-class _At(NamedTuple):
+class _At(Struct, frozen=True, gc=False):
     """What a fold needs beside facets. `cards`: how many cards the person has; `held`: the identifiers to show.
 
     `ruled`: what operators have said of it.
@@ -155,7 +161,7 @@ def _fold(members: tuple[str, ...], facets: list[Facet], apart: frozenset[str], 
     person = _person(members[0], pairs, values, at)
     if not aside:
         return person, []
-    alone = at._replace(cards=0, held=())
+    alone = replace(at, cards=0, held=())
     return person, [_person(f"{VALUES_OF}{key}", [], some, alone) for key, some in aside.items()]
 
 
@@ -176,7 +182,9 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         "first_seen": to_text(min([one.first_us for one in dated])),
         "last_seen": to_text(max([one.last_us for one in dated])),
         "known": any([namespace_of(key, at.rules).person for key in members]),
-        "identifiers": _identifiers([one for one in facets if one[0] not in at.ruled.past], members),
+        "identifiers": [_identifier(key, facet.display, facet.first_us, facet.last_us) for key, facet in facets]
+        if keys == members  # most often: each is in its first life
+        else _identifiers([one for one in facets if one[0] not in at.ruled.past], members),
         "traits": _traits(facts),
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values) if values else {},
@@ -200,7 +208,7 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     judged = at.member.judge(contents, at.now_us)
     contents.update(judged.additions)
     if not judged.occasions:
-        judged = judged._replace(values=[])  # only occasions are looked at again, and persons are kept
+        judged = replace(judged, values=[])  # only occasions are looked at again, and persons are kept
     return Person(holder, members, fitting(contents), value, min(due_us, judged.due_us), judged, keys)
 
 
@@ -250,17 +258,20 @@ def _identifiers(facets: list[tuple[str, Facet]], members: tuple[str, ...]) -> l
     found: dict[str, list[Facet]] = {key: [] for key in members}
     for key, facet in facets if members else ():
         found[shown(key)].append(facet)
-    return [_identifier(key, lives) for key, lives in found.items()]
+    return [
+        _identifier(key, lives[0].display, min([one.first_us for one in lives]), max([one.last_us for one in lives]))
+        for key, lives in found.items()
+    ]
 
 
-def _identifier(key: str, lives: list[Facet]) -> dict[str, str]:
+def _identifier(key: str, display: str, first_us: int, last_us: int) -> dict[str, str]:
     namespace, _, token = key.partition(":")
     return {
         "namespace": namespace,
         "token": token,
-        "display": lives[0].display,
-        "first_seen": to_text(min([one.first_us for one in lives])),
-        "last_seen": to_text(max([one.last_us for one in lives])),
+        "display": display,
+        "first_seen": to_text(first_us),
+        "last_seen": to_text(last_us),
     }
 
 

@@ -7,7 +7,8 @@ Must not know: contents, evidence, the clock.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from resolvers.people import VALUES_OF, Person
 from resolvers.publication import State
@@ -16,7 +17,7 @@ Mint = Callable[[str, int], str]
 """(identifier key, number of the try) -> profile id."""
 
 
-class Assigned(NamedTuple):
+class Assigned(Struct, frozen=True, gc=False):
     """The id of each person, in order; the ids that end now -> the id they merge into; and those of who was erased."""
 
     ids: list[str]

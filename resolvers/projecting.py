@@ -74,7 +74,8 @@ def conflated(notices: Iterable[Notice]) -> list[Notice]:
         there = last.get(notice.component)
         if there is not None:
             afresh = 0 in {there.version, notice.version}
-            notice = notice._replace(  # noqa: PLW2901
+            notice = replace(  # noqa: PLW2901
+                notice,
                 version=0 if afresh else max(there.version, notice.version),
                 again=there.again or notice.again,
                 due_us=max(there.due_us, notice.due_us),
@@ -119,19 +120,20 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
 def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
     now_us = max(now_us, notice.due_us)  # who was to be looked at then is looked at then, whatever the clock says
     told: Difference | None = None
-    while True:
-        component = yield from _component(notice, cache)
-        if not (yield from _is_here(component, notice, cache)):
+    while told is None or _may_go_on(cache.components.get(notice.component), told):
+        component = _remembered(notice, cache) or (yield from _component(notice, cache))
+        if component.moved_to is not None or component.version == 0:
+            yield from _hand_over(component, notice, cache)
             return None
         absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
-        publication = yield from _publication(component.name, cache)
+        publication = cache.publications.get(component.name) or (yield from _publication(component.name))
         before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
-        before = yield from _found_again(before, notice.strays, component)
+        before = (yield from _found_again(before, notice.strays, component)) if notice.strays else before
         if component.version < before.component_version:
             cache.components.forget(component.name)
-            notice = notice._replace(version=before.component_version)
+            notice = replace(notice, version=before.component_version)
             continue
         if told is not None and not before.later:
             return told
@@ -146,18 +148,19 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.components.forget(component.name)
             cache.publications.forget(component.name)
             continue
-        yield from _publish(notice, publication._replace(revision=revision), change, offsets, cache)
+        yield from _publish(notice, replace(publication, revision=revision), change, offsets, cache)
         if absorbed:
             yield from _forget_absorbed(component, cache)
         if not before.later:
-            told, notice = change, notice._replace(version=component.version, again=False)
+            told, notice = change, replace(notice, version=component.version, again=False)
+    return told
 
 
-def _is_here(component: Component, notice: Notice, cache: Cache) -> Protocol[bool]:
-    """Whether there is anything to publish of it: it has not moved, and not everybody in it was erased."""
-    if component.moved_to is not None:
-        yield from _hand_over(component, component.moved_to, notice, cache)
-    return component.moved_to is None and component.version > 0
+def _may_go_on(component: Component | None, told: Difference) -> bool:
+    """Whether there may be more to publish of the component, which is remembered as it is now, once all this is."""
+    if told.state.later or component is None or component.absorbed:
+        return True
+    return component.version != told.state.component_version
 
 
 def _changed(component: Component, before: State, notice: Notice, rulebook: Rulebook, now_us: int) -> Difference | None:
@@ -183,32 +186,37 @@ def _changed(component: Component, before: State, notice: Notice, rulebook: Rule
     elif due_us == NEVER_DUE_US:
         due_us = 0
     if change is not None:
-        return change._replace(state=replace(change.state, due_us=due_us)) if due_us != before.due_us else change
+        return replace(change, state=replace(change.state, due_us=due_us)) if due_us != before.due_us else change
     if component.version == before.component_version and due_us == before.due_us:
         return None
     return Difference([], (), replace(before, component_version=component.version, due_us=due_us))
 
 
-def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
-    """The component as the notice found it or newer."""
+def _remembered(notice: Notice, cache: Cache) -> Component | None:
+    """The component as the notice found it or newer, unless it has to be read."""
     component = cache.components.get(notice.component)
     if component is None or not 0 < notice.version <= component.version or component.moved_to is not None:
-        component = yield ReadComponent(notice.component)
-        assert component is not None
-        cache.keep(component)
+        return None
+    return component
+
+
+def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
+    """The component as it is in the store."""
+    component: Component = yield ReadComponent(notice.component)
+    cache.keep(component)
     return component
 
 
 def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Protocol[bool]:
     """Whether their owner may be sending something this very moment. Then it will hand over and notify us."""
     names = [name for name, one in absorbed.items() if one.begun is not None]
-    yield Together([Notify(notice._replace(component=name, version=0)) for name in names])
+    yield Together([Notify(replace(notice, component=name, version=0)) for name in names])
     return bool(names)
 
 
-def _publication(name: str, cache: Cache) -> Protocol[Publication]:
-    """What was published, with nothing left that another one began."""
-    publication = cache.publications.get(name)
+def _publication(name: str) -> Protocol[Publication]:
+    """What was published, from the store, with nothing left that another one began."""
+    publication: Publication | None = None
     while publication is None:
         found: Publication = yield ReadPublication(name)
         publication = found if found.begun is None else (yield from _ended(name, found, found.begun))
@@ -217,8 +225,6 @@ def _publication(name: str, cache: Cache) -> Protocol[Publication]:
 
 def _found_again(before: State, strays: Sequence[bytes], component: Component) -> Protocol[State]:
     """The state with profiles that only subscribers know, each of which has a name again."""
-    if not strays:
-        return before
     state = with_strays(before, strays, component.facets)
     if found := [one for one in state.profiles if one not in before.profiles]:
         yield Together([NameProfile(one, state.profiles[one].holder) for one in found])
@@ -251,7 +257,8 @@ def _sent(
     `beside`: what is done meanwhile.
     """
     if named:
-        yield Together([NameProfile(profile_id, key) for profile_id, key in named])
+        names = [NameProfile(profile_id, key) for profile_id, key in named]
+        yield names[0] if len(names) == 1 else Together(names)
     if beside:
         placed, *_ = yield Together([Publish(records), *beside])
     else:
@@ -283,12 +290,12 @@ def _publish(
     else:
         # Another owner ended it and went on, and our records may lie behind newer ones: let it say again what holds.
         cache.publications.forget(notice.component)
-        yield Notify(notice._replace(version=0, again=True))
+        yield Notify(replace(notice, version=0, again=True))
 
 
 def _ended(name: str, publication: Publication, begun: Begun) -> Protocol[Publication | None]:
     """Bring to an end what was begun before us -> the publication as it is then; None: somebody else was faster."""
-    state, sending = begun
+    state, sending = begun.state, begun.sending
     offsets, instead = publication.offsets, None
     if sending.records:
         named = [(profile_id, state.profiles[profile_id].holder) for profile_id in sending.profiles]
@@ -307,15 +314,20 @@ def _publications(names: list[str]) -> Protocol[dict[str, Publication]]:
     return dict(zip(names, found, strict=True))
 
 
-def _hand_over(component: Component, to: str, notice: Notice, cache: Cache) -> Protocol[None]:
-    """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on."""
+def _hand_over(component: Component, notice: Notice, cache: Cache) -> Protocol[None]:
+    """A component has moved: nothing of its is on the way any more (we are its owner), so let the other one go on.
+
+    One that is not there has nowhere to go: everybody in it was erased.
+    """
+    if component.moved_to is None:
+        return
     if component.pending:
         yield from finish(component.name, cache)
     publication: Publication = yield ReadPublication(component.name)
     if publication.begun is not None:
         yield from _ended(component.name, publication, publication.begun)
     cache.publications.forget(component.name)
-    yield Notify(notice._replace(component=to, version=0))
+    yield Notify(replace(notice, component=component.moved_to, version=0))
 
 
 def _forget_absorbed(component: Component, cache: Cache) -> Protocol[None]:

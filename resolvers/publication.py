@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from resolvers.steps import Outgoing
 from topics.codec import decode as decode_json
@@ -100,14 +101,14 @@ class Sending(msgspec.Struct, array_like=True, frozen=True, gc=False):
     records: tuple[Outgoing, ...] = ()
 
 
-class Begun(NamedTuple):
+class Begun(Struct, frozen=True, gc=False):
     """What holds when all that is being sent has arrived."""
 
     state: State
     sending: Sending
 
 
-class Publication(NamedTuple):
+class Publication(Struct, frozen=True, gc=False):
     """The store's record.
 
     `revision`: for compare-and-set. `offsets`: of each profile's last record in its partition of the profiles topic.

@@ -11,6 +11,8 @@ Must not know: Redis, Kafka, what is done with the outcome.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from resolvers.applying import Observation, Work
 from resolvers.arrivals import Arrival
 from resolvers.cache import Cache
@@ -19,11 +21,12 @@ from resolvers.finding import find_all
 from resolvers.gathering import gather
 from resolvers.grouping import Group, grouped, with_facts, without_facts
 from resolvers.namespaces import IdentityRules
+from resolvers.publication import NOTHING
 from resolvers.referring import refer
 from resolvers.steps import ClaimHome, Commit, Protocol, Together, together
 
 
-class Changed(NamedTuple):
+class Changed(Struct, frozen=True, gc=False):
     """A component as it is now, and the last event that changed it."""
 
     component: Component
@@ -38,7 +41,7 @@ class Resolved(NamedTuple):
     unions: int
 
 
-class _Settled(NamedTuple):
+class _Settled(Struct, frozen=True, gc=False):
     """`referrals`: those of its events that count and name an inviter."""
 
     changed: Changed
@@ -111,6 +114,8 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
         if version is not None:
             component = work.draft.taken(version)
             cache.keep(component)
+            if root.version == 0:  # it was not there, so nothing was published of it
+                cache.publications.put(component.name, NOTHING)
             return _Settled(Changed(component, group.arrivals[-1]), observations, unions, work.referrals)
         cache.components.forget(root.name)
         root = None

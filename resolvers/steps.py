@@ -7,28 +7,31 @@ steps in any order.
 Must not know: who carries a step out.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 Reply = Any
 T = TypeVar("T")
 Protocol = Generator["Step", Reply, T]
 
 
-class ReadHome(NamedTuple):
+class ReadHome(Struct, frozen=True, gc=False):
     """Which component an identifier was put in -> its name, or None."""
 
     key: str
 
 
-class ClaimHome(NamedTuple):
+class ClaimHome(Struct, frozen=True, gc=False):
     """Put an identifier in a component unless it is in one -> the name of the one it is in."""
 
     key: str
     component: str
 
 
-class ShortenHome(NamedTuple):
+class ShortenHome(Struct, frozen=True, gc=False):
     """An identifier's component has moved: say where to, unless somebody else did -> None."""
 
     key: str
@@ -36,13 +39,13 @@ class ShortenHome(NamedTuple):
     component: str
 
 
-class ReadComponent(NamedTuple):
+class ReadComponent(Struct, frozen=True, gc=False):
     """-> Component."""
 
     component: str
 
 
-class Commit(NamedTuple):
+class Commit(Struct, frozen=True, gc=False):
     """Set and remove fields if the component is at `version` and has not moved -> its new version, or None: refused."""
 
     component: str
@@ -51,26 +54,26 @@ class Commit(NamedTuple):
     removed: tuple[str, ...] = ()
 
 
-class Freeze(NamedTuple):
+class Freeze(Struct, frozen=True, gc=False):
     """Mark a component as moving to another, unless it has moved -> the name of where it moves to."""
 
     component: str
     to: str
 
 
-class Settle(NamedTuple):
+class Settle(Struct, frozen=True, gc=False):
     """Empty a component whose content has arrived where it moved to -> None."""
 
     component: str
 
 
-class ReadPublication(NamedTuple):
+class ReadPublication(Struct, frozen=True, gc=False):
     """-> Publication."""
 
     component: str
 
 
-class Intend(NamedTuple):
+class Intend(Struct, frozen=True, gc=False):
     """Begin a publication, if the component is there, has not moved, and its publication is at `revision`.
 
     `state`: what holds when it has arrived; `sending`: what that is -> the new revision, or None: refused.
@@ -82,7 +85,7 @@ class Intend(NamedTuple):
     sending: bytes
 
 
-class Complete(NamedTuple):
+class Complete(Struct, frozen=True, gc=False):
     """What was begun has arrived, at these offsets: its state holds, if still at `revision` -> bool.
 
     `instead`: the state to keep, where that is not the one that was written down.
@@ -94,51 +97,51 @@ class Complete(NamedTuple):
     instead: bytes | None = None
 
 
-class DropPublication(NamedTuple):
+class DropPublication(Struct, frozen=True, gc=False):
     """Forget what a moved component had published: it was taken over -> None."""
 
     component: str
 
 
-class Schedule(NamedTuple):
+class Schedule(Struct, frozen=True, gc=False):
     """Have the projection told of a component at an instant, beside all others at which it will be -> None."""
 
     component: str
     due_us: int
 
 
-class NameProfile(NamedTuple):
+class NameProfile(Struct, frozen=True, gc=False):
     """Say which identifier leads to a profile id, before the id is first published -> None."""
 
     profile_id: str
     key: str
 
 
-class ReadDecision(NamedTuple):
+class ReadDecision(Struct, frozen=True, gc=False):
     """-> what was decided about a command, as `topics.commands` writes results, or None."""
 
     command: str
 
 
-class Decide(NamedTuple):
+class Decide(Struct, frozen=True, gc=False):
     """Record what is decided about a command, unless that was done before -> what holds."""
 
     command: str
     decision: bytes
 
 
-class ReadDecisions(NamedTuple):
+class ReadDecisions(Struct, frozen=True, gc=False):
     """-> everything that was decided about commands, in no order."""
 
 
-class Rewrite(NamedTuple):
+class Rewrite(Struct, frozen=True, gc=False):
     """Write what is recorded about a command, whatever it was -> None."""
 
     command: str
     decision: bytes
 
 
-class Fence(NamedTuple):
+class Fence(Struct, frozen=True, gc=False):
     """Let every session but those that begin from now on end, this one too; once for each name -> None.
 
     `ended`: lives that are over for the sessions to come (`resolvers.lives`).
@@ -148,37 +151,37 @@ class Fence(NamedTuple):
     ended: bytes = b""
 
 
-class ReadProfileName(NamedTuple):
+class ReadProfileName(Struct, frozen=True, gc=False):
     """-> the identifier that leads to a profile id, or None."""
 
     profile_id: str
 
 
-class ForgetProfile(NamedTuple):
+class ForgetProfile(Struct, frozen=True, gc=False):
     """No identifier leads to a profile id any more -> None."""
 
     profile_id: str
 
 
-class ForgetHome(NamedTuple):
+class ForgetHome(Struct, frozen=True, gc=False):
     """An identifier is in no component any more -> None."""
 
     key: str
 
 
-class ForgetComponent(NamedTuple):
+class ForgetComponent(Struct, frozen=True, gc=False):
     """There is no component of this name any more, and no publication -> None."""
 
     component: str
 
 
-class ForgetDue(NamedTuple):
+class ForgetDue(Struct, frozen=True, gc=False):
     """A component is not to be looked at any more, at no instant -> None."""
 
     component: str
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True, gc=False, array_like=True):
     """A record for an output topic. `topic` is the name without prefix."""
 
     topic: str
@@ -187,13 +190,13 @@ class Outgoing(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class Publish(NamedTuple):
+class Publish(Struct, frozen=True, gc=False):
     """Send records in this order and wait until the broker has them -> their offsets."""
 
     records: Sequence[Outgoing]
 
 
-class Notice(NamedTuple):
+class Notice(Struct, frozen=True, gc=False, array_like=True):
     """A component changed: what the projection needs to publish it.
 
     `version`: the component's, at least; 0: read it afresh. `id`, `source`: the event that caused it, appended at
@@ -213,13 +216,13 @@ class Notice(NamedTuple):
     strays: tuple[bytes, ...] = ()
 
 
-class Notify(NamedTuple):
+class Notify(Struct, frozen=True, gc=False):
     """Tell the projection -> None."""
 
     notice: Notice
 
 
-class Together(NamedTuple):
+class Together(Struct, frozen=True, gc=False):
     """Steps that do not depend on each other -> their replies, in this order."""
 
     steps: Sequence["Step"]
@@ -262,19 +265,19 @@ def together(protocols: Sequence[Protocol[T]]) -> Protocol[list[T]]:
         Their results, in the order given.
     """
     results: dict[int, T] = {}
-    waiting: list[tuple[int, Protocol[T], Step]] = []
-
-    def advance(index: int, protocol: Protocol[T], reply: Reply) -> None:
-        try:
-            waiting.append((index, protocol, protocol.send(reply)))
-        except StopIteration as stop:
-            results[index] = stop.value
-
-    for index, protocol in enumerate(protocols):
-        advance(index, protocol, None)
-    while waiting:
-        going, waiting = waiting, []
-        replies = yield Together([step for _, _, step in going])
-        for (index, protocol, _), reply in zip(going, replies, strict=True):
-            advance(index, protocol, reply)
-    return [results[index] for index in range(len(protocols))]
+    going: Iterable[tuple[int, Protocol[T]]] = enumerate(protocols)
+    replies: Iterable[Reply] = repeat(None, len(protocols))
+    while True:
+        waiting: list[tuple[int, Protocol[T]]] = []
+        asked: list[Step] = []
+        for one, reply in zip(going, replies, strict=True):
+            try:
+                asked.append(one[1].send(reply))
+            except StopIteration as stop:
+                results[one[0]] = stop.value
+            else:
+                waiting.append(one)
+        if not waiting:
+            return [results[index] for index in range(len(protocols))]
+        going = waiting
+        replies = yield Together(asked)

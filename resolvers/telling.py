@@ -9,7 +9,9 @@ Must not know: versions, keys, ids.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from resolvers.judging import Judged, Rulebook
 from resolvers.people import Person
@@ -21,14 +23,14 @@ SECOND_US = 1_000_000
 SHOWN = ("namespace", "token", "display")
 
 
-class Said(NamedTuple):
+class Said(Struct, frozen=True, gc=False):
     """One record's topic and content."""
 
     topic: str
     content: dict[str, Any]
 
 
-class Past(NamedTuple):
+class Past(Struct, frozen=True, gc=False):
     """What was said before.
 
     `own`: of the profile itself. `ended`: of profiles that end in this one. `parted`: of those that identifiers come

@@ -6,6 +6,7 @@ answered. Must not know: Redis, Kafka, what the protocol decides.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from resolvers import steps
@@ -71,6 +72,10 @@ def _rebuilt(step: Step, replies: Iterator[Reply]) -> Reply:
     return next(replies)
 
 
+_NOT_FLAT = frozenset({Together, Publish, Notify})
+"""Among these steps the store's are looked for; where there are none of them, all are the store's."""
+
+
 class _Round(NamedTuple):
     """The leaf steps of one round, by who carries them out."""
 
@@ -95,6 +100,8 @@ def _sorted(leaf_steps: Iterable[Step]) -> _Round:
 
 
 async def _answer(step: Step, store: ManySteps, publisher: Publisher) -> Reply:
+    if type(step) is Together and _NOT_FLAT.isdisjoint(map(type, step.steps)):
+        return await store.execute_many(step.steps) if step.steps else []
     by_whom = _sorted(leaves(step))
     going: list[Coroutine[Any, Any, list[Reply]]] = []
     if by_whom.store:
@@ -132,8 +139,9 @@ def _in_order(by_whom: _Round, answers: list[Any]) -> Iterator[Reply]:
 
 
 async def _publish(several: list[Publish], publisher: Publisher) -> list[list[int]]:
-    offsets = iter(await publisher.send([record for one in several for record in one.records]))
-    return [[next(offsets) for _ in one.records] for one in several]
+    offsets = await publisher.send([record for one in several for record in one.records])
+    ends = list(accumulate(len(one.records) for one in several))
+    return [offsets[end - len(one.records) : end] for one, end in zip(several, ends, strict=True)]
 
 
 async def _notify(several: list[Notify], publisher: Publisher) -> list[None]:

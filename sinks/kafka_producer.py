@@ -94,7 +94,8 @@ class KafkaPublisher:
         batch = _Batch(len(records))
         async with self._order:
             for at, record in enumerate(records):
-                await self._produce(batch, at, record, ANY)
+                while not self._produced(batch, at, record, ANY):
+                    await self._room()
         return await self._delivered_all(batch)
 
     async def notify(self, notices: Sequence[Notice]) -> None:
@@ -103,7 +104,8 @@ class KafkaPublisher:
         batch = _Batch(len(values))
         async with self._order:
             for at, (partition, value) in enumerate(values):
-                await self._produce(batch, at, RawRecord(CHANGES.name, None, value), partition)
+                while not self._produced(batch, at, RawRecord(CHANGES.name, None, value), partition):
+                    await self._room()
         await self._delivered_all(batch)
 
     async def close(self, timeout_seconds: float = DELIVERY_SECONDS) -> None:
@@ -113,24 +115,28 @@ class KafkaPublisher:
         self._fail("this publisher was closed")
         await asyncio.to_thread(self._producer.close)
 
-    async def _produce(self, batch: _Batch, at: int, record: Sendable, partition: int) -> None:
-        name, key, value, headers = record
-        topic = f"{self._prefix}.{name}"
+    def _produced(self, batch: _Batch, at: int, record: Sendable, partition: int) -> bool:
+        """Hand a record to the client -> False: so much is on its way that there is no room."""
+        if self._failure is not None:
+            raise PublishFailedError(self._failure)
+        topic = f"{self._prefix}.{record.topic}"
         done = partial(self._delivered, batch, at)
-        while self._failure is None:
-            try:
-                if headers:
-                    self._producer.produce(topic, value, key, partition, done, headers=list(headers))
-                else:
-                    self._producer.produce(topic, value, key, partition, done)
-            except BufferError:  # so much is on its way that there is no room: back-pressure
-                self._producer.poll(0)
-                await asyncio.sleep(POLL_SECONDS)
-            except KafkaException as error:
-                self._fail(f"{topic}: {error.args[0].str()}")
+        try:
+            if record.headers:
+                self._producer.produce(topic, record.value, record.key, partition, done, headers=list(record.headers))
             else:
-                return
-        raise PublishFailedError(self._failure)
+                self._producer.produce(topic, record.value, record.key, partition, done)
+        except BufferError:
+            return False
+        except KafkaException as error:
+            self._fail(f"{topic}: {error.args[0].str()}")
+            raise PublishFailedError(self._failure) from error
+        return True
+
+    async def _room(self) -> None:
+        """Back-pressure: wait a moment for records to be delivered."""
+        self._producer.poll(0)
+        await asyncio.sleep(POLL_SECONDS)
 
     async def _delivered_all(self, batch: _Batch) -> list[int]:
         if self._failure is not None:

@@ -3,6 +3,7 @@
 After `org.apache.kafka.common.utils.Utils.murmur2` and its use in `BuiltInPartitioner.partitionForKey`.
 """
 
+from functools import lru_cache
 from struct import unpack_from
 
 SEED = 0x9747B28C
@@ -10,6 +11,11 @@ M = 0x5BD1E995
 MASK = 0xFFFFFFFF
 
 
+KEYS_CACHED = 65_536
+"""A component is asked for when its notice is sent, and again when it is to be looked at."""
+
+
+@lru_cache(maxsize=KEYS_CACHED)
 def murmur2(data: bytes) -> int:
     """The 32-bit hash, unsigned (Java shows the same bits signed)."""
     length = len(data)

@@ -218,7 +218,7 @@ def _read_decisions(_keys: Keys, names: Sequence[str], steps: Sequence[ReadDecis
 
 
 def _decide(keys: Keys, names: Sequence[str], steps: Sequence[Decide]) -> Command:
-    return invoke(DECIDE, keys, names[:1], [one for step in steps for one in step])
+    return invoke(DECIDE, keys, names[:1], [one for step in steps for one in (step.command, step.decision)])
 
 
 def _shares(keys: Keys, steps: Sequence[Schedule | ForgetDue]) -> list[str]:
@@ -249,7 +249,7 @@ def _at_once(_steps: Sequence[Any], reply: list[bytes]) -> Sequence[Reply]:
 
 
 def _rewrite(keys: Keys, _names: Sequence[str], steps: Sequence[Rewrite]) -> Command:
-    return invoke(REWRITE, keys, [keys.decisions], [one for step in steps for one in step])
+    return invoke(REWRITE, keys, [keys.decisions], [one for step in steps for one in (step.command, step.decision)])
 
 
 def _meta(keys: Keys, steps: Sequence[Fence]) -> list[str]:

@@ -120,12 +120,14 @@ class RedisStore:
         """
         if not steps:
             return []
-        places: dict[type, list[int]] = {}
-        for at, step in enumerate(steps):
-            places.setdefault(type(step), []).append(at)
-        assert places.keys() <= BATCHES.keys(), "a step that is not a store's"
-        wanted = [part for kind in places.values() for part in batches(self._keys, [steps[at] for at in kind], kind)]
-        op = STEP_OPS[next(iter(places))] if len(places) == 1 else "several"
+        kinds = dict.fromkeys(map(type, steps))
+        assert kinds.keys() <= BATCHES.keys(), "a step that is not a store's"
+        if len(kinds) == 1:
+            op, wanted = STEP_OPS[type(steps[0])], list(batches(self._keys, steps, range(len(steps))))
+        else:
+            places = [[at for at, step in enumerate(steps) if type(step) is kind] for kind in kinds]
+            op = "several"
+            wanted = [part for some in places for part in batches(self._keys, [steps[at] for at in some], some)]
         answers = await self._timed(op, self._servers.call([part.command for part in wanted]))
         replies: list[Reply] = [None] * len(steps)
         for part, answer in zip(wanted, answers, strict=True):

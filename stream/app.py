@@ -42,9 +42,6 @@ from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 
 log = structlog.get_logger("idweave.app")
 
-GATHER_SECONDS = 2.0
-"""How long changes gather while the resolver is behind: published so much later, and so much less often."""
-
 
 class Worker:
     """One worker process: settings in, a Faust app out. `app` is what runs."""
@@ -79,8 +76,7 @@ class Worker:
             self.metrics,
             agent="project",
             records_max=PROJECT_RECORDS,
-            # While touchpoints pile up, changes gather: a component that changes again is published once.
-            patience_seconds=lambda: GATHER_SECONDS if resolves.is_behind else 0.0,
+            before=resolves,
         )
         commanding = Commanding(self.admission, self.rulebook, self.metrics)
         commands = Batches(

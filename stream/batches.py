@@ -9,7 +9,7 @@ Must not know: what a batch is for.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
@@ -22,6 +22,10 @@ WorldErrors = (*WorldError, StartAgainError)
 
 QUEUED_CHUNKS = 64
 """So many may wait before stale ones are looked for: a group that is formed anew again and again brings new ones."""
+
+GATHER_SECONDS = 5.0
+"""How long changes gather at most while touchpoints pile up: published so much later, and so much less often."""
+LOOK_SECONDS = 0.05
 
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
@@ -68,22 +72,23 @@ class Batches(Generic[Prepared]):
         *,
         agent: str,
         records_max: int,
-        patience_seconds: Callable[[], float] = lambda: 0.0,
+        before: "Batches[Any] | None" = None,
     ) -> None:
-        """A batch has about `records_max` records; to fill it, it waits for as long as `patience_seconds` says.
+        """A batch has about `records_max` records. `agent` is whose batches they are, for metrics.
 
-        `agent` is whose batches they are, for metrics.
+        `before`: whose work these batches come from: while those are behind, what they lead to gathers.
         """
         self._session = session
         self._progress = progress
         self._stage = stage
         self._records_max = records_max
-        self._patience_seconds = patience_seconds
+        self._before = before
         self._batch_records = metrics.batch_records.labels(agent)
         self._batch_seconds = metrics.batch_seconds.labels(agent)
         self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
         self._waiting = 0  # records of the last batch prepared
+        self._busy = False
         self._finishing: asyncio.Task[None] | None = None
 
     def put(self, chunk: Chunk, intake: Intake) -> None:
@@ -105,6 +110,11 @@ class Batches(Generic[Prepared]):
         """Whether a batch that is half full or more waits for the one that is worked on."""
         return not self._ahead.empty() and self._waiting >= self._records_max // 2
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do, and nothing being done."""
+        return self._queue.empty() and self._ahead.empty() and not self._busy
+
     async def prepare(self, intake: Intake) -> NoReturn:
         """Prepare batches, one ahead of the one that is worked on, until cancelled."""
         while True:
@@ -123,6 +133,7 @@ class Batches(Generic[Prepared]):
         try:
             while True:
                 batch = self._fresh(await self._ahead.get(), intake)
+                self._busy = True
                 if batch is not None:
                     number = self._session.number
                     try:
@@ -134,6 +145,7 @@ class Batches(Generic[Prepared]):
                         end_process(error)
                 if self._ahead.empty():
                     await self._finished()
+                    self._busy = False
         finally:
             await self._abandon()
 
@@ -155,14 +167,19 @@ class Batches(Generic[Prepared]):
 
     async def _next(self) -> list[Chunk]:
         chunks = [await self._queue.get()]
-        patience_seconds = self._patience_seconds()
-        if patience_seconds:
-            await asyncio.sleep(patience_seconds)
+        if self._before is not None and self._before.is_behind:
+            await self._gather(self._before)
         count = len(chunks[0].records)
         while count < self._records_max and not self._queue.empty():
             chunks.append(self._queue.get_nowait())
             count += len(chunks[-1].records)
         return chunks
+
+    async def _gather(self, before: "Batches[Any]") -> None:
+        """Wait for what else comes of the work before: a component that changes again is then published once."""
+        until_seconds = time.monotonic() + GATHER_SECONDS
+        while time.monotonic() < until_seconds and not before.is_idle:  # noqa: ASYNC110 - between two batches it may be
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _work(self, batch: _Batch[Prepared], number: int, intake: Intake) -> None:
         parts = await self._session.parts()

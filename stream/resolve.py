@@ -139,7 +139,7 @@ class Resolving:
 
 
 def _notice(changed: Changed) -> Notice:
-    component, cause = changed
+    component, cause = changed.component, changed.cause
     mark = cause.mark
     return Notice(component.name, component.version, mark.id, mark.source, mark.append_ms, cause.traceparent)
 

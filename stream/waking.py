@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 import structlog
+from msgspec.structs import replace
 
 from resolvers.projecting import time_notice
 from resolvers.steps import Notice
@@ -169,7 +170,7 @@ class Waking:
             ]
             for at in range(0, len(names), PAGE):
                 some = names[at : at + PAGE]
-                await self._send([notice._replace(component=name) for name in some], parts)
+                await self._send([replace(notice, component=name) for name in some], parts)
                 await self._pages.wait()
             if names and not found:  # nobody is there yet in a store that is new
                 log.info("the rules have changed: everybody is judged again", partitions=sorted(of_partitions))

@@ -21,6 +21,7 @@ from topics.events import (
     Instant,
     Name,
     ReferralData,
+    SurveyData,
     Touchpoint,
 )
 from topics.instants import to_text, to_us
@@ -63,6 +64,8 @@ _WIDTH_CHECK: Final = msgspec.msgpack.Encoder()
 # Of id, source, type and time: two quotes for the key and two for the value; and two for the key `data`.
 _ENVELOPE_QUOTES: Final = 4 * 4 + 2
 _JSON_TYPES: Final = ("", "application/json", "text/json")
+_CLOSED_DEPTH: Final = 5
+"""How deep an event without open fields goes at most: the envelope, its data, an order, its items, one of them."""
 _OPEN_FIELDS: Final = frozenset({"traits", "traits_once", "answers"})
 _WORDS: Final = (
     (f"`str` matching regex {AMOUNT_PATTERN!r}", 'a decimal `str` like "12.50", not negative'),
@@ -121,13 +124,16 @@ def _read_ordinary(text: bytes, depth_max: int) -> tuple[Attributes, Data] | Non
 
     That `strict_json` would find no fault is shown by the quotes: each string has two. If the text has as many as the
     parts that we read have when written again, then it says nothing else: no repeated key, no field that we skipped.
-    (Only an escaped quote could feign one.) The 64-bit check is msgpack's, which has no wider integers.
+    (Only an escaped quote could feign one.) Where any JSON may stand, depth and the width of integers are looked at
+    too: the 64-bit check is msgpack's, which has no wider ones. Elsewhere the types bound both.
     """
     try:
         envelope = _ENVELOPE.decode(text)
         data = _DATA.get(envelope.type, _PLAIN_DATA).decode(envelope.data)
         compact = _REWRITE.encode(data)
-        _WIDTH_CHECK.encode(data)
+        is_open = data.traits or data.traits_once or isinstance(data, SurveyData) or depth_max < _CLOSED_DEPTH
+        if is_open:
+            _WIDTH_CHECK.encode(data)
     except (ValueError, RecursionError, OverflowError):
         return None
     quotes = compact.count(b'"') + _ENVELOPE_QUOTES
@@ -138,7 +144,7 @@ def _read_ordinary(text: bytes, depth_max: int) -> tuple[Attributes, Data] | Non
     if text.count(b'"') != quotes or (b"\\" in text and b"\\u0022" in text):
         return None
     # One more for the envelope, which is not in the rewritten data.
-    if compact.count(b"{") + compact.count(b"[") + 1 > depth_max:
+    if is_open and compact.count(b"{") + compact.count(b"[") + 1 > depth_max:
         return None
     return envelope, data
 

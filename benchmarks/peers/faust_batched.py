@@ -1,6 +1,6 @@
 """(a2) The same in Faust with `take`: batches, pipelined calls to Redis, one profile for each person and batch.
 
-It cannot: what (a) cannot; and `take` loses events where an exception leaves its loop (docs/adr/0002).
+It cannot: what the plain app cannot; and `take` loses events where an exception leaves its loop.
 """
 
 import asyncio

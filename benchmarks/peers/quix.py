@@ -1,6 +1,6 @@
 """(b) Quix Streams with Redis: its batching sink does the same, in batches of one partition, and publishes people.
 
-It cannot: what (a) cannot, but for an exception, after which Quix reads again.
+It cannot: what the plain app cannot. After a crash Quix reads again, and counts twice what was written before it.
 """
 
 from confluent_kafka import Producer

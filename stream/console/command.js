@@ -5,6 +5,7 @@ import { ask, Problem } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./words.js";
 import { aroundList, listField, namesOnlyDigests, plainField, shown } from "./fields.js";
+/** @import { Result } from "./answers.d.ts" */
 
 const BY = "idweave.by";
 let forms = {};
@@ -21,6 +22,7 @@ export const setRole = (name) => {
 export const isOperator = () => role === "operator";
 
 // The worker's answer, with what people see of identifiers where that is known.
+/** @param {Result} answer */
 function answerShown(answer) {
   const status = answer.dry_run && answer.status === "done" ? "would" : answer.status;
   const names = namesOnlyDigests(answer.type) ? [] : (answer.identifiers ?? []);

@@ -6,6 +6,7 @@ import { t } from "./words.js";
 import { chip } from "./entries.js";
 import { evidenceFigure, linkDetail } from "./evidence.js";
 import { failed } from "./failed.js";
+/** @import { Explanation } from "./answers.d.ts" */
 
 // `a`, `b`: from the address, as namespace:~token only; what is typed never gets there.
 export function compareView(a, b) {
@@ -51,6 +52,7 @@ export function compareView(a, b) {
   return h("div", {}, h("h1", {}, t("compare.title")), h("p", { class: "lead" }, t("compare.lead")), form, outcome);
 }
 
+/** @param {Explanation} told */
 function answer(told, drawn) {
   const links = [...told.path, ...told.around];
   const nodes = [told.a, told.b, ...links.flatMap((link) => link.ends)];
@@ -61,7 +63,7 @@ function answer(told, drawn) {
       h("h2", {}, t(`verdict.${told.verdict}`)),
       h("p", { class: "chips" }, chip(told.a), chip(told.b)),
     ),
-    h("section", { class: "card" }, h("h2", {}, t("compare.picture")), evidenceFigure(drawn, nodes, links)),
+    h("section", { class: "card" }, h("h2", {}, t("compare.picture")), evidenceFigure(drawn, nodes, links, null)),
     told.path.length > 0 &&
     h(
       "section",

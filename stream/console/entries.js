@@ -4,12 +4,14 @@ import { h } from "./dom.js";
 import { ago, instant, kindOf, number, refusal, t } from "./words.js";
 import { isOperator, openCommand } from "./command.js";
 import { namesOnlyDigests } from "./fields.js";
+/** @import { RecentEntry, ShownIdentifier, TimelineEntry } from "./answers.d.ts" */
 
 const COMMANDS = "idweave.commands"; // the source of what an operator brought about
 
 export const shortId = (id) => `${id.slice(0, 8)}…`;
 
 // An identifier as everybody sees it: masked where it is personal.
+/** @param {ShownIdentifier} one */
 export function chip(one) {
   return h(
     "span",
@@ -27,6 +29,7 @@ export function profileLink(id, own) {
 
 const joined = (ids, own) => ids.flatMap((id, at) => [at ? ", " : "", profileLink(id, own)]);
 
+/** @param {TimelineEntry} entry  @param {string | null} own */
 function headline(entry, own) {
   switch (entry.type) {
     case "merged":
@@ -44,6 +47,7 @@ function headline(entry, own) {
   }
 }
 
+/** @param {TimelineEntry} entry */
 function evidence(entry) {
   const told = entry.evidence.length ? entry.evidence : entry.cause ? [entry.cause] : [];
   // One event may stand behind several links: it is named once.
@@ -58,12 +62,16 @@ function evidence(entry) {
 }
 
 // The command that can be taken back: the entry itself, or what brought it about.
+/** @param {TimelineEntry} entry */
 function undoable(entry, forms) {
   if (entry.type === "erased") return null;
-  if (entry.type === "command") return entry.status === "done" && forms[entry.command]?.undoable ? entry.id : null;
+  if (entry.type === "command") {
+    return entry.status === "done" && forms[entry.command ?? ""]?.undoable ? entry.id : null;
+  }
   return entry.cause?.source === COMMANDS ? entry.cause.id : null;
 }
 
+/** @param {TimelineEntry} entry */
 function undoButton(entry, forms) {
   const of = isOperator() ? undoable(entry, forms) : null;
   return (
@@ -76,10 +84,11 @@ function undoButton(entry, forms) {
   );
 }
 
-function entryItem(entry, forms, { own = null, isNew = false } = {}) {
+/** @param {TimelineEntry | RecentEntry} entry  @param {string | null} own  @param {boolean} isNew */
+function entryItem(entry, forms, own, isNew) {
   const kind = entry.type === "command" ? entry.command : entry.type;
   const named = namesOnlyDigests(entry.command) ? [] : entry.identifiers;
-  const more = (entry.identifiers_more ?? 0) + Math.max(named.length - 8, 0);
+  const more = ("identifiers_more" in entry ? entry.identifiers_more : 0) + Math.max(named.length - 8, 0);
   return h(
     "li",
     { class: `entry type-${entry.type} ${isNew ? "new" : ""}`, data: { id: entry.id } },
@@ -107,12 +116,16 @@ function entryItem(entry, forms, { own = null, isNew = false } = {}) {
   );
 }
 
+/**
+ * @param {(TimelineEntry | RecentEntry)[]} entries
+ * @param {{own?: string, seen?: Set<string> | null}} options  whose page it is; which entries were there before
+ */
 export function entryList(entries, forms, options = {}) {
   if (!entries.length) return h("p", { class: "empty" }, t("entry.none"));
   const seen = options.seen;
   return h(
     "ol",
     { class: "entries" },
-    entries.map((entry) => entryItem(entry, forms, { own: options.own, isNew: Boolean(seen) && !seen.has(entry.id) })),
+    entries.map((entry) => entryItem(entry, forms, options.own ?? null, Boolean(seen && !seen.has(entry.id)))),
   );
 }

@@ -3,10 +3,12 @@
 import { h } from "./dom.js";
 import { instant, kindOf, number, refusal, t } from "./words.js";
 import { chip } from "./entries.js";
+/** @import { EvidenceLink, GraphNode, ShownIdentifier } from "./answers.d.ts" */
 
 // What a line stands for, in words.
+/** @param {EvidenceLink} link */
 export function linkDetail(link) {
-  const events = [link.first, link.last].filter(Boolean);
+  const events = [link.first, link.last].filter((one) => one !== null);
   const same = events.length === 2 && events[0].id === events[1].id && events[0].source === events[1].source;
   return h(
     "div",
@@ -42,6 +44,7 @@ export function linkDetail(link) {
   );
 }
 
+/** @param {ShownIdentifier} one  @param {EvidenceLink[]} links */
 function boxDetail(one, links, onCompare) {
   const near = links.filter((link) =>
     link.ends.some((end) => end.namespace === one.namespace && end.token === one.token)
@@ -66,6 +69,7 @@ function boxDetail(one, links, onCompare) {
 const same = (box, one) => box.dataset.namespace === one.namespace && box.dataset.token === one.token;
 
 // The picture with a panel beside it. `nodes`, `links`: what the picture shows, in its numbering.
+/** @param {ShownIdentifier[] | GraphNode[]} nodes  @param {EvidenceLink[]} links */
 export function evidenceFigure(drawn, nodes, links, onCompare) {
   const picture = document.importNode(drawn, true);
   const panel = h("div", { class: "panel", "aria-live": "polite" }, h("p", { class: "faint" }, t("picture.hint")));
@@ -99,9 +103,8 @@ export function evidenceFigure(drawn, nodes, links, onCompare) {
   }
 
   function show(part) {
-    const detail = part.classList.contains("line")
-      ? linkOf(part) && linkDetail(linkOf(part))
-      : nodeOf(part) && boxDetail(nodeOf(part), links, onCompare);
+    const [link, node] = part.classList.contains("line") ? [linkOf(part), null] : [null, nodeOf(part)];
+    const detail = link ? linkDetail(link) : node ? boxDetail(node, links, onCompare) : null;
     for (const one of [...boxes, ...lines]) one.classList.toggle("chosen", one === part);
     panel.replaceChildren(detail ?? h("p", {}, part.getAttribute("aria-label")));
   }

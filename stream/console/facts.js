@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { ago, instant, kindOf, money, named, number, t } from "./words.js";
 import { shortId } from "./entries.js";
 import { written } from "./fields.js";
+/** @import { Profile } from "./answers.d.ts" */
 
 const tile = (label, value, under = null) =>
   h("div", { class: "tile" }, h("dt", {}, label), h("dd", {}, value, under && h("small", {}, under)));
@@ -23,6 +24,7 @@ const labels = (kind, names) =>
     : h("p", { class: "empty" }, t("none"));
 export const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, title), ...content);
 
+/** @param {Profile} profile */
 export function head(profile) {
   const first = profile.identifiers[0];
   return h(
@@ -65,6 +67,7 @@ export function head(profile) {
   );
 }
 
+/** @param {Profile} profile */
 export function tiles(profile) {
   const worth = Object.entries(profile.lifetime_value).map(([currency, amount]) => money(currency, amount));
   const { points, orders, activity } = profile;
@@ -90,6 +93,7 @@ export function tiles(profile) {
   );
 }
 
+/** @param {Profile} profile  @param {Set<string>} chosen  written as commands name them */
 export function identifiers(profile, chosen) {
   const box = (one) =>
     h("input", {
@@ -139,6 +143,7 @@ export function identifiers(profile, chosen) {
   );
 }
 
+/** @param {Profile} profile */
 export function more(profile) {
   const { traits, consents, wechat, orders, coupons, appointments, affinity, acquisition, referral } = profile;
   const list = (values) => values.join(", ") || "–";

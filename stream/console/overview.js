@@ -5,21 +5,24 @@ import { h, s } from "./dom.js";
 import { clock, instant, number, t } from "./words.js";
 import { entryList } from "./entries.js";
 import { failed } from "./failed.js";
+/** @import { Beat, Live, Recent } from "./answers.d.ts" */
 
 const EVERY_MS = 3000;
 const SHOWN = 8;
 const [WIDTH, HEIGHT, PAD] = [1240, 190, 24];
 
 // A line of what was resolved a second, drawn over the minutes that the server remembers.
+/** @param {Beat[]} beats */
 function chart(beats) {
-  const rates = beats.filter((beat) => beat.per_second !== null);
+  const measured = beats.filter((beat) => beat.per_second !== null);
+  const rates = measured.map((beat) => beat.per_second ?? 0);
   if (rates.length < 2) return h("p", { class: "empty" }, t("live.soon"));
-  const most = Math.max(...rates.map((beat) => beat.per_second), 1);
+  const most = Math.max(...rates, 1);
   const x = (at) => PAD + (at * (WIDTH - 2 * PAD)) / (rates.length - 1);
   const y = (rate) => HEIGHT - PAD - (rate * (HEIGHT - 2 * PAD)) / most;
-  const points = rates.map((beat, at) => `${x(at).toFixed(1)} ${y(beat.per_second).toFixed(1)}`);
-  const last = rates.at(-1);
-  const said = t("live.chart", { now: number(last.per_second), most: number(most), since: instant(rates[0].at) });
+  const points = rates.map((rate, at) => `${x(at).toFixed(1)} ${y(rate).toFixed(1)}`);
+  const last = rates[rates.length - 1];
+  const said = t("live.chart", { now: number(last), most: number(most), since: instant(measured[0].at) });
   const text = (value, attributes) => {
     const one = s("text", attributes);
     one.textContent = value;
@@ -32,13 +35,14 @@ function chart(beats) {
     s("line", { class: "grid", x1: PAD, x2: WIDTH - PAD, y1: y(0), y2: y(0) }),
     s("path", { class: "area", d: `M${x(0)} ${y(0)}L${points.join("L")}L${x(rates.length - 1)} ${y(0)}Z` }),
     s("path", { class: "rate", d: `M${points.join("L")}` }),
-    s("circle", { class: "now", cx: x(rates.length - 1), cy: y(last.per_second), r: 4 }),
+    s("circle", { class: "now", cx: x(rates.length - 1), cy: y(last), r: 4 }),
     text(t("live.most", { rate: number(most) }), { x: PAD, y: y(most) - 7 }),
-    text(clock(rates[0].at), { x: PAD, y: HEIGHT - 7 }),
+    text(clock(measured[0].at), { x: PAD, y: HEIGHT - 7 }),
     text(t("live.now"), { x: WIDTH - PAD, y: HEIGHT - 7, "text-anchor": "end" }),
   );
 }
 
+/** @param {Live} told */
 function live(told) {
   const last = told.beats.at(-1);
   const tile = (label, value, kind = "") => h("div", { class: `tile ${kind}` }, h("dt", {}, label), h("dd", {}, value));
@@ -48,7 +52,7 @@ function live(told) {
       "dl",
       { class: "tiles" },
       tile(t("live.rate"), typeof last?.per_second === "number" ? number(last.per_second) : "–"),
-      tile(t("live.behind"), last ? number(last.behind) : "–", last?.behind > 0 ? "busy" : ""),
+      tile(t("live.behind"), last ? number(last.behind) : "–", last && last.behind > 0 ? "busy" : ""),
       tile(t("live.published"), last ? number(last.published) : "–"),
       tile(
         t("live.state"),
@@ -88,6 +92,7 @@ export function overviewView(forms) {
         fill(beat, async () => live(await ask("/v1/live"))),
         ...feeds.map((feed) =>
           fill(feed.element, async () => {
+            /** @type {Recent} */
             const { entries } = await ask(`/v1/${feed.name}?limit=${SHOWN}`);
             // A page is newest first by when it was told; people read by when it happened.
             entries.sort((one, other) => other.at.localeCompare(one.at));

@@ -9,10 +9,12 @@ import { evidenceFigure } from "./evidence.js";
 import { card, head, identifiers, more, tiles } from "./facts.js";
 import { failed } from "./failed.js";
 import { setAround, written } from "./fields.js";
+/** @import { Profile, ProfileGraph, Timeline, TimelineEntry } from "./answers.d.ts" */
 
 // Where two identifiers are compared; with fewer than two, where they are asked for.
 const comparePath = (texts) => ["#/compare", ...(texts.length === 2 ? texts.map(encodeURIComponent) : [])].join("/");
 
+/** @param {Profile} profile  @param {Set<string>} chosen */
 function actions(profile, chosen) {
   const values = () => [...chosen];
   /** @type {[string, () => object][]} */
@@ -56,6 +58,7 @@ function actions(profile, chosen) {
 }
 
 export async function personView(id, forms) {
+  /** @type {Profile} */
   const profile = await ask(profilePath(id));
   // An id that merged away answers with the survivor: the address says whose page it is.
   if (profile.profile_id !== id) history.replaceState(null, "", `#/person/${profile.profile_id}`);
@@ -69,6 +72,7 @@ export async function personView(id, forms) {
 
   async function drawPicture() {
     try {
+      /** @type {ProfileGraph} */
       const graph = await ask(profilePath(profile.profile_id, "/graph"));
       const drawn = await askPicture(profilePath(profile.profile_id, "/graph"));
       picture.replaceChildren(evidenceFigure(drawn, graph.nodes, graph.edges, compare));
@@ -77,9 +81,11 @@ export async function personView(id, forms) {
     }
   }
 
+  /** @param {string | null} before  @param {TimelineEntry[]} shown */
   async function drawTimeline(before = null, shown = []) {
     try {
       const page = before ? `&before=${encodeURIComponent(before)}` : "";
+      /** @type {Timeline} */
       const told = await ask(profilePath(profile.profile_id, `/timeline?limit=20${page}`));
       const entries = [...shown, ...told.entries.reverse()];
       timeline.replaceChildren(

@@ -2,7 +2,8 @@
 
 const KEY = "idweave.language";
 let table = {};
-/** @type {Record<string, any>} */
+/** @import { Vocabulary } from "./answers.d.ts" */
+/** @type {Pick<Vocabulary, "namespaces" | "tags" | "segments" | "lifecycle" | "tiers" | "refusals">} */
 let vocabulary = { namespaces: [], tags: [], segments: [], lifecycle: [], tiers: [], refusals: {} };
 
 export const languages = ["en", "zh"];
@@ -19,6 +20,7 @@ export function setLanguage(name) {
   document.documentElement.lang = name === "zh" ? "zh-CN" : "en";
 }
 
+/** @param {Vocabulary} told */
 export function setVocabulary(told) {
   vocabulary = told;
 }
@@ -32,6 +34,7 @@ export function t(key, values = {}) {
 }
 
 // What a tag, segment, stage or tier is called; a name that is no rule's any more stays as it is.
+/** @param {"tags" | "segments" | "lifecycle" | "tiers"} kind */
 export function named(kind, name) {
   return vocabulary[kind].find((one) => one.name === name)?.labels[language] ?? name;
 }

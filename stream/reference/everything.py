@@ -1,4 +1,4 @@
-"""Everything under docs/ that is made from the code, by its place in the repository.
+"""Everything that is made from the code, by its place in the repository.
 
 Must not know: how any one of them is made.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from stream.reference import commands_page, configuration_page, metrics_page, pictures, topics_page
+from stream.reference import commands_page, configuration_page, console_types, metrics_page, pictures, topics_page
 from stream.web import openapi
 from topics.asyncapi import document
 from topics.schemas import Schema, answer_schemas, command_schemas, event_schemas, record_schemas
@@ -29,6 +29,7 @@ def everything(root: Path) -> dict[str, str]:
         "docs/configuration.md": configuration_page.page(),
         "docs/cli.md": commands_page.page(),
         "docs/topics.md": topics_page.page(examples),
+        "stream/console/answers.d.ts": console_types.page(),
         "docs/openapi.json": _json(openapi.document()),
         "docs/asyncapi.json": _json(document(version("idweave"), examples)),
         **{f"docs/pictures/{name}.svg": svg for name, svg in pictures.pictures().items()},

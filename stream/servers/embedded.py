@@ -29,6 +29,9 @@ from stream.servers.child_process import (
     free_port,
 )
 
+COMPACT_HASHES = {"hash-max-ziplist-entries": "128", "hash-max-ziplist-value": "2048"}
+"""A component is one hash of a few fields: kept in one piece, a person takes a tenth less memory. Redis 6.2 knows these
+names, and newer ones and Valkey do too."""
 READY_SECONDS = 20.0
 START_TRIES = 5
 
@@ -152,6 +155,7 @@ def _store(folder: Path, port: int) -> ChildProcess:
         "save": "",
         "appendonly": "no",
         "maxmemory-policy": "noeviction",  # an evicted key would be a person torn apart without a word
+        **COMPACT_HASHES,
         "daemonize": "no",
         "dir": str(folder),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from stream.servers.child_process import LOOPBACK, ChildProcess, free_port
-from stream.servers.embedded import READY_SECONDS, redis_answers, redis_url, store_program
+from stream.servers.embedded import COMPACT_HASHES, READY_SECONDS, redis_answers, redis_url, store_program
 
 
 class RedisServer:
@@ -41,6 +41,7 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "always",
             "maxmemory-policy": "noeviction",
+            **COMPACT_HASHES,
             "daemonize": "no",
             **(options or {}),
         }

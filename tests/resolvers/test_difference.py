@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from resolvers.component import Component
 from resolvers.difference import EVIDENCE_MAX, REASONS, Difference, conflict, difference, header, remaining
 from resolvers.evidence import Edge, Pair
@@ -322,7 +324,7 @@ def test_what_is_said_again_holds_the_ids_that_ended() -> None:
         topic.component,
         People([person("card:A", "phone:p")], ()),
         blanked(topic.state, topic.state.profiles, topic.state),
-        NOTICE._replace(again=True),
+        replace(NOTICE, again=True),
         now_us=topic.now_us + 1,
         mint=mint,
     )

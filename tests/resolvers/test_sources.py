@@ -11,7 +11,6 @@ from resolvers.namespaces import DEFAULT_RULES, Allowance, Trust
 from resolvers.pseudonyms import Pseudonyms
 from resolvers.sources import OTHER, Sources
 from topics.events import DATA_TYPES, Data, Touchpoint
-from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 PSEUDONYMS = Pseudonyms(b"a key for tests, long enough")
@@ -29,7 +28,7 @@ def event(source: str, event_type: str, identifiers: Mapping[str, Any], **data: 
 def admitted(touchpoint: Touchpoint, sources: Mapping[str, Trust]) -> Admitted | Refusal:
     """What admission makes of it under these sources."""
     rules = msgspec.structs.replace(DEFAULT_RULES, sources=dict(sources))
-    return admit(touchpoint, LogPosition(0, "t", 0, 0), Admission(rules, PSEUDONYMS))
+    return admit(touchpoint, Admission(rules, PSEUDONYMS))
 
 
 @pytest.mark.parametrize(

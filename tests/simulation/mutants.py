@@ -168,7 +168,7 @@ MUTANTS = (
         "intents overwrite each other", memory_store.MemoryStore._intend, "record.revision != step.revision", "False"
     ),
     Mutant(
-        "notices are not read afresh", projecting._component, "not 0 < notice.version <= component.version", "False"
+        "notices are not read afresh", projecting._remembered, "not 0 < notice.version <= component.version", "False"
     ),
     Mutant("frozen ones are left", finding._root, "if component.pending:", "if False:"),
     Mutant("what is undone holds", constraints.in_force, "if not one.undone", "if True", world="commanded"),
@@ -216,6 +216,7 @@ MUTANTS = (
         "if False:",
         weather="stormy",
     ),
+    Mutant("what was put off is left", projecting._may_go_on, "told.state.later or ", ""),
     Mutant("what was put off is forgotten", difference.remaining, "later=before.later[1:]", "later=()"),
     Mutant(
         "what was put off is sent at once",
