@@ -54,14 +54,14 @@ ENGAGED: Final = frozenset(
 )
 """Types that count as interaction with the brand (interaction rate)."""
 
-_NOTHING: Final[dict[str, dict[str, Any]]] = {name: {} for name in WINDOWS}
+_NOTHING: Final[dict[str, dict[str, Any]]] = {**{name: {} for name in WINDOWS}, "value": {name: {} for name in WINDOWS}}
 _NO_DAYS: Final[dict[int, list[Order]]] = {}
 
 
 def windows(
     days: Sequence[Mapping[int, int]], orders: Mapping[str, Order], now_us: int
 ) -> tuple[dict[str, dict[str, Any]], int]:
-    """The windows at `now_us`, and the next instant at which one of them changes without an event."""
+    """The windows at `now_us` with their `value`, and the next instant at which one changes without an event."""
     today = now_us // DAY_US
     events = days[0] if len(days) == 1 else _together(days)
     bought = _bought(orders) if orders else _NO_DAYS
@@ -69,17 +69,19 @@ def windows(
         return _NOTHING, NEVER_DUE_US
     oldest = min(events) if not bought else min([*events, *bought])
     if oldest > today - SHORTEST:  # most often; then all windows hold the same
-        window = _window(events.values(), bought.values())
-        return {"d30": window, "d90": window, "d365": window}, (oldest + SHORTEST) * DAY_US
-    found: dict[str, dict[str, Any]] = {}
+        window, value = _window(events.values(), bought.values())
+        found = {"d30": window, "d90": window, "d365": window, "value": {"d30": value, "d90": value, "d365": value}}
+        return found, (oldest + SHORTEST) * DAY_US
+    left: dict[str, dict[str, str]] = {}
+    found = {"value": left}
     due_us = NEVER_DUE_US
     for name, length in WINDOWS.items():
         after = today - length
         within = [*(day for day in events if day > after), *(day for day in bought if day > after)]
-        found[name] = {}
+        found[name], left[name] = {}, {}
         if within:
             counts = [number for day, number in events.items() if day > after]
-            found[name] = _window(counts, [payments for day, payments in bought.items() if day > after])
+            found[name], left[name] = _window(counts, [payments for day, payments in bought.items() if day > after])
             due_us = min(due_us, (min(within) + length) * DAY_US)
     return found, due_us
 
@@ -139,19 +141,19 @@ def _bought(orders: Mapping[str, Order]) -> dict[int, list[Order]]:
     return bought
 
 
-def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> dict[str, Any]:
-    """Orders and payments go by the rules of `orders`: a cancelled one is paid and does not count.
+def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A window, and the value of its orders. By the rules of `orders`: a cancelled one is paid and does not count.
 
     A refund is told where its order is, whenever it was: so it takes from the value of the window that the payment gave
     to, and of no other.
     """
     if not bought:
-        return {"events": sum(counts), "orders": 0, "paid": {}, "value": {}}
+        return {"events": sum(counts), "orders": 0, "paid": {}}, {}
     orders = [order for of_day in bought for order in of_day]
     paid, refunded = totals(orders)
-    return {
+    window = {
         "events": sum(counts),
         "orders": sum([not is_cancelled(order) for order in orders]),
         "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
-        "value": lifetime_value(paid, refunded),
     }
+    return window, lifetime_value(paid, refunded)

@@ -26,7 +26,7 @@ class Scorer:
         self._last = places.place(_field("orders.last_at"), "instant")
         self._orders = places.place(_field("activity.d365.orders"), "number")
         self._paid = [
-            (places.place(_field(f"activity.d365.value.{currency}"), "amount"), tuple(Decimal(one) for one in amounts))
+            (places.place(_field(f"activity.value.d365.{currency}"), "amount"), tuple(Decimal(one) for one in amounts))
             for currency, amounts in sorted(scoring.monetary.items())
         ]
 

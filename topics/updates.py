@@ -88,14 +88,23 @@ class Orders(TypedDict):
 class Window(TypedDict, total=False):
     """What was done in the last so many days, of UTC, today among them; empty where nothing was done or paid.
 
-    `orders`, `paid`: payments in the window, by the same rules as `Orders`. `value`: what is left of them after the
-    refunds of these orders, whenever those were: the window's part of the lifetime value.
+    `orders`, `paid`: payments in the window, by the same rules as `Orders`.
     """
 
     events: int
     orders: int
     paid: dict[str, str]
-    value: dict[str, str]
+
+
+class WindowValues(TypedDict):
+    """What is left of each window's payments after the refunds of the same orders, whenever those were.
+
+    The window's part of the lifetime value.
+    """
+
+    d30: dict[str, str]
+    d90: dict[str, str]
+    d365: dict[str, str]
 
 
 class Activity(TypedDict):
@@ -112,6 +121,7 @@ class Activity(TypedDict):
     d30: Window
     d90: Window
     d365: Window
+    value: WindowValues
 
 
 class Scores(TypedDict):

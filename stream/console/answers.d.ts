@@ -55,13 +55,19 @@ export interface Activity {
   last_at: string | null;
   silence_days: number;
   since: string | null;
+  value: WindowValues;
 }
 
 export interface Window {
   events?: number;
   orders?: number;
   paid?: Record<string, string>;
-  value?: Record<string, string>;
+}
+
+export interface WindowValues {
+  d30: Record<string, string>;
+  d365: Record<string, string>;
+  d90: Record<string, string>;
 }
 
 export interface Affinity {

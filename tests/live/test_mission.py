@@ -298,7 +298,8 @@ def test_row_6_tag_stage_and_lifetime_value(centre: Centre) -> None:
     assert person["lifetime_value"] == {"CNY": "1500.00"}
     assert [one["value"] for one in centre.of(person, "values")][-2:] == ["3500.00", "1500.00"]
     assert centre.of(person, "tags")[-1]["tags"] == person["tags"]
-    assert {"high_spender", "returns_goods"} <= set(person["tags"])
+    assert {"middle_spender", "returns_goods"} <= set(person["tags"])
+    assert "high_spender" in centre.of(person, "tags")[-1]["removed"]
     assert centre.of(person, "lifecycle")[-1]["to"] == person["lifecycle"]["stage"] == "active"
 
 

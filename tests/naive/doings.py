@@ -35,6 +35,7 @@ def activity(events: list[Event], orders: list[Order], now: datetime) -> dict[st
     """`activity` at an instant."""
     done = deeds(events)
     shown: dict[str, Any] = {"last_at": text_of(done[-1].time) if done else None, "since": None, "silence_days": 0}
+    shown["value"] = {}
     days = [day_of(event.time) for event in done]
     for before, day in zip([*days[:1], *days], days, strict=False):
         if day - before >= 90 or shown["since"] is None:
@@ -53,8 +54,9 @@ def activity(events: list[Event], orders: list[Order], now: datetime) -> dict[st
                 for currency_back, back in order.refunds:
                     left[currency_back] = left.get(currency_back, 0) - back
                 counted += order.counts
-        window = {"events": len(recent), "orders": counted, "paid": texts(paid), "value": texts(left)}
+        window = {"events": len(recent), "orders": counted, "paid": texts(paid)}
         shown[f"d{length}"] = window if recent or paid else {}
+        shown["value"][f"d{length}"] = texts(left)
     return shown
 
 

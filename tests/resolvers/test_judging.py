@@ -399,7 +399,7 @@ def test_only_a_higher_tier_is_an_upgrade() -> None:
 
     def buyer(paid: str) -> dict[str, Any]:
         orders = {"count": 2, "last_at": "2026-11-21T03:30:00Z"}
-        return {**MEMBER, "orders": orders, "activity": {"d365": {"orders": 2, "value": {"CNY": paid}}}}
+        return {**MEMBER, "orders": orders, "activity": {"d365": {"orders": 2}, "value": {"d365": {"CNY": paid}}}}
 
     gold = list(DEFAULT_BOOK.judge(buyer("3000.00"), NOW_US).occasions)
     silver = list(DEFAULT_BOOK.judge(buyer("1000.00"), NOW_US).occasions)

@@ -117,7 +117,7 @@ def published(bodies: Iterable[bytes]) -> dict[str, Any]:
             (paid, profile["orders"]["paid"]),
             (refunded, profile["orders"]["refunded"]),
             (value, profile["lifetime_value"]),
-            (year, profile["activity"]["d365"].get("value", {})),
+            (year, profile["activity"]["value"]["d365"]),
         ):
             for currency, amount in said.items():
                 total[currency] += _cents(amount)
