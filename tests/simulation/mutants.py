@@ -199,15 +199,6 @@ MUTANTS = (
         world="commanded",
     ),
     Mutant("an undo forgets", commanding._undone, "undone=True", "undone=False", world="commanded"),
-    Mutant(
-        "a ruling is told by who wrote it only",
-        commanding._ruled,
-        "if name in root.constraints:",
-        'if name in root.constraints and (root := Component("nobody")):',
-        world="commanded",
-        weather="stormy",
-        first=747,
-    ),
     Mutant("the split are left behind too", deciding._split, "not in own]", "is not None]", world="commanded"),
     Mutant(
         "new ids are not named",
@@ -284,6 +275,12 @@ MUTANTS = (
     Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )
 
+TOLD_ONCE = Mutant(
+    "a ruling is told by who wrote it only",
+    commanding._ruled,
+    "if name in root.constraints:",
+    'if name in root.constraints and (root := Component("nobody")):',
+)
 MARKS_FIRST = Mutant(
     "marks removed before all is settled",
     projecting._forget_absorbed,

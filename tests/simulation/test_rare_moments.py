@@ -11,8 +11,9 @@ from resolvers.steps import Notice, Notify, Outgoing, Publish, Settle, Step
 from resolvers.uniting import finish, unite
 from sinks.carrying import carry_in_memory
 from tests.resolvers.building import Bench, arrived
+from tests.resolvers.test_commanding import crashes
 from tests.simulation.checks import applied
-from tests.simulation.mutants import MARKS_FIRST, OLD_PUBLISHED, Mutant, put_in
+from tests.simulation.mutants import MARKS_FIRST, OLD_PUBLISHED, TOLD_ONCE, Mutant, put_in
 
 A, B = "card:main:A", "card:main:B"
 
@@ -68,7 +69,19 @@ def an_old_component_is_not_published() -> None:
     assert [one["namespace"] for one in profile["identifiers"]] == ["card", "cookie"]
 
 
-SCENES = [(marks_go_after_all_is_settled, MARKS_FIRST), (an_old_component_is_not_published, OLD_PUBLISHED)]
+def a_ruling_is_told_by_who_repeats_it() -> None:
+    """A worker dies between writing a ruling and telling the projection; the next one carries the command out again."""
+    for desk, asked, _ in crashes({"id": "c", "type": "merge", "identifiers": ["card:B", "openid:o"]}):
+        desk.cache = Cache(10)
+        desk.obey(asked)
+        assert desk.told[-1].component in {one.name for one in desk.at_rest()}
+
+
+SCENES = [
+    (marks_go_after_all_is_settled, MARKS_FIRST),
+    (an_old_component_is_not_published, OLD_PUBLISHED),
+    (a_ruling_is_told_by_who_repeats_it, TOLD_ONCE),
+]
 
 
 @pytest.mark.parametrize(
