@@ -7,8 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from stream.config.rules_file import PACKAGED_FILE
+from tests.live.against_model import Published as On
 from tests.live.command_line import Line
-from tests.live.engine import Engine, Published
+from tests.live.engine import HASH_KEY, Engine, Published
+from tests.live.test_end_to_end import retail_day
+from tests.live.test_shadow import PACKAGED, people
+from tests.naive.model import run
 
 SOON_SECONDS = 6
 JUDGED_AGAIN = "everybody is judged again"
@@ -108,6 +112,33 @@ def test_other_rules_judge_everybody_again(engine: Engine, keeper: Line, tmp_pat
     assert len({one["profile_id"] for one in told}) == len(told) == people
     last = {one["profile_id"]: one for one in said(engine, "profiles")}
     assert all("everybody_known" in one["tags"] for one in last.values())
+
+
+def test_other_limits_part_who_is_there(engine: Engine, tmp_path: Path) -> None:
+    """A live change of identity rules divides people anew, of whom no event comes, as the model does under it."""
+    engine.publish(retail_day(5, 100))
+    worker = engine.start_worker()
+    engine.settle()
+    log = engine.input_log()
+    refused = run(log, HASH_KEY.encode()).dead_letters
+    log = [one for one in log if one.position not in refused]
+    assert groups(engine) == set(people(log, {})[0])
+    engine.kill(worker)
+    folder = tmp_path / "worker-1"
+    folder.mkdir(exist_ok=True)
+    (folder / "idweave.yaml").write_text(PACKAGED.replace("policy: latest", "policy: first"))
+    engine.start_worker()
+    engine.until(lambda: JUDGED_AGAIN in engine.logs(), "the change is seen")
+    engine.settle()
+    then = set(people(log, {"policy": "first"})[0])
+    assert groups(engine) == then != set(people(log, {})[0])
+
+
+def groups(engine: Engine) -> set[frozenset[str]]:
+    """The identifiers of each person, as published last."""
+    profiles = On(engine.outputs()).profiles.values()
+    found = {frozenset(f"{one['namespace']}:{one['token']}" for one in profile["identifiers"]) for profile in profiles}
+    return found - {frozenset[str]()}
 
 
 def _tagged(engine: Engine) -> list[dict[str, Any]]:
