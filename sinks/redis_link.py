@@ -95,12 +95,19 @@ class RedisLink:
         self._calls.append(call)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._connection.send_packed_command(data, check_health=False)
+                await self._send(data)
                 return await call.waiting
         except (RedisError, OSError, TimeoutError) as error:
             call.waiting.cancel()
             self._lose(str(error) or f"Redis did not answer within {self._timeout_seconds} s")
         raise StoreLostError(self._lost)
+
+    async def _send(self, data: list[bytes]) -> None:
+        try:
+            await self._connection.send_packed_command(data, check_health=False)
+        except RuntimeError as error:
+            # So uvloop calls it when the other side has closed the connection, and who reads has not been told yet.
+            raise ConnectionResetError(str(error)) from error
 
     async def close(self) -> None:
         """Close the connection; calls in flight raise `StoreLostError`."""

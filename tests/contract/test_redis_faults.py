@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import redis
+import uvloop
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from resolvers.steps import ClaimHome, Commit, Freeze, Intend, ReadComponent, ReadHome, Step
 from sinks import redis_scripts
+from sinks.redis_link import RedisLink
 from sinks.redis_store import RedisStore
 from sinks.store import Advance, Advanced, StoreFullError, StoreLostError, StoreRefusedError
 from tests.live.redis_server import RedisServer
@@ -82,6 +84,25 @@ async def test_a_killed_connection_loses_the_store(open_one: Open, operator: red
     with pytest.raises(StoreLostError):
         await store.ping()
     assert await do(await open_one(), Commit("c", 1, {})) == 2
+
+
+def test_a_connection_that_is_closed_a_moment_ago_is_lost(server: RedisServer) -> None:
+    """uvloop, on which workers run, calls a write to such a connection an error of ours: it is the world's."""
+
+    async def ask(turns: int) -> None:
+        link = await RedisLink.open(server.url, 5.0)
+        assert await link.call([["PING"]]) == [b"PONG"]
+        writer = link._connection._writer  # type: ignore[attr-defined]
+        assert writer is not None
+        writer.transport.abort()  # as when the other side resets it
+        for _ in range(turns):  # until who reads has been told, there is a moment in which nobody has
+            await asyncio.sleep(0)
+        with pytest.raises(StoreLostError):
+            await link.call([["PING"]])
+        await link.close()
+
+    for turns in range(4):
+        uvloop.run(ask(turns))
 
 
 async def test_everybody_in_flight_learns_of_the_loss(open_one: Open, operator: redis.Redis) -> None:
