@@ -92,7 +92,7 @@ def test_a_connection_that_is_closed_a_moment_ago_is_lost(server: RedisServer) -
     async def ask(turns: int) -> None:
         link = await RedisLink.open(server.url, 5.0)
         assert await link.call([["PING"]]) == [b"PONG"]
-        writer = link._connection._writer  # type: ignore[attr-defined]
+        writer = link._connection._writer
         assert writer is not None
         writer.transport.abort()  # as when the other side resets it
         for _ in range(turns):  # until who reads has been told, there is a moment in which nobody has
