@@ -36,6 +36,7 @@ FOUND = (
     ("commanded", 2605, "rough", 0),  # an owner with an old component took over what was taken over and dropped
     ("governed", 2000413, "calm", 92),  # a pattern met the second life of somebody erased, and blocked the first
     ("governed", 3000234, "calm", 1),  # the same, of a cookie
+    ("governed", 3000107, "stormy", 2),  # dead before the tombstone of an identifier whose person goes on
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
