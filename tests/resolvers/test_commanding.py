@@ -209,6 +209,31 @@ def test_a_split_of_what_is_no_part_of_one_person_is_not_done(identifiers: list[
     assert told in answer.detail
 
 
+def test_a_split_leaves_no_life_behind_that_is_over() -> None:
+    """It stays with who the unbind said; with the unbind taken back it goes where its identifier went."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    desk.say("merge", "openid:o", "card:A", name="m")
+    answer = desk.say("split", "openid:o", "card:A", "unionid:u", name="all")
+    assert (answer.status, answer.detail) == ("refused", "They are all of this person: nothing would be left.")
+    assert desk.say("split", "openid:o", name="s").effect["left"] == ["card:~main:A", "unionid:~main:u"]
+    assert desk.groups() == [[A, "unionid:main:u"], ["openid:main:o"]]
+    assert desk.visits({"card": "A"}) == 111
+    desk.say("undo", of="u", name="y")
+    assert desk.groups() == [[A, "unionid:main:u"], ["openid:main:o"]]
+    assert desk.visits({"openid": "o"}) == 100
+
+
+def test_a_split_takes_along_the_lives_that_stay_with_it() -> None:
+    """What was before an unbind is of the person of its `from`, wherever an operator has them go."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    desk.say("merge", "openid:o", "card:A", name="m")
+    desk.say("split", "card:A", "openid:o", name="s")
+    assert desk.groups() == [[A, "openid:main:o"], ["unionid:main:u"]]
+    assert (desk.visits({"card": "A"}), desk.visits({"unionid": "u"})) == (101, 10)
+
+
 def test_a_later_merge_lifts_a_split_and_its_undo_restores_it() -> None:
     """The merge's decision names the split; without the merge the split holds again; without both all is as before."""
     desk = one()

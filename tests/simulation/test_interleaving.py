@@ -37,6 +37,9 @@ FOUND = (
     ("governed", 2000413, "calm", 92),  # a pattern met the second life of somebody erased, and blocked the first
     ("governed", 3000234, "calm", 1),  # the same, of a cookie
     ("governed", 3000107, "stormy", 2),  # dead before the tombstone of an identifier whose person goes on
+    ("unbinding, loose, latest", 3000005, "calm", 92),  # a split left a life of its own identifier behind
+    ("unbinding, loose, latest", 2000162, "calm", 1),  # the same, of an email
+    ("governed", 3000306, "calm", 1),  # the same, of a device
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
