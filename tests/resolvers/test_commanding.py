@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resolvers.admission import Admission
-from resolvers.asking import Asked, ask
+from resolvers.asking import Asked, ask, matching
 from resolvers.cache import Cache
 from resolvers.commanding import DRY, obey
 from resolvers.namespaces import Caps, IdentityRules
@@ -207,6 +207,16 @@ def test_a_split_of_what_is_no_part_of_one_person_is_not_done(identifiers: list[
     answer = desk.say("split", *identifiers)
     assert answer.status == status
     assert told in answer.detail
+
+
+def test_a_pattern_blocks_the_life_that_an_identifier_has() -> None:
+    """The store has all its lives; the pattern names it once, and its place in the log says which life it speaks of."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    asked = desk.asked({"id": "b", "type": "block", "namespace": "openid", "pattern": "re:o$"})
+    found = matching(asked, sorted(desk.store.content.homes), desk.reading)
+    answer = desk.obey(asked._replace(named=tuple(found)))
+    assert (answer.identifiers, answer.effect["lives"]) == (("openid:~main:o",), {"openid:~main:o": 1})
 
 
 def test_a_split_leaves_no_life_behind_that_is_over() -> None:
