@@ -35,6 +35,8 @@ FOUND = (
     ("governed", 852, "rough", 0),  # an unbind, taken back, and again: of two lives that are one, one is over
     ("commanded", 2605, "rough", 0),  # an owner with an old component took over what was taken over and dropped
     ("erasing", 3000192, "stormy", 0),  # invited in a life that was erased: counted under two names of it
+    ("unbinding, loose, latest", 2000281, "calm", 0),  # a link of two hubs, one of them in its second life
+    ("ruled, loose, drop", 2000315, "calm", 2),  # the same, and the two lives one since
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
