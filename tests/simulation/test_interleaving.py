@@ -37,6 +37,7 @@ FOUND = (
     ("erasing", 3000192, "stormy", 0),  # invited in a life that was erased: counted under two names of it
     ("unbinding, loose, latest", 2000281, "calm", 0),  # a link of two hubs, one of them in its second life
     ("ruled, loose, drop", 2000315, "calm", 2),  # the same, and the two lives one since
+    ("commanded, loose, first", 2000051, "calm", 2),  # an undo read where to before the ruling had moved in there
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
