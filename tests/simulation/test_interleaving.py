@@ -38,6 +38,7 @@ FOUND = (
     ("unbinding, loose, latest", 2000281, "calm", 0),  # a link of two hubs, one of them in its second life
     ("ruled, loose, drop", 2000315, "calm", 2),  # the same, and the two lives one since
     ("commanded, loose, first", 2000051, "calm", 2),  # an undo read where to before the ruling had moved in there
+    ("governed", 3000035, "calm", 2),  # an unbind, taken back when the next life was erased: the one before was held
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
