@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
-from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
-from tests.naive.rulings import LIFE, Rulings, read_rulings
+from tests.naive.links import LIFE, Evidence, Key, Links, Mark, Observed, Values, key_of, link
+from tests.naive.rulings import Rulings, read_rulings
 from tests.naive.values import DroppedError, Identifier, read
 
 DEFAULT_CONFIG: dict[str, Any] = {
