@@ -40,10 +40,16 @@ FOUND = (
     ("unbinding, loose, latest", 3000005, "calm", 92),  # a split left a life of its own identifier behind
     ("unbinding, loose, latest", 2000162, "calm", 1),  # the same, of an email
     ("governed", 3000306, "calm", 1),  # the same, of a device
+    ("erasing", 3000192, "stormy", 0),  # invited in a life that was erased: counted under two names of it
+    ("unbinding, loose, latest", 2000281, "calm", 0),  # a link of two hubs, one of them in its second life
+    ("ruled, loose, drop", 2000315, "calm", 2),  # the same, and the two lives one since
+    ("commanded, loose, first", 2000051, "calm", 2),  # an undo read where to before the ruling had moved in there
+    ("governed", 3000035, "calm", 2),  # an unbind, taken back when the next life was erased: the one before was held
+    ("unbinding, loose, latest", 3000086, "calm", 200),  # a hub by two lives of a neighbour that were one since
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
 
-The last: how many days pass in them.
+The number at the end: how many days pass.
 """
 
 
