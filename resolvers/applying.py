@@ -15,6 +15,7 @@ from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
 from resolvers.facets import Facet
 from resolvers.grouping import Group, is_small
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
 
@@ -112,7 +113,7 @@ class Work:
         ends = [(facets[key], key, other) for key, other in (pair, (pair.weak, pair.strong)) if key in facets]
         for facet, key, other in ends:
             near = self._near_of(key)
-            near.add(other)
+            near.add(shown(other))
             if len(near) > neighbour_cap(key, self._rules):
                 facet.hub = True
         if pair in self._group.capped:

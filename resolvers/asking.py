@@ -79,7 +79,7 @@ def ask(record: Record, admission: Admission) -> Asked:
 
 
 def matching(asked: Asked, keys: Iterable[str], admission: Admission) -> list[Seen]:
-    """Those of some identifiers, as the store has them, that a block's pattern names.
+    """Those of some identifiers, as the store has them, that a block's pattern names; each once, in its first life.
 
     In a hashed namespace none: what is stored of a value there says nothing of it.
     """
@@ -89,8 +89,8 @@ def matching(asked: Asked, keys: Iterable[str], admission: Admission) -> list[Se
     blocklist = admission.blocklist(namespace.name, asked.pattern)
     assert blocklist is not None
     found: list[Seen] = []
-    for key in keys:
-        name, _, token = shown(key).partition(":")
+    for key in dict.fromkeys(map(shown, keys)):
+        name, _, token = key.partition(":")
         if name == namespace.name and blocklist.holds(token, token.partition(":")[2] or token):
             found.append(Seen(token, key))
     return found

@@ -82,9 +82,8 @@ def apply(decision: Result, traceparent: str | None) -> Protocol[None]:
     """
     for name, said in remembered_of(decision).items():
         yield Fence(name, said)
-    cache = Cache(CACHED)
     takes_back = decision.type in {"undo", "unblock"}
-    changed = yield from _taken_back(decision, cache) if takes_back else _ruled(decision, cache)
+    changed = yield from _taken_back(decision) if takes_back else _ruled(decision, Cache(CACHED))
     for component in changed:
         yield Notify(notice_of(component, decision, traceparent))
 
@@ -101,6 +100,9 @@ def _decided(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standi
         undone = None if there is None else decode_result(there)
         keys = [] if undone is None else list(acted_on(undone))
     found = (yield from find_all(keys, Cache(CACHED))) if keys else {}
+    for key, component in found.items():
+        if component is not None and key not in component.facets:  # it may have moved in since that one was read
+            found[key] = (yield from find_all([key], Cache(CACHED)))[key]
     newest: dict[str, Component] = {}  # identifiers may have been found in one component at two moments
     for component in found.values():
         if component is not None and component.version >= newest.get(component.name, component).version:
@@ -140,22 +142,23 @@ def _ruled(decision: Result, cache: Cache) -> Protocol[list[Component]]:
     return changed
 
 
-def _taken_back(decision: Result, cache: Cache) -> Protocol[list[Component]]:
+def _taken_back(decision: Result) -> Protocol[list[Component]]:
     """Mark what earlier commands ruled as undone -> where that was, as far as anything of it is left."""
     changed: list[Component] = []
     for of in taken_back(decision):
         there: bytes | None = yield ReadDecision(of)
         assert there is not None, "what is taken back was decided"
         for name, constraint in constraints_of(decode_result(there)).items():
-            component = yield from _undone(name, constraint, cache)
+            component = yield from _undone(name, constraint)
             changed += [] if component is None else [component]
     return changed
 
 
-def _undone(name: str, constraint: Constraint, cache: Cache) -> Protocol[Component | None]:
+def _undone(name: str, constraint: Constraint) -> Protocol[Component | None]:
     key = constraint.named[0]
     while True:
-        root = (yield from find_all([key], cache))[key]
+        # Read afresh: no write is refused where an old component does not have the ruling yet.
+        root = (yield from find_all([key], Cache(CACHED)))[key]
         there = None if root is None else root.constraints.get(name)
         if root is None or there is None:
             return None
@@ -166,7 +169,6 @@ def _undone(name: str, constraint: Constraint, cache: Cache) -> Protocol[Compone
         version: int | None = yield Commit(root.name, root.version, draft.changes())
         if version is not None:
             return draft.taken(version)
-        cache.components.forget(root.name)
 
 
 def _say(answers: list[Outgoing], recorded: bytes | None, asked: Asked) -> Protocol[None]:

@@ -20,6 +20,7 @@ from resolvers import constraints as ruled
 from resolvers.constraints import NONE, Constraint, Constraints
 from resolvers.evidence import Edge, Mark, Pair, observed
 from resolvers.facets import Facet, decode, encode, sighted, unseen
+from resolvers.life_keys import shown
 from resolvers.partition import Partition, neighbours
 
 _edges = msgspec.msgpack.Decoder(Edge)
@@ -127,12 +128,12 @@ class Component:
         }
 
     def neighbours_of(self, key: str) -> set[str]:
-        """The identifiers that this one has evidence with, hubs included. Not the caller's to change."""
+        """The identifiers that this one has evidence with, as outputs show them, hubs included. Not to be changed."""
         if self._neighbours is None:
             self._neighbours = neighbours(self.edges)
             for known, facet in self.facets.items():
                 if facet.strangers:
-                    self._neighbours.setdefault(known, set()).update(facet.strangers)
+                    self._neighbours.setdefault(known, set()).update(map(shown, facet.strangers))
         return self._neighbours.get(key, set())
 
     @property

@@ -91,7 +91,7 @@ def in_force(constraints: Constraints) -> InForce:
     ruling = [one for one in standing.values() if one.kind != "block"]
     ruling.sort(key=lambda one: one.mark, reverse=True)
     parts = InForce((), (), (), same=_same(constraints.values()))
-    over = set(parts.one(one.keys[0] for one in standing.values() if one.kind == "unbind"))
+    over = set(parts.one(one.keys[0] for one in constraints.values() if one.kind == "unbind" and _ends(one)))
     return InForce(
         tuple((one.mark, parts.one(one.keys)) for one in ruling),
         tuple(parts.one(one.values) for one in ruling),
@@ -104,6 +104,11 @@ def in_force(constraints: Constraints) -> InForce:
         parts.same,
         frozenset(parts.one(one.keys[0] for one in standing.values() if one.kind == "block")),
     )
+
+
+def _ends(unbind: Constraint) -> bool:
+    """Whether a life stays over: the unbind stands, or whoever had the next life was erased with it."""
+    return not unbind.undone or not unbind.apart
 
 
 def _same(constraints: Iterable[Constraint]) -> dict[str, str]:

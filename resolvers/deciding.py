@@ -139,7 +139,8 @@ def _split(asked: Asked, around: Surroundings, rules: IdentityRules, blocked: fr
     [group] = groups
     lives = in_force(components[next(iter(components))].constraints)
     own = set(lives.one(keys))
-    left = [key for key in group if lives.same.get(key, key) not in own]
+    # A life that is over is nobody's identifier: it stays with who the unbind said, on whichever side.
+    left = [key for key in group if key not in lives.past and lives.same.get(key, key) not in own]
     if not left:
         return _Verdict("refused", "They are all of this person: nothing would be left.", keys)
     would = "would leave" if _is_dry(asked) else "leaves" if len(keys) == 1 else "leave"

@@ -129,6 +129,7 @@ class _Differ:
         merged = _merged_from(before, assigned.ended) if assigned.ended else None
         profiles: list[Outgoing] = []
         identities: list[Outgoing] = []
+        gone: list[Outgoing] = []
         decided: list[tuple[str, Said]] = []
         sent: list[str] = []
         after: dict[str, Published] = {}
@@ -163,14 +164,14 @@ class _Differ:
                 born = after[profile_id].born
                 identities += self._identities([key for key in person.members if key not in known], profile_id, born)
                 if old is not None:
-                    identities += self._nobodys(old)
+                    gone += self._nobodys(old)
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
         news = [one for one in now.refused if _digest_of(one) not in before.refused]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
         over = self._over(assigned) if assigned.ended or assigned.erased else assigned.ended
         ended = [self._ended(*one) for one in ({**before.ended, **over} if self._again else over).items()]
         for one in (*assigned.ended, *assigned.erased):
-            identities += self._nobodys(before.profiles[one])
+            gone += self._nobodys(before.profiles[one])
             decided += [(one, said) for said in take_back(before.profiles[one].decided)]
         rounds = self._rounds(decided, [one for one, into in over.items() if into == ERASED])
         reports = [*(record for _, _, record in merges), *(rounds[0] if rounds else ()), *conflicts]
@@ -179,7 +180,7 @@ class _Differ:
         if not sent and not ended and not reports and after == before.profiles and refused == before.refused:
             return None
         return Difference(
-            [*profiles, *ended, *identities, *reports],
+            [*profiles, *ended, *identities, *gone, *reports],
             tuple(sent),
             State(
                 self._version + max(len(rounds) - 1, 0),
@@ -192,7 +193,7 @@ class _Differ:
                 tuple(map(tuple, rounds[1:])),
                 before.due_us,
             ),
-            not ended and not reports and not named,
+            not ended and not reports and not named and not gone,
             named,
             tuple(kind for kind, _, _ in merges),
             tuple(source for kind, source, _ in merges if kind == "merged"),

@@ -166,13 +166,13 @@ def _found(asked: Asked) -> Protocol[_Found | None]:
 def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
     """Remove what is known of the person from its component, once it has taken over all that others had published."""
     seals = set(ended_by(decision).seals)
-    cache, told = Cache(CACHED), 0
+    told = 0
     while True:
+        cache = Cache(CACHED)  # nobody is gone only because an old component does not have them yet
         component = (yield from find_all([found.key], cache))[found.key]
         if component is None:  # the home goes last: somebody else is further
             return
         if component.absorbed:
-            cache.components.forget(component.name)
             if component.version != told:
                 told = component.version
                 yield Notify(notice_of(component, decision, asked.traceparent))
@@ -186,7 +186,6 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
         version: int | None = yield Commit(component.name, component.version, *_without(component, gone))
         if version is not None:
             return
-        cache.components.forget(component.name)
 
 
 def _stubs_forgotten(names: list[str]) -> Protocol[None]:

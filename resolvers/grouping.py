@@ -15,6 +15,7 @@ from resolvers.arrivals import Arrival
 from resolvers.component import Component
 from resolvers.dedupe import verdict
 from resolvers.evidence import Pair
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
 
@@ -192,5 +193,5 @@ class _Neighbours:
         root = self._roots.get(key)
         if near is None:
             near = self._sets[key] = set() if root is None else set(root.neighbours_of(key))
-        near.add(other)
+        near.add(shown(other))
         return len(near) > neighbour_cap(key, self._rules) or (root is not None and root.is_hub(key))

@@ -142,7 +142,8 @@ class Lives:
             left += _left(event, lives)
             # That somebody was invited is a number at the inviter's, which an erase does not change either.
             if lives[event.strongest] is None and event.inviter is not None and not event.uncounted:
-                orphans.append(event)
+                # Named as it was before the erase too, so that nobody is counted twice.
+                orphans.append(replace(event, strongest=self.before(event.strongest, position)))
         return Alive(left, orphans)
 
 

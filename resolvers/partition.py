@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from resolvers.constraints import NONE, Constraints, InForce, in_force
 from resolvers.counting import Group, asserted_values, kept_apart, scope_of
 from resolvers.evidence import Edge, Mark, Pair
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules, Namespace
 from resolvers.uniting_lives import Sight, united
 from topics.instants import DAY_US
@@ -65,11 +66,11 @@ def strength(key: str, rules: IdentityRules) -> tuple[int, str]:
 
 
 def neighbours(pairs: Iterable[Pair]) -> dict[str, set[str]]:
-    """The distinct identifiers that each identifier has an edge with."""
+    """The distinct identifiers that each identifier has an edge with, all lives of one as one."""
     found: dict[str, set[str]] = {}
     for strong, weak in pairs:
-        found.setdefault(strong, set()).add(weak)
-        found.setdefault(weak, set()).add(strong)
+        found.setdefault(strong, set()).add(shown(weak))
+        found.setdefault(weak, set()).add(shown(strong))
     return found
 
 
@@ -86,7 +87,7 @@ def hubs(sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: Identit
         return frozenset(marked)
     linked = neighbours(edges)
     for key in sights:
-        if len(linked.get(key, set()).union(strangers.get(key, ()))) > neighbour_cap(key, rules):
+        if len(linked.get(key, set()).union(map(shown, strangers.get(key, ())))) > neighbour_cap(key, rules):
             marked.add(key)
     return frozenset(marked)
 

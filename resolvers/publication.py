@@ -2,9 +2,9 @@
 
 Before anything is sent, it is written down what will hold afterwards: a *begun* publication. Whoever finds one (the
 worker after a crash, or the owner of a component that has moved) brings it to an end before anything else: where a
-record can't be computed again (a merge, a value), all records of the change are there and are sent again byte for
-byte; otherwise the profiles concerned become blank, which says "publish this whatever the difference says". So the
-records of one change are never repeated behind those of a later one.
+record can't be computed again (a merge, a value, a tombstone), all records of the change are there and are sent again
+byte for byte; otherwise the profiles concerned become blank, which says "publish this whatever the difference says". So
+the records of one change are never repeated behind those of a later one.
 Must not know: Kafka, Redis, profiles' contents.
 """
 

@@ -33,6 +33,7 @@ def finish(name: str, cache: Cache) -> Protocol[None]:
             into = yield from _root_of(moving.moved_to, cache)
             moving = yield ReadComponent(name)
             if not moving.pending:
+                cache.components.forget(into.name)  # it may have been read before it absorbed the other
                 return
         if name in into.absorbed or (yield from _absorb(moving, into, cache)):
             yield Settle(name)

@@ -10,6 +10,7 @@ from tests.naive.values import Identifier
 
 Mark = tuple[datetime, tuple[int, str, int, int]]  # event time, log position
 Key = tuple[str, str]  # namespace, token
+LIFE = "\x1e"  # in a token, before the number of a later life
 
 
 @dataclass
@@ -171,10 +172,10 @@ class Values:
         )
 
     def is_hub(self, key: Key) -> bool:
-        """More distinct neighbours than the cap."""
+        """More distinct neighbours than the cap, the lives of one as one."""
         caps = self.config["caps"]["neighbours"]
         cap: int = caps["weak"] if self.option(key, "weak") else caps["other"]
-        return len(self.neighbours[key]) > cap
+        return len({(namespace, token.partition(LIFE)[0]) for namespace, token in self.neighbours[key]}) > cap
 
     def is_mute(self, key: Key) -> bool:
         """A hub, or blocked: none of its links counts."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.naive import belongings, doings, facts
 from tests.naive.decoding import BadRecordError, Event, Record, decode
-from tests.naive.links import Evidence, Key, Links, Mark, Observed, Values, key_of, link
-from tests.naive.rulings import LIFE, Rulings, read_rulings
+from tests.naive.links import LIFE, Evidence, Key, Links, Mark, Observed, Values, key_of, link
+from tests.naive.rulings import Rulings, read_rulings
 from tests.naive.values import DroppedError, Identifier, read
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -41,7 +41,8 @@ Position = tuple[int, str, int, int]
 class Copy:
     """What one record says of whom: its identifiers in the lives that it speaks of, without those erased later.
 
-    `strongest`: None if that one was erased later. `replaced`, `inviter`: as below.
+    `strongest`: None if that one was erased later. `who`: the life that it was in all the same. `replaced`, `inviter`:
+    as below.
     """
 
     mark: Mark
@@ -49,6 +50,7 @@ class Copy:
     strongest: Identifier | None
     replaced: tuple[Identifier, Identifier] | None
     inviter: Identifier | None
+    who: Key
 
 
 @dataclass
@@ -76,7 +78,9 @@ def copy_of(each: Accepted, rulings: Rulings) -> Copy:
         living += [old] if old is not None else []
     inviter = None if each.inviter is None else rulings.living(each.inviter, place)
     seen = [identifier for identifier in living if identifier is not None]
-    return Copy((each.event.time, place), seen, living[0], replaced, inviter)
+    strongest = living[0]
+    who = rulings.named_at(key_of(each.identifiers[0]), place) if strongest is None else key_of(strongest)
+    return Copy((each.event.time, place), seen, strongest, replaced, inviter, who)
 
 
 @dataclass
@@ -297,8 +301,7 @@ def people(  # noqa: C901 - one rule after the other
             continue
         for copy in each.copies:
             if copy.inviter is not None:
-                who = copy.strongest or each.identifiers[0]
-                invited_by.setdefault(key_of(copy.inviter), set()).add(key_of(who))
+                invited_by.setdefault(key_of(copy.inviter), set()).add(copy.who)
         if each.copies[0].strongest is None:
             continue
         strongest = key_of(each.copies[0].strongest)

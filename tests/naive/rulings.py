@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.naive.links import Key, Ruling
+from tests.naive.links import LIFE, Key, Ruling
 from tests.naive.values import Identifier
 
 Position = tuple[int, str, int, int]
-LIFE = "\x1e"
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resolvers.admission import Admission
-from resolvers.asking import Asked, ask
+from resolvers.asking import Asked, ask, matching
 from resolvers.cache import Cache
 from resolvers.commanding import DRY, obey
 from resolvers.namespaces import Caps, IdentityRules
@@ -207,6 +207,41 @@ def test_a_split_of_what_is_no_part_of_one_person_is_not_done(identifiers: list[
     answer = desk.say("split", *identifiers)
     assert answer.status == status
     assert told in answer.detail
+
+
+def test_a_pattern_blocks_the_life_that_an_identifier_has() -> None:
+    """The store has all its lives; the pattern names it once, and its place in the log says which life it speaks of."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    asked = desk.asked({"id": "b", "type": "block", "namespace": "openid", "pattern": "re:o$"})
+    found = matching(asked, sorted(desk.store.content.homes), desk.reading)
+    answer = desk.obey(asked._replace(named=tuple(found)))
+    assert (answer.identifiers, answer.effect["lives"]) == (("openid:~main:o",), {"openid:~main:o": 1})
+
+
+def test_a_split_leaves_no_life_behind_that_is_over() -> None:
+    """It stays with who the unbind said; with the unbind taken back it goes where its identifier went."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    desk.say("merge", "openid:o", "card:A", name="m")
+    answer = desk.say("split", "openid:o", "card:A", "unionid:u", name="all")
+    assert (answer.status, answer.detail) == ("refused", "They are all of this person: nothing would be left.")
+    assert desk.say("split", "openid:o", name="s").effect["left"] == ["card:~main:A", "unionid:~main:u"]
+    assert desk.groups() == [[A, "unionid:main:u"], ["openid:main:o"]]
+    assert desk.visits({"card": "A"}) == 111
+    desk.say("undo", of="u", name="y")
+    assert desk.groups() == [[A, "unionid:main:u"], ["openid:main:o"]]
+    assert desk.visits({"openid": "o"}) == 100
+
+
+def test_a_split_takes_along_the_lives_that_stay_with_it() -> None:
+    """What was before an unbind is of the person of its `from`, wherever an operator has them go."""
+    desk = one()
+    desk.say("unbind", identifier="openid:o", name="u", **{"from": "card:A"})
+    desk.say("merge", "openid:o", "card:A", name="m")
+    desk.say("split", "card:A", "openid:o", name="s")
+    assert desk.groups() == [[A, "openid:main:o"], ["unionid:main:u"]]
+    assert (desk.visits({"card": "A"}), desk.visits({"unionid": "u"})) == (101, 10)
 
 
 def test_a_later_merge_lifts_a_split_and_its_undo_restores_it() -> None:

@@ -283,6 +283,15 @@ def test_what_cannot_be_computed_again_is_written_down() -> None:
     assert topic.publish(person("card:A", "phone:p", CNY="1.00", city="X"), refused=(Refused(pair, "hub"),)).repeatable
 
 
+def test_a_tombstone_of_an_identifier_is_written_down() -> None:
+    """Whoever goes on after a crash finds nobody of whom it could be computed: the profile has forgotten it."""
+    topic = Topic()
+    topic.publish(person("card:A", "phone:p"))
+    change = topic.publish(person("card:A"))
+    assert [one.value for one in change.records if one.key == b"phone:p"] == [None]
+    assert change.sending == Sending(change.sent, tuple(change.records))
+
+
 def test_a_crash_changes_no_decision() -> None:
     """Ids and ended ids of what was begun hold, though nobody saw them."""
     topic = Topic()

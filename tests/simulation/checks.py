@@ -13,6 +13,7 @@ from resolvers.commanding import DRY
 from resolvers.component import Component
 from resolvers.constraints import in_force
 from resolvers.decisions import acted_on, keys_of
+from resolvers.life_keys import shown
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.pseudonyms import Pseudonyms
 from resolvers.publication import NOTHING, Publication
@@ -263,7 +264,7 @@ def check_conflicts(outcome: Outcome, expected: set[tuple[str, str, str]]) -> No
     if outcome.crashes or outcome.zombies:
         expected = {(one, other, rule) for one, other, rule in expected if rule != "hub"}
     hubs = {
-        key
+        shown(key)
         for name, fields in outcome.store.content.components.items()
         for key, facet in Component.parse(name, fields).facets.items()
         if facet.hub
