@@ -9,6 +9,7 @@ Must not know: Kafka, Redis, profiles' contents.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -203,7 +204,7 @@ def _later(state: State, other: State) -> tuple[tuple[Outgoing, ...], ...]:
     """What both have still to send, of each topic and key in the order of versions."""
     rounds: list[list[Outgoing]] = []
     taken: dict[tuple[str, bytes], int] = {}
-    for one in sorted((one for some in (*state.later, *other.later) for one in some), key=_version_of):
+    for _, one in sorted((*_versioned(state), *_versioned(other)), key=itemgetter(0)):
         nth = taken[one.topic, one.key] = taken.get((one.topic, one.key), -1) + 1
         if nth == len(rounds):
             rounds.append([])
@@ -211,5 +212,13 @@ def _later(state: State, other: State) -> tuple[tuple[Outgoing, ...], ...]:
     return tuple(map(tuple, rounds))
 
 
-def _version_of(record: Outgoing) -> int:
-    return int(decode_json(record.value or b"")["version"])
+def _versioned(state: State) -> list[tuple[int, Outgoing]]:
+    """What a state has still to send, with its versions; a tombstone has that of what comes after it under its key."""
+    found: list[tuple[int, Outgoing]] = []
+    after: dict[tuple[str, bytes], int] = {}
+    for one in reversed([one for some in state.later for one in some]):
+        place = one.topic, one.key
+        version = after.get(place, state.version) if one.value is None else int(decode_json(one.value)["version"])
+        after[place] = version
+        found.append((version, one))
+    return found[::-1]

@@ -45,6 +45,7 @@ FOUND = (
     ("ruled, loose, drop", 2000315, "calm", 2),  # the same, and the two lives one since
     ("commanded, loose, first", 2000051, "calm", 2),  # an undo read where to before the ruling had moved in there
     ("governed", 3000035, "calm", 2),  # an unbind, taken back when the next life was erased: the one before was held
+    ("erasing", 4000202, "calm", 1),  # a tombstone that was put off, in a component that moved into another
     ("unbinding, loose, latest", 3000086, "calm", 200),  # a hub by two lives of a neighbour that were one since
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
