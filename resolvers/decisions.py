@@ -73,7 +73,7 @@ def taken_back(decision: Result) -> tuple[str, ...]:
 
 def left_behind(decision: Result) -> LeftBehind | None:
     """What a done decision makes of records before and after it; None: it is all the same to them."""
-    place = (decision.append_ms, decision.topic, decision.partition, decision.offset)
+    place = decision.position
     match decision.type:
         case "erase":
             return Ended(*place, tuple(name.partition(":~")[2] for name in decision.identifiers))
@@ -112,5 +112,4 @@ def without(decision: Result, seals: frozenset[str], seal: Seal) -> Result:
 
 
 def _mark(decision: Result) -> Mark:
-    place = (decision.append_ms, decision.topic, decision.partition, decision.offset)
-    return Mark(decision.append_ms * 1000, *place, decision.id, COMMAND_SOURCE)
+    return Mark(decision.append_ms * 1000, *decision.position, decision.id, COMMAND_SOURCE)

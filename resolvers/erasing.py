@@ -128,7 +128,7 @@ def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
     answers = [decode_result(there) for there in recorded]
     decided = {one.id for one in answers if not one.dry_run}
     for answer in answers:
-        if answer.type == "erase" or _place(answer) > _place(decision):
+        if answer.type == "erase" or answer.position > decision.position:
             continue
         if (left := without(answer, seals, seal)) is not answer:
             content = encode_json(left)
@@ -136,10 +136,6 @@ def _rewritten(decision: Result, seal: Seal) -> Protocol[None]:
             if not answer.dry_run or answer.id not in decided:  # else the last answer of that id is another one
                 yield Publish([Outgoing(RESULTS.name, answer.id.encode(), content)])
             yield Rewrite(f"\0{answer.id}" if answer.dry_run else answer.id, content)
-
-
-def _place(result: Result) -> tuple[int, str, int, int]:
-    return (result.append_ms, result.topic, result.partition, result.offset)
 
 
 def notice_of(component: Component, decision: Result, traceparent: str | None) -> Notice:

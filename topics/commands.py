@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from topics import strict_json
 from topics.envelope import explain
 from topics.events import Instant, Name
+from topics.records import LogPosition
 from topics.refusals import Refusal, RefusalCode
 
 COMMAND_SOURCE: Final = "idweave.commands"
@@ -109,6 +110,11 @@ class Result(Struct, frozen=True, kw_only=True):
     partition: int = 0
     offset: int = 0
     effect: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def position(self) -> LogPosition:
+        """Where the command lies in the log."""
+        return LogPosition(self.append_ms, self.topic, self.partition, self.offset)
 
 
 class _OnlyId(Struct, frozen=True, gc=False):

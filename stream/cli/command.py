@@ -19,6 +19,7 @@ from stream.cli.console import (
     AsJson,
     Brokers,
     CommandFailedError,
+    Person,
     broker_list,
     complain,
     no_broker,
@@ -130,9 +131,7 @@ def undo(
 @commands.command(epilog="Example:  idweave erase phone:13800138000 --by dpo --reason 'request 118'")
 def erase(
     context: typer.Context,
-    who: Annotated[
-        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
-    ],
+    who: Person,
     *,
     dry_run: DryRun = False,
     by: By = None,

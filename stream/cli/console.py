@@ -35,6 +35,9 @@ Brokers = Annotated[
     str | None, typer.Option(metavar="HOST:PORT,...", help="Kafka; before IDWEAVE_BROKERS.", show_default=False)
 ]
 Redis = Annotated[str | None, typer.Option(metavar="URL", help="Redis; before IDWEAVE_REDIS_URL.", show_default=False)]
+Person = Annotated[
+    str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of text for people.")]
 
 

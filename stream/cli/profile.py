@@ -16,6 +16,7 @@ from stream.cli.console import (
     AsJson,
     Brokers,
     CommandFailedError,
+    Person,
     Redis,
     broker_list,
     no_broker,
@@ -37,9 +38,7 @@ commands = Commands()
 @commands.command(epilog="Example:  idweave profile phone:13800138000 --json")
 def profile(
     context: typer.Context,
-    who: Annotated[
-        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
-    ],
+    who: Person,
     *,
     as_json: AsJson = False,
     brokers: Brokers = None,

@@ -21,6 +21,7 @@ from stream.cli.console import (
     AsJson,
     Brokers,
     CommandFailedError,
+    Person,
     Redis,
     plural,
     say,
@@ -77,9 +78,7 @@ def examples(
 @commands.command("why", epilog="Example:  idweave rules why phone:13800138000 high_value_at_risk")
 def why_command(
     context: typer.Context,
-    who: Annotated[
-        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
-    ],
+    who: Person,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A rule's name; section.name where two are called so.")],
     *,
     as_json: AsJson = False,

@@ -19,6 +19,7 @@ from stream.cli.console import (
     AsJson,
     Brokers,
     CommandFailedError,
+    Person,
     Redis,
     broker_list,
     say,
@@ -43,9 +44,7 @@ Told = Callable[[int, int], None]
 @commands.command(epilog="Example:  idweave timeline phone:13800138000 --json")
 def timeline(
     context: typer.Context,
-    who: Annotated[
-        str, typer.Argument(metavar="ID|NAMESPACE:VALUE", help="A profile id, or an identifier; - reads it.")
-    ],
+    who: Person,
     *,
     seconds: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, max=3600, help="Read for so long at most, the newest first.")

@@ -11,6 +11,7 @@ Must not know: whose terminal watches, what a component or a profile is made of.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import structlog
@@ -149,7 +150,7 @@ class Replaying:
                 result = decode_result(record.value or b"")
                 found[result.id], values[result.id] = result, record.value or b""
         decided = [one for one in found.values() if one.status != "invalid" and not one.dry_run]
-        decided.sort(key=lambda one: (one.append_ms, one.topic, one.partition, one.offset))
+        decided.sort(key=attrgetter("position"))
         done = [one for one in decided if one.status == "done"]
         fences = {name: said for one in done for name, said in remembered_of(one).items()}
         await self._store.remember(fences)
