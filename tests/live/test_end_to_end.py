@@ -82,12 +82,13 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day(kafka: Broker, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
-    """The retail day, published while the worker works."""
+    """The retail day, in two parts: who is published after the first can only be found to be one by the second."""
     folder = tmp_path_factory.mktemp("day")
     with Engine(kafka.bootstrap, redis_server.url, f"day-{folder.name}", folder) as engine:
         engine.start_worker()
-        engine.publish(retail_day(1, PEOPLE))
-        engine.settle()
+        for part in parts(retail_day(1, PEOPLE), 2):
+            engine.publish(part)
+            engine.settle()
         topics = engine.outputs()
         yield Day(engine, topics, Check(engine.input_log(), topics))
 
