@@ -28,6 +28,11 @@ GATHER_SECONDS = 5.0
 """How long changes gather at most while touchpoints pile up: published so much later, and so much less often."""
 LOOK_SECONDS = 0.05
 
+BEGIN_SECONDS_MAX = 2.0
+"""A batch that takes longer to begin makes the next ones smaller: its people are published that late."""
+SMALLEST_SHARE = 16
+"""The first batch of a worker, and the smallest full one, is this part of the largest: nothing is in its cache yet."""
+
 Finish = Callable[[], Awaitable[None]]
 """The rest of a batch: what may run while the next one begins."""
 
@@ -75,14 +80,15 @@ class Batches(Generic[Prepared]):
         records_max: int,
         before: "Batches[Any] | None" = None,
     ) -> None:
-        """A batch has about `records_max` records. `agent` is whose batches they are, for metrics.
+        """A batch has about `records_max` records, once it is known to be worked on in time. `agent`: for metrics.
 
         `before`: whose work these batches come from: while those are behind, what they lead to gathers.
         """
         self._session = session
         self._progress = progress
         self._stage = stage
-        self._records_max = records_max
+        self._largest = records_max
+        self._records_max = max(records_max // SMALLEST_SHARE, 1)  # of the next batch
         self._before = before
         self._batch_records = metrics.batch_records.labels(agent)
         self._batch_seconds = metrics.batch_seconds.labels(agent)
@@ -196,9 +202,17 @@ class Batches(Generic[Prepared]):
         parts = await self._session.parts()
         began = time.monotonic()
         finish = await self._stage.begin(batch.prepared, parts)
+        self._resize(time.monotonic() - began)
         await self._finished()
         begun = _Begun(finish, batch.chunks, parts, number, began)
         self._finishing = asyncio.create_task(self._finish(begun, intake))
+
+    def _resize(self, seconds: float) -> None:
+        """A batch was begun within so long."""
+        if seconds <= BEGIN_SECONDS_MAX:
+            self._records_max = min(self._records_max * 2, self._largest)
+        else:
+            self._records_max = max(self._records_max // 2, self._largest // SMALLEST_SHARE, 1)
 
     async def _finished(self) -> None:
         """Wait for the batch before."""

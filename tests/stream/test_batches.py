@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
+
 from stream.batches import QUEUED_CHUNKS, Batches, Finish
 from stream.chunks import TP, Chunk, Intake
 from stream.metrics import Metrics
@@ -105,7 +107,7 @@ async def ended(tasks: list[asyncio.Task[Any]]) -> None:
 
 async def test_what_comes_meanwhile_is_one_batch() -> None:
     """Chunks that come one by one while a batch is worked on are not prepared before it is done, and then together."""
-    everything, intake, batches, tasks = await working(records_max=100)
+    everything, intake, batches, tasks = await working(records_max=160)
     for first in (1, 2, 3):
         batches.put(chunk(intake, HERE, first, first + 1), intake)
         await a_moment()
@@ -119,7 +121,7 @@ async def test_what_comes_meanwhile_is_one_batch() -> None:
 
 async def test_half_a_batch_is_prepared_meanwhile() -> None:
     """Where so much waits that a batch is worth it, it is ready when the one before is done; and that is behind."""
-    everything, intake, batches, tasks = await working(records_max=4)
+    everything, intake, batches, tasks = await working(records_max=64)
     batches.put(chunk(intake, HERE, 1, 2), intake)
     await a_moment()
     assert everything.prepared == [[0]]
@@ -132,6 +134,30 @@ async def test_half_a_batch_is_prepared_meanwhile() -> None:
     assert not batches.is_behind
     assert batches.is_idle
     await ended(tasks)
+
+
+async def test_batches_grow_while_they_are_done_in_time() -> None:
+    """A worker begins with a small one, because nothing is in its cache, and doubles; one is ahead of what is known."""
+    everything, intake, batches, tasks = await working(records_max=64)
+    for first in range(1, 120):
+        batches.put(chunk(intake, HERE, first, first + 1), intake)
+    everything.go_on.set()
+    await a_moment()
+    await a_moment()
+    await ended(tasks)
+    assert [len(batch) for batch in everything.prepared] == [1, 4, 4, 16, 32, 63]
+
+
+async def test_batches_shrink_while_they_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes too long is halved, down to the smallest."""
+    monkeypatch.setattr("stream.batches.BEGIN_SECONDS_MAX", -1.0)
+    everything, intake, batches, tasks = await working(records_max=64)
+    for first in range(1, 13):
+        batches.put(chunk(intake, HERE, first, first + 1), intake)
+    everything.go_on.set()
+    await a_moment()
+    await ended(tasks)
+    assert [len(batch) for batch in everything.prepared] == [1, 4, 4, 4]
 
 
 async def test_nothing_stale_is_worked_on() -> None:
