@@ -20,6 +20,7 @@ from resolvers import constraints as ruled
 from resolvers.constraints import NONE, Constraint, Constraints
 from resolvers.evidence import Edge, Mark, Pair, observed
 from resolvers.facets import Facet, decode, encode, sighted, unseen
+from resolvers.ledger import Ledger
 from resolvers.life_keys import shown
 from resolvers.partition import Partition, neighbours
 
@@ -37,6 +38,7 @@ class Component:
         "edges",
         "facets",
         "folds",
+        "ledgers",
         "moved_to",
         "name",
         "pending",
@@ -68,6 +70,7 @@ class Component:
         self._has_hubs: bool | None = None
         # What `people` made of it, kept from version to version for as long as it holds.
         self.folds: dict[tuple[str, ...], Any] = {}
+        self.ledgers: dict[str, Ledger] = {}
         self.plain: Partition | None = None
 
     @classmethod
@@ -109,13 +112,13 @@ class Component:
             constraints={**self.constraints, **moved.constraints} if moved.constraints else self.constraints,
             absorbed=self.absorbed | moved.absorbed | {moved.name},
         )
-        component.folds = self.folds
+        component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
         component = Component(self.name, version, self.facets, self.edges, constraints=self.constraints)
-        component.folds = self.folds
+        component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def fields(self) -> dict[str, bytes]:
@@ -224,7 +227,7 @@ class Draft:
             constraints=base.constraints if self._constraints is None else {**base.constraints, **self._constraints},
             absorbed=base.absorbed,
         )
-        component.folds = base.folds
+        component.folds, component.ledgers = base.folds, base.ledgers
         if base.plain is not None and not self._is_structural():
             component.plain = base.plain
         return component
