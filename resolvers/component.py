@@ -35,6 +35,7 @@ class Component:
         "_neighbours",
         "absorbed",
         "constraints",
+        "division",
         "edges",
         "facets",
         "folds",
@@ -42,7 +43,6 @@ class Component:
         "moved_to",
         "name",
         "pending",
-        "plain",
         "version",
     )
 
@@ -71,7 +71,7 @@ class Component:
         # What `people` made of it, kept from version to version for as long as it holds.
         self.folds: dict[tuple[str, ...], Any] = {}
         self.ledgers: dict[str, Ledger] = {}
-        self.plain: Partition | None = None
+        self.division: Partition | None = None
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
@@ -228,16 +228,20 @@ class Draft:
             absorbed=base.absorbed,
         )
         component.folds, component.ledgers = base.folds, base.ledgers
-        if base.plain is not None and not self._is_structural():
-            component.plain = base.plain
+        if base.division is not None and not self._is_structural():
+            component.division = base.division
         return component
 
     def _is_structural(self) -> bool:
-        """Whether identifiers, edges or rulings are new, or an identifier is a hub, next to one, or cuts links off."""
+        """Whether identifiers, edges, assertions or rulings may be new, or hubs, their strangers, or what cuts links off.
+
+        `partition.stands` counts on it.
+        """
         base = self._base
         return (
             self._constraints is not None
             or not self._facets.keys() <= base.facets.keys()
             or not self._edges.keys() <= base.edges.keys()
             or any([facet.hub or facet.strangers or facet.cuts for facet in self._facets.values()])
+            or any([edge.asserted for edge in self._edges.values()])
         )

@@ -9,7 +9,7 @@ Must not know: facts, profiles, stores, clocks.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,16 +41,18 @@ class Partition(Struct, frozen=True, gc=False):
     """Groups of identifier keys, each strongest first, and the refused evidence.
 
     `contested`: weak identifiers with evidence of a second known person; their value facts stay with themselves.
-    `plain`: one person, whose evidence could not be refused in any order; stays so until identifiers or edges come.
-    `ruled`: what operators joined, as far as it holds.
+    `ruled`: what operators joined, as far as it holds. `ties`: see `stands`.
     """
 
     groups: tuple[tuple[str, ...], ...]
     refused: tuple[Refused, ...]
     contested: frozenset[str]
-    plain: bool = False
     ruled: tuple[Ruled, ...] = ()
+    ties: tuple[tuple[Pair, Pair], ...] | None = None
 
+
+TIES_MAX: Final = 100
+"""A division that more depends on is made anew whenever something changes."""
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -109,13 +111,13 @@ def partition(
         constraints: what operators have ruled.
 
     Returns:
-        Groups ordered by their strongest identifier; refused evidence in the order it was judged, but for what was
-        refused at its turn and then joined by other evidence: its ends are one person, so nothing was kept apart.
+        Groups ordered by their strongest identifier; refused evidence ordered by pair, but for what was refused at its
+        turn and then joined by other evidence: its ends are one person, so nothing was kept apart.
     """
     ruled = in_force(constraints)
     blocked = blocked & sights.keys() if blocked else blocked
     if not ruled.joins and not ruled.blocked and not ruled.same and _is_one_person(sights, edges, rules, blocked):
-        return Partition((_strongest_first(sights, rules),), (), _NOBODY, True)  # noqa: FBT003 - by position is faster
+        return Partition((_strongest_first(sights, rules),), (), _NOBODY, (), ())
     if not ruled.same:
         return _partition(sights, edges, rules, blocked | ruled.blocked, ruled)
     one = united(sights, edges, ruled.same)
@@ -125,7 +127,29 @@ def partition(
         groups=tuple(tuple(life for key in group for life in one.lives[key]) for group in found.groups),
         contested=frozenset(life for key in found.contested for life in one.lives[key]),
         refused=tuple(refused._replace(pair=one.observed[refused.pair]) for refused in found.refused),
+        ties=None,
     )
+
+
+def stands(division: Partition, edges: Mapping[Pair, Edge], rules: IdentityRules) -> bool:
+    """Whether a component that has gained nothing structural is still divided so, whatever its edges say by now.
+
+    Structural are identifiers, pairs, assertions, hubs and their strangers, what cuts links off, and rulings. Where a
+    division does not follow from these and the order of evidence alone, its `ties` are None. Else they are pairs of
+    which the first was taken before the second only because of when they were seen, and which matter to each other.
+    """
+    ties = division.ties
+    if ties is None:
+        return False
+    first = rules.policy == "first"
+    for pair, other in ties:
+        if first:
+            early, late = edges[pair].first, edges[other].first
+        else:
+            early, late = edges[other].last, edges[pair].last
+        if late < early or (pair > other and early == late):
+            return False
+    return True
 
 
 def _partition(
@@ -141,19 +165,39 @@ def _partition(
     judge = _Judge(sights, edges, rules, silent, ruled)
     joined = [one for mark, keys in ruled.joins for one in judge.unite(_free(keys, sights, silent), mark)]
     refused: list[Refused] = []
+    taken: list[tuple[Pair, bool]] = []
     for pair in _in_order(edges, rules):
         if pair.strong in ignored or pair.weak in ignored:
             refused.append(Refused(pair, "hub"))
         elif pair.strong in blocked or pair.weak in blocked:
             refused.append(Refused(pair, "blocked"))
-        elif (rule := judge.join(pair)) is not None:
-            refused.append(Refused(pair, rule))
+        else:
+            rule = judge.join(pair)
+            taken.append((pair, rule is None))
+            if rule is not None:
+                refused.append(Refused(pair, rule))
     groups = sorted(
         (_strongest_first(group.members, rules) for group in judge.groups()),
         key=lambda members: strength(members[0], rules),
     )
-    apart = tuple(one for one in refused if judge.parted(one.pair))
-    return Partition(tuple(groups), apart, judge.contested(), ruled=tuple(joined))
+    apart = tuple(sorted([one for one in refused if judge.parted(one.pair)]))
+    ties = judge.ties(taken) if _is_timeless(sights, rules) else None
+    return Partition(tuple(groups), apart, judge.contested(), tuple(joined), ties)
+
+
+def _is_timeless(sights: Mapping[str, Sight], rules: IdentityRules) -> bool:
+    """Whether no rule asks when something was seen: no link is cut off, and no window of a limit is narrow."""
+    counted: dict[tuple[str, str], int] = {}
+    for key, sight in sights.items():
+        if sight.unbound or sight.logged_out_us >= 0:
+            return False
+        namespace = namespace_of(key, rules)
+        if namespace.limit is not None and namespace.limit.days is not None:
+            scope = scope_of(key, namespace)
+            counted[scope] = counted.get(scope, 0) + 1
+            if counted[scope] > namespace.limit.n:
+                return False
+    return True
 
 
 def _strongest_first(keys: Iterable[str], rules: IdentityRules) -> tuple[str, ...]:
@@ -233,12 +277,12 @@ def _in_order(edges: Mapping[Pair, Edge], rules: IdentityRules) -> list[Pair]:
         by_age = sorted(by_token, key=lambda pair: edges[pair].first)
     else:
         by_age = sorted(by_token, key=lambda pair: edges[pair].last, reverse=True)
+    return sorted(by_age, key=lambda pair: _importance(pair, edges, rules))
 
-    def importance(pair: Pair) -> tuple[bool, int, int]:
-        a, b = namespace_of(pair.strong, rules).rank, namespace_of(pair.weak, rules).rank
-        return (not edges[pair].asserted, min(a, b), max(a, b))
 
-    return sorted(by_age, key=importance)
+def _importance(pair: Pair, edges: Mapping[Pair, Edge], rules: IdentityRules) -> tuple[bool, int, int]:
+    a, b = namespace_of(pair.strong, rules).rank, namespace_of(pair.weak, rules).rank
+    return (not edges[pair].asserted, min(a, b), max(a, b))
 
 
 class _Judge:
@@ -313,6 +357,32 @@ class _Judge:
             if sight.strangers and namespace_of(key, self._rules).weak and self._of[key].known:
                 found.update(key for other in sight.strangers if namespace_of(other, self._rules).person)
         return frozenset(found)
+
+    def ties(self, taken: list[tuple[Pair, bool]]) -> tuple[tuple[Pair, Pair], ...] | None:
+        """The pairs of equal importance that matter to each other, in the order taken; None if there are too many.
+
+        Args:
+            taken: pairs in the order of evidence, and whether each was let count.
+
+        What is refused changes nothing, so it does not matter to what else is refused. What may count in one order may
+        in any other of the same: an edge breaks no rule that it did not break when the two groups were larger, and of
+        two edges that join the same groups either may be the first. So they matter to each other only where the one
+        counts, the other does not, and they are about the same group.
+        """
+        found: list[tuple[Pair, Pair]] = []
+        run: list[tuple[Pair, bool]] = []
+        importance = None
+        for pair, counts in taken:
+            if (here := _importance(pair, self._edges, self._rules)) != importance:
+                run, importance = [], here
+            ends = self._of[pair.strong], self._of[pair.weak]
+            for earlier, counted in run:
+                if counted != counts and any(self._of[key] is end for key in earlier for end in ends):
+                    found.append((earlier, pair))
+            if len(found) > TIES_MAX:
+                return None
+            run.append((pair, counts))
+        return tuple(found)
 
     def _cut(self, pair: Pair) -> str | None:
         """The rule by which evidence that was not seen again since an unbind or a logout does not count."""

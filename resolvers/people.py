@@ -30,7 +30,7 @@ from resolvers.ledger import EMPTY, Ledger
 from resolvers.life_keys import shown
 from resolvers.namespaces import CARD, IdentityRules
 from resolvers.orders import Order
-from resolvers.partition import Refused, namespace_of, partition
+from resolvers.partition import Refused, namespace_of, partition, stands
 from resolvers.writes import visible
 from topics.instants import DAY_US, to_text
 
@@ -91,13 +91,13 @@ def people(
     A group whose facets are those of the component's last division is not folded again while that holds. Identifiers
     that are only spoken of are nobody's.
     """
-    division = component.plain
-    if division is None:
+    division = component.division
+    if division is None or not stands(division, component.edges, rules):
         seen: Mapping[str, Facet] = component.facets
         if not all([facet.seen for facet in seen.values()]):
             seen = {key: facet for key, facet in seen.items() if facet.seen}
         division = partition(seen, component.edges, rules, blocked, component.constraints)
-        component.plain = division if division.plain and seen is component.facets else None
+        component.division = division if division.ties is not None and seen is component.facets else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
