@@ -75,16 +75,16 @@ def windows(
         window, value = _window(events.values(), list(bought.values()))
         found = {"d30": window, "d90": window, "d365": window, "value": {"d30": value, "d90": value, "d365": value}}
         return found, (oldest + SHORTEST) * DAY_US
-    value = {}
-    found = {"value": value}
+    values: dict[str, dict[str, str]] = {}
+    found = {"value": values}
     due_us = NEVER_DUE_US
     for name, length in WINDOWS.items():
         after = today - length
         within = [*(day for day in events if day > after), *(day for day in bought if day > after)]
-        found[name], value[name] = {}, {}
+        found[name], values[name] = {}, {}
         if within:
             counts = [number for day, number in events.items() if day > after]
-            found[name], value[name] = _window(counts, [orders for day, orders in bought.items() if day > after])
+            found[name], values[name] = _window(counts, [orders for day, orders in bought.items() if day > after])
             due_us = min(due_us, (min(within) + length) * DAY_US)
     return found, due_us
 

@@ -233,7 +233,7 @@ class Draft:
         return component
 
     def _is_structural(self) -> bool:
-        """Whether identifiers, edges, assertions or rulings may be new, or hubs, their strangers, or what cuts links off.
+        """Whether identifiers, edges, assertions or rulings may be new, or hubs, strangers, or what cuts links off.
 
         `partition.stands` counts on it.
         """

@@ -10,7 +10,7 @@ Must not know: facets, profiles, the time.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -28,6 +28,18 @@ Sums = dict[str, tuple[Decimal, int]]
 """Currency -> exact sum, and of how many amounts: one of none is not told, one of 0.00 is."""
 
 _NOTHING: Final = (Decimal(0), 0)
+_NOTHING_SHOWN: Final[dict[str, Any]] = {
+    "orders": {
+        "count": 0,
+        "reached_at": [],
+        "paid": {},
+        "refunded": {},
+        "first_at": None,
+        "last_at": None,
+        "open": [],
+    },
+    "shipments": [],
+}
 
 
 class Bought(Struct, frozen=True, gc=False):
@@ -61,8 +73,8 @@ class Ledger:
     )
 
     def __init__(self) -> None:
-        self._sources: Sequence[Mapping[str, Order]] = ()
-        self._orders: Mapping[str, Order] = {}
+        self._sources: Sequence[dict[str, Order]] = ()
+        self._orders: dict[str, Order] = {}
         self._paid: Sums = {}
         self._refunded: Sums = {}
         self._counted_us: list[int] = []
@@ -71,9 +83,9 @@ class Ledger:
         self.days: dict[int, Bought] = {}
         self.categories: dict[str, dict[int, int]] = {}
         self.value: dict[str, str] = {}
-        self.shown: dict[str, Any] = {}
+        self.shown: dict[str, Any] = _NOTHING_SHOWN
 
-    def moved(self, sources: Sequence[Mapping[str, Order]]) -> "Ledger":
+    def moved(self, sources: Sequence[dict[str, Order]]) -> "Ledger":
         """The ledger of the orders of some facets, which never change; itself where they are these already."""
         if len(sources) == len(self._sources) and all(
             [one is other for one, other in zip(sources, self._sources, strict=True)]
@@ -83,7 +95,7 @@ class Ledger:
         changed = [name for name, order in orders.items() if before.get(name) is not order]
         new = sum([name not in before for name in changed])
         gone = [name for name in before if name not in orders] if len(before) + new != len(orders) else []
-        moved = self._copied(sources, orders)
+        moved: Ledger = self._copied(sources, orders)
         for name in (*gone, *changed):
             if (order := before.get(name)) is not None:
                 moved._count(name, order, -1)
@@ -98,7 +110,7 @@ class Ledger:
         """Whether there are enough orders."""
         return len(self._orders) >= KEPT_FROM
 
-    def _copied(self, sources: Sequence[Mapping[str, Order]], orders: Mapping[str, Order]) -> "Ledger":
+    def _copied(self, sources: Sequence[dict[str, Order]], orders: dict[str, Order]) -> "Ledger":
         copy = Ledger()
         copy._sources, copy._orders = sources, orders
         if self._orders:
@@ -236,4 +248,4 @@ def _count_category(categories: dict[str, dict[int, int]], name: str, day: int, 
 
 
 EMPTY: Final = Ledger()
-EMPTY._tell()
+"""Of who has no orders."""
