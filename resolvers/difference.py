@@ -11,7 +11,6 @@ Must not know: how records are sent, the store.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,9 +34,6 @@ _NONE_MERGED = b',"merged_from":[]}'
 
 ORDER = ("tags", "lifecycle", "values", "segments", "reminders")
 """Of the records that say what is decided of a profile."""
-
-DIGESTS_CACHED: Final = 16_384
-"""Refused evidence of which the digest is remembered: it stays refused while its people come again and again."""
 
 EVIDENCE_MAX = 5
 """Records name at most this many events as evidence."""
@@ -397,7 +393,7 @@ def _moved(key: str, profile_id: str) -> dict[str, str]:
     return {"namespace": namespace, "token": token, "profile_id": profile_id}
 
 
-@lru_cache(maxsize=DIGESTS_CACHED)
+@lru_cache(maxsize=16_384)  # what is refused is met again whenever its people are
 def _digest_of(refused: Refused) -> bytes:
     text = f"{Pair(*refused.pair).joined()}\x1f{refused.rule}".encode()
     return hashlib.blake2b(text, digest_size=8).digest()

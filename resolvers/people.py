@@ -28,9 +28,9 @@ from resolvers.judging import Judged
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.ledger import EMPTY, Ledger
 from resolvers.life_keys import shown
-from resolvers.namespaces import CARD, IdentityRules
+from resolvers.namespaces import CARD, IdentityRules, namespace_of
 from resolvers.orders import Order
-from resolvers.partition import Refused, namespace_of, partition, stands
+from resolvers.partition import Refused, partition, stands
 from resolvers.writes import visible
 from topics.instants import DAY_US, to_text
 

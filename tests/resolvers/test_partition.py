@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from resolvers import partition as partition_module
 from resolvers.evidence import Edge, Pair, observed
+from resolvers.linking import TIES_MAX, Judge
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Namespace, Policy
-from resolvers.partition import TIES_MAX, Partition, Refused, _Judge, partition, stands, strength
+from resolvers.partition import Partition, Refused, partition, stands, strength
 from tests.resolvers.building import Sight, edge, graph, mark, rules_with, sights_of
 from tests.simulation.mutants import Mutant, put_in
 from topics.instants import DAY_US
@@ -328,9 +329,9 @@ def test_what_stands_would_be_divided_the_same() -> None:
 
 
 STANDING = (
-    Mutant("ties are of neighbours only", _Judge.ties, "in run:", "in run[-1:]:"),
-    Mutant("nothing matters", _Judge.ties, "if counted != counts and any(", "if False and any("),
-    Mutant("one group matters", _Judge.ties, "for end in ends", "for end in ends[:1]"),
+    Mutant("ties are of neighbours only", Judge.ties, "in run:", "in run[-1:]:"),
+    Mutant("nothing matters", Judge.ties, "if counted != counts and any(", "if False and any("),
+    Mutant("one group matters", Judge.ties, "for end in ends", "for end in ends[:1]"),
     Mutant("windows never matter", partition_module._is_timeless, "counted[scope] > namespace.limit.n", "False"),
     Mutant("cuts never matter", partition_module._is_timeless, "if sight.unbound or", "if False and"),
     Mutant("a tie by time is none", stands, "or (pair > other and early == late)", ""),
