@@ -21,6 +21,7 @@ from resolvers.namespaces import IdentityRules
 from resolvers.people import people
 from resolvers.profile_ids import Mint, nobody_was
 from resolvers.publication import (
+    BLANK,
     Begun,
     Publication,
     State,
@@ -104,6 +105,8 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
 
     A million of them at once would drive out of the cache whoever is there at the moment.
     """
+    if _is_answered(notice, cache, now_us):
+        return None
     passing = notice.version == 0 and cache.components.get(notice.component) is None
     told = yield from _project(notice, cache, rulebook, now_us)
     if told is None and notice.due_us:
@@ -154,6 +157,20 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         if not before.later:
             told, notice = change, replace(notice, version=component.version, again=False)
     return told
+
+
+def _is_answered(notice: Notice, cache: Cache, now_us: int) -> bool:
+    """Whether what this worker published is of this very component, and neither time nor the notice asks for more."""
+    publication = cache.publications.get(notice.component)
+    component = _remembered(notice, cache)
+    if publication is None or component is None or component.version != publication.state.component_version:
+        return False
+    published = publication.state
+    return (
+        not (notice.again or notice.strays or notice.due_us or published.later or component.absorbed)
+        and not 0 < published.due_us <= now_us
+        and all([one.digest != BLANK for one in published.profiles.values()])
+    )
 
 
 def _may_go_on(component: Component | None, told: Difference) -> bool:
