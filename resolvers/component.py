@@ -34,6 +34,7 @@ class Component:
         "_has_hubs",
         "_neighbours",
         "absorbed",
+        "answered",
         "constraints",
         "division",
         "edges",
@@ -72,6 +73,8 @@ class Component:
         self.folds: dict[tuple[str, ...], Any] = {}
         self.ledgers: dict[str, Ledger] = {}
         self.division: Partition | None = None
+        # What `projecting` published of this very version, once that is all there is to say of it.
+        self.answered: Any = None
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":

@@ -21,7 +21,6 @@ from resolvers.namespaces import IdentityRules
 from resolvers.people import people
 from resolvers.profile_ids import Mint, nobody_was
 from resolvers.publication import (
-    BLANK,
     Begun,
     Publication,
     State,
@@ -143,6 +142,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
         if change is None and before.component_version == publication.state.component_version and not absorbed:
             cache.publications.put(component.name, publication)
+            component.answered = publication
             return None
         change = change or Difference([], (), before)
         begin = Intend(component.name, publication.revision, encode(change.state), encode(change.sending))
@@ -152,6 +152,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.publications.forget(component.name)
             continue
         yield from _publish(notice, replace(publication, revision=revision), change, offsets, cache)
+        component.answered = None if before.later else cache.publications.get(component.name)
         if absorbed:
             yield from _forget_absorbed(component, cache)
         if not before.later:
@@ -160,17 +161,15 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
 
 
 def _is_answered(notice: Notice, cache: Cache, now_us: int) -> bool:
-    """Whether what this worker published is of this very component, and neither time nor the notice asks for more."""
-    publication = cache.publications.get(notice.component)
-    component = _remembered(notice, cache)
-    if publication is None or component is None or component.version != publication.state.component_version:
+    """Whether all of this very component is published, and neither time nor the notice asks for more.
+
+    That its version is the one published is not enough: what was taken over, or put off, is published at that as well.
+    """
+    component, publication = _remembered(notice, cache), cache.publications.get(notice.component)
+    if component is None or publication is None or component.answered is not publication:
         return False
     published = publication.state
-    return (
-        not (notice.again or notice.strays or notice.due_us or published.later or component.absorbed)
-        and not 0 < published.due_us <= now_us
-        and all([one.digest != BLANK for one in published.profiles.values()])
-    )
+    return not (notice.again or notice.strays or notice.due_us or published.later or 0 < published.due_us <= now_us)
 
 
 def _may_go_on(component: Component | None, told: Difference) -> bool:
