@@ -272,6 +272,14 @@ MUTANTS = (
         "silent = ignored",
         world="blocking",
     ),
+    Mutant(
+        "an answer is known by its version",
+        projecting._is_answered,
+        "component.answered is not publication",
+        "component.version != publication.state.component_version",
+        world="commanded",
+        weather="calm",
+    ),
     Mutant("a window forgets refunds", activity._window, "orders.refunded)", "{})"),
     Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )
