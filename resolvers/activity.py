@@ -8,12 +8,11 @@ and last day of each, oldest first; a day that is not in any is a run of its own
 Must not know: facets.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from resolvers.amounts import money
-from resolvers.orders import Order, is_cancelled, lifetime_value, totals
+from resolvers.ledger import Bought, added, left, texts
 from topics.instants import DAY_US
 
 WINDOWS: Final = {"d30": 30, "d90": 90, "d365": 365}
@@ -55,33 +54,37 @@ ENGAGED: Final = frozenset(
 """Types that count as interaction with the brand (interaction rate)."""
 
 _NOTHING: Final[dict[str, dict[str, Any]]] = {**{name: {} for name in WINDOWS}, "value": {name: {} for name in WINDOWS}}
-_NO_DAYS: Final[dict[int, list[Order]]] = {}
 
 
 def windows(
-    days: Sequence[Mapping[int, int]], orders: Mapping[str, Order], now_us: int
+    days: Sequence[Mapping[int, int]], bought: Mapping[int, Bought], now_us: int
 ) -> tuple[dict[str, dict[str, Any]], int]:
-    """The windows at `now_us` with their `value`, and the next instant at which one changes without an event."""
+    """The windows at `now_us` with their `value`, and the next instant at which one changes without an event.
+
+    Args:
+        days: activities by day, a mapping per facet.
+        bought: the orders paid on each day.
+        now_us: at what instant.
+    """
     today = now_us // DAY_US
     events = days[0] if len(days) == 1 else _together(days)
-    bought = _bought(orders) if orders else _NO_DAYS
     if not events and not bought:
         return _NOTHING, NEVER_DUE_US
     oldest = min(events) if not bought else min([*events, *bought])
     if oldest > today - SHORTEST:  # most often; then all windows hold the same
-        window, value = _window(events.values(), bought.values())
+        window, value = _window(events.values(), list(bought.values()))
         found = {"d30": window, "d90": window, "d365": window, "value": {"d30": value, "d90": value, "d365": value}}
         return found, (oldest + SHORTEST) * DAY_US
-    left: dict[str, dict[str, str]] = {}
-    found = {"value": left}
+    values: dict[str, dict[str, str]] = {}
+    found = {"value": values}
     due_us = NEVER_DUE_US
     for name, length in WINDOWS.items():
         after = today - length
         within = [*(day for day in events if day > after), *(day for day in bought if day > after)]
-        found[name], left[name] = {}, {}
+        found[name], values[name] = {}, {}
         if within:
             counts = [number for day, number in events.items() if day > after]
-            found[name], left[name] = _window(counts, [payments for day, payments in bought.items() if day > after])
+            found[name], values[name] = _window(counts, [orders for day, orders in bought.items() if day > after])
             due_us = min(due_us, (min(within) + length) * DAY_US)
     return found, due_us
 
@@ -132,28 +135,10 @@ def _together(days: Iterable[Mapping[int, int]]) -> dict[int, int]:
     return events
 
 
-def _bought(orders: Mapping[str, Order]) -> dict[int, list[Order]]:
-    """The paid orders by the day of the payment."""
-    bought: dict[int, list[Order]] = {}
-    for order in orders.values():
-        if order.paid is not None:
-            bought.setdefault(order.paid.time_us // DAY_US, []).append(order)
-    return bought
-
-
-def _window(counts: Iterable[int], bought: Collection[list[Order]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """A window, and the value of its orders. By the rules of `orders`: a cancelled one is paid and does not count.
-
-    A refund is told where its order is, whenever it was: so it takes from the value of the window that the payment gave
-    to, and of no other.
-    """
+def _window(counts: Iterable[int], bought: Sequence[Bought]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A window, and the value of its orders."""
     if not bought:
         return {"events": sum(counts), "orders": 0, "paid": {}}, {}
-    orders = [order for of_day in bought for order in of_day]
-    paid, refunded = totals(orders)
-    window = {
-        "events": sum(counts),
-        "orders": sum([not is_cancelled(order) for order in orders]),
-        "paid": {currency: money(paid[currency]) for currency in sorted(paid)},
-    }
-    return window, lifetime_value(paid, refunded)
+    orders = added(bought)
+    window = {"events": sum(counts), "orders": orders.counted, "paid": texts(orders.paid)}
+    return window, left(orders.paid, orders.refunded)

@@ -102,14 +102,13 @@ def _touch(touch: Touch) -> dict[str, Any]:
     return {"channel": touch.channel or None, "campaign": touch.campaign or None, "at": to_text(touch.time_us)}
 
 
-def ranked(counts: Sequence[dict[str, dict[int, int]]], more: Sequence[tuple[str, int]] = ()) -> list[str]:
+def ranked(counts: Sequence[dict[str, dict[int, int]]]) -> list[str]:
     """Names by how often, then how lately (by day), then the greater name; the first SHOWN of them.
 
     Args:
-        counts: name -> day -> events, a mapping per facet.
-        more: a name and a day for each further event.
+        counts: name -> day -> events, a mapping per facet, or of what else counts.
     """
-    if not more and len(counts) == 1 and len(counts[0]) == 1:
+    if len(counts) == 1 and len(counts[0]) == 1:
         return list(counts[0])
     often: dict[str, int] = {}
     lately: dict[str, int] = {}
@@ -117,9 +116,6 @@ def ranked(counts: Sequence[dict[str, dict[int, int]]], more: Sequence[tuple[str
         for name, days in of_facet.items():
             often[name] = often.get(name, 0) + sum(days.values())
             lately[name] = max(lately.get(name, 0), *days)
-    for name, day in more:
-        often[name] = often.get(name, 0) + 1
-        lately[name] = max(lately.get(name, 0), day)
     return sorted(often, key=lambda name: (often[name], lately[name], name), reverse=True)[:SHOWN]
 
 

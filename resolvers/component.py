@@ -20,6 +20,7 @@ from resolvers import constraints as ruled
 from resolvers.constraints import NONE, Constraint, Constraints
 from resolvers.evidence import Edge, Mark, Pair, observed
 from resolvers.facets import Facet, decode, encode, sighted, unseen
+from resolvers.ledger import Ledger
 from resolvers.life_keys import shown
 from resolvers.partition import Partition, neighbours
 
@@ -33,14 +34,16 @@ class Component:
         "_has_hubs",
         "_neighbours",
         "absorbed",
+        "answered",
         "constraints",
+        "division",
         "edges",
         "facets",
         "folds",
+        "ledgers",
         "moved_to",
         "name",
         "pending",
-        "plain",
         "version",
     )
 
@@ -68,7 +71,10 @@ class Component:
         self._has_hubs: bool | None = None
         # What `people` made of it, kept from version to version for as long as it holds.
         self.folds: dict[tuple[str, ...], Any] = {}
-        self.plain: Partition | None = None
+        self.ledgers: dict[str, Ledger] = {}
+        self.division: Partition | None = None
+        # What `projecting` published of this very version, once that is all there is to say of it.
+        self.answered: Any = None
 
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
@@ -109,13 +115,13 @@ class Component:
             constraints={**self.constraints, **moved.constraints} if moved.constraints else self.constraints,
             absorbed=self.absorbed | moved.absorbed | {moved.name},
         )
-        component.folds = self.folds
+        component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
         component = Component(self.name, version, self.facets, self.edges, constraints=self.constraints)
-        component.folds = self.folds
+        component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def fields(self) -> dict[str, bytes]:
@@ -224,17 +230,21 @@ class Draft:
             constraints=base.constraints if self._constraints is None else {**base.constraints, **self._constraints},
             absorbed=base.absorbed,
         )
-        component.folds = base.folds
-        if base.plain is not None and not self._is_structural():
-            component.plain = base.plain
+        component.folds, component.ledgers = base.folds, base.ledgers
+        if base.division is not None and not self._is_structural():
+            component.division = base.division
         return component
 
     def _is_structural(self) -> bool:
-        """Whether identifiers, edges or rulings are new, or an identifier is a hub, next to one, or cuts links off."""
+        """Whether identifiers, edges, assertions or rulings may be new, or hubs, strangers, or what cuts links off.
+
+        `partition.stands` counts on it.
+        """
         base = self._base
         return (
             self._constraints is not None
             or not self._facets.keys() <= base.facets.keys()
             or not self._edges.keys() <= base.edges.keys()
             or any([facet.hub or facet.strangers or facet.cuts for facet in self._facets.values()])
+            or any([edge.asserted for edge in self._edges.values()])
         )

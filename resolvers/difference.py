@@ -10,6 +10,7 @@ Must not know: how records are sent, the store.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -392,6 +393,7 @@ def _moved(key: str, profile_id: str) -> dict[str, str]:
     return {"namespace": namespace, "token": token, "profile_id": profile_id}
 
 
+@lru_cache(maxsize=16_384)  # what is refused is met again whenever its people are
 def _digest_of(refused: Refused) -> bytes:
     text = f"{Pair(*refused.pair).joined()}\x1f{refused.rule}".encode()
     return hashlib.blake2b(text, digest_size=8).digest()

@@ -110,6 +110,11 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return True
 
 
+def namespace_of(key: str, rules: IdentityRules) -> Namespace:
+    """The namespace of an identifier's key."""
+    return rules.namespaces[key[: key.index(":")]]
+
+
 def ranked(namespaces: Sequence[Namespace]) -> dict[str, Namespace]:
     """Namespaces by name in the order given, each with its place as its rank."""
     return {namespace.name: msgspec.structs.replace(namespace, rank=rank) for rank, namespace in enumerate(namespaces)}

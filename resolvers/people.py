@@ -26,10 +26,11 @@ from resolvers.fitting import fitting
 from resolvers.holdings import holding, referred_by
 from resolvers.judging import Judged
 from resolvers.judging import Rulebook as MemberRules
+from resolvers.ledger import EMPTY, Ledger
 from resolvers.life_keys import shown
-from resolvers.namespaces import CARD, IdentityRules
-from resolvers.orders import Order, all_orders, categories_bought, lifetime_value, shipments, summary, totals
-from resolvers.partition import Refused, namespace_of, partition
+from resolvers.namespaces import CARD, IdentityRules, namespace_of
+from resolvers.orders import Order
+from resolvers.partition import Refused, partition, stands
 from resolvers.writes import visible
 from topics.instants import DAY_US, to_text
 
@@ -90,13 +91,13 @@ def people(
     A group whose facets are those of the component's last division is not folded again while that holds. Identifiers
     that are only spoken of are nobody's.
     """
-    division = component.plain
-    if division is None:
+    division = component.division
+    if division is None or not stands(division, component.edges, rules):
         seen: Mapping[str, Facet] = component.facets
         if not all([facet.seen for facet in seen.values()]):
             seen = {key: facet for key, facet in seen.items() if facet.seen}
         division = partition(seen, component.edges, rules, blocked, component.constraints)
-        component.plain = division if division.plain and seen is component.facets else None
+        component.division = division if division.ties is not None and seen is component.facets else None
     folds: dict[tuple[str, ...], Fold] = {}
     persons: list[Person] = []
     aside: list[Person] = []
@@ -114,20 +115,23 @@ def people(
             or fold.person.members != held
         ):
             cards = _cards(members, component, ruled)
-            at = _At(rules, now_us, cards, member, held, ruled)
+            at = _At(rules, now_us, cards, member, held, ruled, component.ledgers)
             fold = Fold(facets, apart, now_us, *_fold(members, facets, apart, at))
         folds[members] = fold
         persons.append(fold.person)
         aside += fold.aside
     if len(persons) > 1:  # one person is folded whenever it changes; a crowd mostly stays as it is
         component.folds = folds
+    if component.ledgers:
+        for holder in component.ledgers.keys() - {person.holder for person in (*persons, *aside)}:
+            del component.ledgers[holder]
     return People(persons + aside, division.refused)
 
 
 class _At(Struct, frozen=True, gc=False):
     """What a fold needs beside facets. `cards`: how many cards the person has; `held`: the identifiers to show.
 
-    `ruled`: what operators have said of it.
+    `ruled`: what operators have said of it. `ledgers`: of persons with many orders, by holder, as far as they are kept.
     """
 
     rules: IdentityRules
@@ -136,6 +140,7 @@ class _At(Struct, frozen=True, gc=False):
     member: MemberRules | None
     held: tuple[str, ...]
     ruled: InForce
+    ledgers: dict[str, Ledger]
 
 
 def _cards(members: tuple[str, ...], component: Component, ruled: InForce) -> int:
@@ -173,9 +178,9 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     doings = [fact.more for fact in facts if fact.more is not None]
     holdings = [one.more for one in values if one.more is not None]
     having = [value.orders for value in values if value.orders]
-    orders = all_orders(having) if having else {}
-    value, bought = _bought(orders)
-    activity, move_us = _activity(facts, orders, at.now_us)
+    ledger = _ledger(at.ledgers, holder, having) if having else EMPTY
+    value = ledger.value
+    activity, move_us = _activity(facts, ledger, at.now_us)
     behaves, next_us = behaviour(doings, at.cards, at.now_us)
     holds, expiry_us = holding(holdings, at.now_us)
     contents: dict[str, Any] = {
@@ -189,12 +194,12 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
         "counters": _counters([fact.counters for fact in facts if fact.counters]),
         "consents": _consents(values) if values else {},
         "lifetime_value": value,
-        **bought,
+        **ledger.shown,
         "activity": activity,
         "acquisition": acquisition(
             [touch for fact in facts for touch in (fact.first_touch, fact.last_touch) if touch is not None]
         ),
-        "affinity": _affinity(facts, doings, orders),
+        "affinity": _affinity(facts, doings, ledger),
         "referral": {
             "referred_by": referred_by(holdings, keys) if holdings else None,
             "referred": referred(doings, keys) if doings else 0,
@@ -212,16 +217,13 @@ def _person(holder: str, facets: list[tuple[str, Facet]], values: list[Values], 
     return Person(holder, members, fitting(contents), value, min(due_us, judged.due_us), judged, keys)
 
 
-def _bought(orders: dict[str, Order]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The lifetime value, and `orders` and `shipments` of the profile."""
-    if not orders:
-        return {}, _NOTHING_BOUGHT
-    paid, refunded = totals(orders.values())
-    shown = {"orders": summary(orders, paid, refunded), "shipments": shipments(orders)}
-    return lifetime_value(paid, refunded), shown
-
-
-_NOTHING_BOUGHT = {"orders": summary({}, {}, {}), "shipments": []}
+def _ledger(ledgers: dict[str, Ledger], holder: str, orders: list[dict[str, Order]]) -> Ledger:
+    """The ledger of a holder's orders, moved from the one that was kept, and kept where that is worth it."""
+    before = ledgers.get(holder, EMPTY)
+    ledger = before.moved(orders)
+    if ledger is not before and ledger.is_worth_keeping:
+        ledgers[holder] = ledger
+    return ledger
 
 
 def _traits(facts: list[Facts]) -> dict[str, Any]:
@@ -230,10 +232,10 @@ def _traits(facts: list[Facts]) -> dict[str, Any]:
     return visible(last, first) if last or first else {}
 
 
-def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tuple[dict[str, Any], int]:
+def _activity(facts: list[Facts], ledger: Ledger, now_us: int) -> tuple[dict[str, Any], int]:
     last_us = max([fact.last_us for fact in facts], default=NEVER_US)
     days = [fact.days for fact in facts if fact.days]
-    shown, due_us = windows(days, orders, now_us)
+    shown, due_us = windows(days, ledger.days, now_us)
     since, silence_days = present_run(days, [fact.runs for fact in facts if fact.runs])
     return {
         "last_at": to_text(last_us) if last_us != NEVER_US else None,
@@ -243,12 +245,14 @@ def _activity(facts: list[Facts], orders: dict[str, Order], now_us: int) -> tupl
     }, due_us
 
 
-def _affinity(facts: list[Facts], doings: list[Doings], orders: dict[str, Order]) -> dict[str, list[str]]:
-    bought = categories_bought(orders) if orders else []
+def _affinity(facts: list[Facts], doings: list[Doings], ledger: Ledger) -> dict[str, list[str]]:
+    categories = [one.categories for one in doings if one.categories]
+    if ledger.categories:
+        categories.append(ledger.categories)
     stores = [fact.stores for fact in facts if fact.stores]
     return {
         "stores": ranked(stores) if stores else [],
-        "categories": ranked([one.categories for one in doings], bought) if doings or bought else [],
+        "categories": ranked(categories) if categories else [],
         "viewed": viewed(doings) if doings else [],
     }
 

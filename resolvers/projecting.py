@@ -104,6 +104,8 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
 
     A million of them at once would drive out of the cache whoever is there at the moment.
     """
+    if _is_answered(notice, cache, now_us):
+        return None
     passing = notice.version == 0 and cache.components.get(notice.component) is None
     told = yield from _project(notice, cache, rulebook, now_us)
     if told is None and notice.due_us:
@@ -140,6 +142,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         change = remaining(before) if before.later else _changed(component, before, notice, rulebook, now_us)
         if change is None and before.component_version == publication.state.component_version and not absorbed:
             cache.publications.put(component.name, publication)
+            component.answered = publication
             return None
         change = change or Difference([], (), before)
         begin = Intend(component.name, publication.revision, encode(change.state), encode(change.sending))
@@ -149,11 +152,24 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
             cache.publications.forget(component.name)
             continue
         yield from _publish(notice, replace(publication, revision=revision), change, offsets, cache)
+        component.answered = None if before.later else cache.publications.get(component.name)
         if absorbed:
             yield from _forget_absorbed(component, cache)
         if not before.later:
             told, notice = change, replace(notice, version=component.version, again=False)
     return told
+
+
+def _is_answered(notice: Notice, cache: Cache, now_us: int) -> bool:
+    """Whether all of this very component is published, and neither time nor the notice asks for more.
+
+    That its version is the one published is not enough: what was taken over, or put off, is published at that as well.
+    """
+    component, publication = _remembered(notice, cache), cache.publications.get(notice.component)
+    if component is None or publication is None or component.answered is not publication:
+        return False
+    published = publication.state
+    return not (notice.again or notice.strays or notice.due_us or published.later or 0 < published.due_us <= now_us)
 
 
 def _may_go_on(component: Component | None, told: Difference) -> bool:

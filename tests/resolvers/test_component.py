@@ -1,8 +1,13 @@
 """Components and drafts: a record and back, changes beside it, and what the store then has."""
 
+from collections.abc import Callable
+
 from resolvers.component import Component, Draft
+from resolvers.constraints import Constraint
 from resolvers.evidence import Pair
 from resolvers.facets import Facet
+from resolvers.namespaces import DEFAULT_RULES
+from resolvers.partition import partition
 from tests.resolvers.building import Bench, arrived, edge, graph, mark
 
 
@@ -67,6 +72,31 @@ def test_a_draft_changes_nothing_until_taken() -> None:
     assert taken.version == 8
     assert taken.is_hub("card:main:C0")
     assert not base.is_hub("card:main:C0")
+
+
+def test_a_division_is_kept_until_something_structural_comes() -> None:
+    """What was seen again is divided as before, if that stands; what may change who is whose has it divided anew."""
+    base = filled()
+    base.division = partition(base.facets, base.edges, DEFAULT_RULES)
+    key, pair = "card:main:C0", next(pair for pair, one in base.edges.items() if not one.asserted)
+    other = Pair("card:main:C0", "phone:other")
+    ruling = Constraint("block", mark(9, 9), (key,), ())
+    cuts: list[tuple[Callable[[Draft], object], bool]] = [
+        (lambda draft: draft.facet(key, "C0", 9), True),
+        (lambda draft: draft.observe(pair, mark(9, 9), counted=True, asserted=False), True),
+        (lambda draft: draft.observe(pair, mark(9, 9), counted=True, asserted=True), False),
+        (lambda draft: draft.observe(other, mark(9, 9), counted=True, asserted=False), False),
+        (lambda draft: draft.facet("phone:other", "other", 9), False),
+        (lambda draft: setattr(draft.facet(key, "C0", 9), "hub", True), False),
+        (lambda draft: setattr(draft.facet(key, "C0", 9), "strangers", ("mac:m",)), False),
+        (lambda draft: setattr(draft.facet(key, "C0", 9), "logged_out_us", 9), False),
+        (lambda draft: draft.facet(key, "C0", 9).unbind("phone:x", 9), False),
+        (lambda draft: draft.rule("command", ruling), False),
+    ]
+    for at, (change, kept) in enumerate(cuts):
+        draft = Draft(base)
+        change(draft)
+        assert (draft.taken(8).division is base.division) == kept, at
 
 
 def test_a_draft_sees_its_own_changes() -> None:

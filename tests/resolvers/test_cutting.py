@@ -45,7 +45,7 @@ def test_a_person_of_the_fast_way_is_parted(cut: Said) -> None:
     bench.resolve(arrived({"card": "A", "cookie": "k"}, 0))
     assert len(bench.persons()) == 1
     resolved = bench.resolve(arrived(cut[0], 1, kind=cut[1]))
-    assert all(changed.component.plain is None for changed in resolved.changed)
+    assert all(changed.component.division is None for changed in resolved.changed)
     assert len(bench.persons()) == 2
 
 

@@ -13,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from resolvers.evidence import Edge, Pair
+from resolvers import partition as partition_module
+from resolvers.evidence import Edge, Pair, observed
+from resolvers.linking import TIES_MAX, Judge
 from resolvers.namespaces import DEFAULT_RULES, Caps, IdentityRules, Limit, Namespace, Policy
-from resolvers.partition import Partition, Refused, partition, strength
+from resolvers.partition import Partition, Refused, partition, stands, strength
 from tests.resolvers.building import Sight, edge, graph, mark, rules_with, sights_of
+from tests.simulation.mutants import Mutant, put_in
 from topics.instants import DAY_US
 
 KEYS = (
@@ -29,6 +32,7 @@ KEYS = (
     *(f"mac:m{n}" for n in range(2)),
     *(f"cookie:k{n}" for n in range(3)),
 )
+HOUSEHOLD = ("card:main:C0", "card:main:C1", "phone:p0", "phone:p1", "phone:p2", "mac:m0", "mac:m1", "mac:m2")
 FREE_RULES = replace(
     DEFAULT_RULES,
     namespaces={
@@ -233,7 +237,7 @@ def test_every_edge_is_judged_as_the_oracle_does(case: Case, rules: IdentityRule
     found = partition(case.sights, case.edges, rules, case.blocked)
     groups = {key: group for group in components(case.sights, counts) for key in group}
     apart = [one for one in refused if groups[one.pair.strong] is not groups[one.pair.weak]]
-    assert list(found.refused) == apart, "what other evidence joined in the end was not kept apart"
+    assert list(found.refused) == sorted(apart), "what other evidence joined in the end was not kept apart"
     assert groups_of(found) == components(case.sights, counts)
 
 
@@ -277,6 +281,100 @@ def test_the_order_of_dicts_makes_no_difference(case: Case, rules: IdentityRules
     rng.shuffle(edges)
     before = partition(case.sights, case.edges, rules, case.blocked)
     assert partition(dict(sights), dict(edges), rules, case.blocked) == before
+
+
+def seen_again(rng: random.Random, pairs: Iterable[Pair], edges: Mapping[Pair, Edge]) -> dict[Pair, Edge]:
+    """The pairs, each seen on one day more, by some event."""
+    return {
+        pair: observed(edges.get(pair), mark(rng.randrange(4) * DAY_US, rng.randrange(2)), counted=True, asserted=False)
+        for pair in pairs
+    }
+
+
+def what_stands_would_be_divided_the_same(seeds: Iterable[int]) -> int:
+    """Households, seen again, also at earlier times: where a division stands, a new one says the same -> how often.
+
+    Some cards count as one, some links are cut off, and some limits have windows.
+    """
+    stood = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        rules = rules_with(
+            policy=rng.choice(["latest", "first", "drop"]), limits=rng.choice([{}, {}, {"phone": Limit(1, 1)}])
+        )
+        keys = rng.sample(HOUSEHOLD, rng.randint(4, len(HOUSEHOLD)))
+        every = [Pair(a, b) for a in keys for b in keys if strength(a, rules) < strength(b, rules)]
+        some = rng.sample(every, rng.randint(2, len(every)))
+        edges = seen_again(rng, some, seen_again(rng, some, {}))
+        both = Pair("card:main:C0", "card:main:C1")
+        if both in edges and rng.random() < 0.3:
+            edges[both] = replace(edges[both], asserted=True)
+        cut = rng.choice([None, None, *keys])
+        sights = {key: Sight(rng.randrange(4) * DAY_US, logged_out_us=DAY_US if key == cut else -1) for key in keys}
+        found = partition(sights, edges, rules)
+        moved = [pair for pair in rng.sample(sorted(edges), rng.randint(1, 2)) if not edges[pair].asserted]
+        edges |= seen_again(rng, moved, edges)
+        sights = {key: sight._replace(last_us=rng.randrange(4) * DAY_US) for key, sight in sights.items()}
+        if stands(found, edges, rules):
+            afresh = partition(sights, edges, rules)
+            stood += found.ties != ()
+            assert replace(afresh, ties=None) == replace(found, ties=None)
+            assert {frozenset(tie) for tie in afresh.ties or ()} == {frozenset(tie) for tie in found.ties or ()}
+    return stood
+
+
+def test_what_stands_would_be_divided_the_same() -> None:
+    """In thousands of households; in some it stands although it might not."""
+    assert what_stands_would_be_divided_the_same(range(6000)) > 200
+
+
+STANDING = (
+    Mutant("ties are of neighbours only", Judge.ties, "in run:", "in run[-1:]:"),
+    Mutant("nothing matters", Judge.ties, "if counted != counts and any(", "if False and any("),
+    Mutant("one group matters", Judge.ties, "for end in ends", "for end in ends[:1]"),
+    Mutant("windows never matter", partition_module._is_timeless, "counted[scope] > namespace.limit.n", "False"),
+    Mutant("cuts never matter", partition_module._is_timeless, "if sight.unbound or", "if False and"),
+    Mutant("a tie by time is none", stands, "or (pair > other and early == late)", ""),
+    Mutant("the other policy", stands, 'rules.policy == "first"', 'rules.policy != "first"'),
+)
+
+
+@pytest.mark.parametrize("mutant", STANDING, ids=lambda mutant: mutant.name)
+def test_what_does_not_stand_is_noticed(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a reason taken out, some division stands that should not."""
+    put_in(mutant, monkeypatch)
+    monkeypatch.setattr(sys.modules[__name__], "stands", partition_module.stands)
+    with pytest.raises(AssertionError):
+        what_stands_would_be_divided_the_same(range(3000))
+
+
+def household(*, contested_s: int, own_s: int) -> dict[Pair, Edge]:
+    """Two people and their devices: each device last seen with its owner, and one with the other, at these times."""
+    found = graph(("card:main:A", "phone:a"), ("card:main:B", "phone:b"))
+    found[Pair("phone:a", "mac:a")] = edge(own_s)
+    found[Pair("phone:b", "mac:b")] = edge(own_s)
+    found[Pair("phone:b", "mac:a")] = edge(contested_s)
+    return found
+
+
+def test_a_household_stands_while_its_devices_stay_whose_they_are() -> None:
+    """Owners seen again with their devices change nothing; a device seen with the other since may have moved."""
+    before = household(contested_s=1, own_s=2)
+    found = partition(sights_of(before), before, DEFAULT_RULES)
+    assert stands(found, household(contested_s=1, own_s=9), DEFAULT_RULES)
+    after = household(contested_s=9, own_s=2)
+    assert not stands(found, after, DEFAULT_RULES)
+    assert partition(sights_of(after), after, DEFAULT_RULES).groups != found.groups
+
+
+def test_what_depends_on_too_much_does_not_stand() -> None:
+    """A device seen with more people than are worth comparing is divided anew."""
+    edges = {Pair(f"phone:{at}", "mac:m"): edge(at, offset=at) for at in range(TIES_MAX + 2)}
+    rules = rules_with(caps=Caps(weak=1000, other=1000))
+    found = partition(sights_of(edges), edges, rules)
+    assert len(found.groups) == len(edges)
+    assert found.ties is None
+    assert not stands(found, edges, rules)
 
 
 def test_the_hash_seed_makes_no_difference() -> None:

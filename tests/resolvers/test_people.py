@@ -4,13 +4,15 @@ import random
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resolvers import ledger
 from resolvers.arrivals import Arrival
 from resolvers.component import Component
 from resolvers.evidence import Pair
-from resolvers.namespaces import Caps, IdentityRules
+from resolvers.namespaces import Caps, IdentityRules, Policy
 from resolvers.people import VALUES_OF, Person, people
 from tests.resolvers.building import NOON_US, Bench, arrived, rules_with
 from topics.codec import decode
@@ -76,6 +78,24 @@ def test_any_order_gives_the_same_people(events: list[Arrival], rng: random.Rand
         bench.resolve(*again[:size])
         again = again[size:]
     assert bench.persons() == expected
+
+
+@given(histories(), st.sampled_from([Caps(), Caps(weak=2, other=3)]), st.sampled_from(["latest", "first"]))
+@settings(deadline=None, max_examples=150)
+def test_what_is_kept_makes_no_difference(events: list[Arrival], caps: Caps, policy: Policy) -> None:
+    """A component that comes from the one before is divided and folded as one that was read from the store."""
+    rules = rules_with(caps=caps, policy=policy)
+    bench = Bench(rules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "KEPT_FROM", 1)
+        for event in events:
+            for changed in bench.resolve(event).changed:
+                component = changed.component
+                afresh = people(
+                    Component.parse(component.name, bench.component(component.name).fields()), rules, NOON_US
+                )
+                assert people(component, rules, NOON_US) == afresh
+                assert component.ledgers.keys() <= {person.holder for person in afresh.persons}
 
 
 @given(histories())

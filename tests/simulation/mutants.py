@@ -26,6 +26,7 @@ from resolvers import (
     difference,
     erasing,
     finding,
+    linking,
     lives,
     partition,
     people,
@@ -90,10 +91,10 @@ MUTANTS = (
         "facet.strangers = tuple(sorted((*facet.strangers, other)))",
         "pass",
     ),
-    Mutant("a weak link joins people", partition._Judge._through_weak, "any(", "False and any("),
+    Mutant("a weak link joins people", linking.Judge._through_weak, "any(", "False and any("),
     Mutant(
         "strangers contest nothing",
-        partition._Judge.contested,
+        linking.Judge.contested,
         "if sight.strangers and",
         "if False and",
         "tight",
@@ -101,13 +102,13 @@ MUTANTS = (
     ),
     Mutant(
         "drop knows no strangers",
-        partition._Judge._contested_by_unique,
+        linking.Judge._contested_by_unique,
         "for other in sight.strangers",
         "for other in ()",
         world="loose, drop",
     ),
     Mutant(
-        "unbinds forget replaced cards", partition._unbound, "one_value.get(key, key)", "key", world="cutting", first=67
+        "unbinds forget replaced cards", linking._unbound, "one_value.get(key, key)", "key", world="cutting", first=67
     ),
     Mutant(
         "logouts of late records win",
@@ -174,7 +175,7 @@ MUTANTS = (
     Mutant("what is undone holds", constraints.in_force, "if not one.undone", "if True", world="commanded"),
     Mutant("merges lift nothing", constraints.in_force, "in one.lifts", "in ()", world="commanded"),
     Mutant("splits part nobody", counting.kept_apart, "return any(", "return False and any(", world="commanded"),
-    Mutant("a ruled hub is linked", partition._free, "key not in silent", "True", world="commanded"),
+    Mutant("a ruled hub is linked", linking.free, "key not in silent", "True", world="commanded"),
     Mutant("merged values count each", counting.asserted_values, "in more:", "in ():", world="commanded"),
     Mutant(
         "a moved ruling stays behind",
@@ -271,7 +272,15 @@ MUTANTS = (
         "silent = ignored",
         world="blocking",
     ),
-    Mutant("a window forgets refunds", activity._window, "(paid, refunded)", "(paid, {})"),
+    Mutant(
+        "an answer is known by its version",
+        projecting._is_answered,
+        "component.answered is not publication",
+        "component.version != publication.state.component_version",
+        world="commanded",
+        weather="calm",
+    ),
+    Mutant("a window forgets refunds", activity._window, "orders.refunded)", "{})"),
     Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )
 
