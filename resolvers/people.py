@@ -88,8 +88,10 @@ def people(
 ) -> People:
     """Divide a component into people, fold each one's facets, as they are at `now_us`, and judge them by `member`.
 
-    A group whose facets are those of the component's last division is not folded again while that holds. Identifiers
-    that are only spoken of are nobody's.
+    What is kept with the component spares work, and holds for one set of rules: whoever asks by others reads it anew.
+    It is divided again where its division does not stand any more; a group whose facets are those of the last division
+    is not folded again while that holds; of who has many orders, only those that changed are added up.
+    Identifiers that are only spoken of are nobody's.
     """
     division = component.division
     if division is None or not stands(division, component.edges, rules):
