@@ -10,7 +10,6 @@ Must not know: other identifiers, groups, profiles.
 import msgspec
 
 from resolvers.behaviour import NEVER_US, Doings, Touch
-from resolvers.evidence import Edge
 from resolvers.holdings import Holdings
 from resolvers.orders import Order
 from resolvers.writes import Write
@@ -99,8 +98,8 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     strangers: tuple[str, ...] = ()
     fence: dict[int, int] = {}
     recent: bytes = b""
-    facts: Facts = msgspec.field(default_factory=Facts)
-    values: Values = msgspec.field(default_factory=Values)
+    facts: Facts = msgspec.field(default_factory=lambda: _NO_FACTS)
+    values: Values = msgspec.field(default_factory=lambda: _NO_VALUES)
     unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = NEVER_US
 
@@ -155,6 +154,16 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             None if values.more is None else values.more.copied(),
         )
 
+    @property
+    def parts(self) -> "Facet | tuple[object, ...]":
+        """What has to be written of it: all, or as many parts as say something, as long as a decoder adds the rest."""
+        if self.values is not _NO_VALUES or self.cuts:
+            return self
+        if self.facts is _NO_FACTS and not (self.hub or self.strangers or self.fence or self.recent):
+            return (self.display, self.first_us, self.last_us)
+        sights = (self.display, self.first_us, self.last_us, self.hub, self.strangers)
+        return (*sights, self.fence, self.recent, self.facts)
+
     def unbind(self, other: str, time_us: int) -> None:
         """Another identifier was taken off this card."""
         latest = dict(self.unbound)
@@ -184,8 +193,8 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
 
 # What most identifiers have; a facet has its own only when it is to be changed (see `own_facts`).
 _NO_FENCE: dict[int, int] = {}
-_NO_FACTS = Facts()
-_NO_VALUES = Values()
+_NO_FACTS: Facts = Facts()
+_NO_VALUES: Values = Values()
 
 
 def sighted(display: str, time_us: int) -> Facet:
@@ -202,9 +211,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facet)
 
 
-def encode(value: Facet | Edge) -> bytes:
-    """Bytes at rest (msgpack) of a facet or an edge."""
-    return _encoder.encode(value)
+def encode(facet: Facet) -> bytes:
+    """A facet as msgpack, without what it ends with that says nothing."""
+    return _encoder.encode(facet.parts)
 
 
 def decode(data: bytes) -> Facet:
