@@ -11,7 +11,7 @@ from resolvers.at_rest import NOTHING_SHORT, ORIGINS, Shorthand, parse
 from resolvers.behaviour import NEVER_US, Doings, Follow, Touch
 from resolvers.component import Component, Draft
 from resolvers.evidence import Edge, Mark, Pair
-from resolvers.facets import Facet, Facts, Values, sighted, unseen
+from resolvers.facets import Facet, Facts, Values, decode, encode, sighted, unseen
 from resolvers.holdings import Holdings, Reward
 from resolvers.orders import Order, Payment, Refund, Shipment, Status
 from resolvers.writes import Write
@@ -154,6 +154,28 @@ def test_of_who_was_only_seen_little_is_written() -> None:
         assert one.source.encode() not in data
     assert msgspec.msgpack.decode(first)[0] == 2
     assert (len(first), len(both)) == (18, 26)
+
+
+def test_every_part_of_a_facet_is_written() -> None:
+    """What one part alone says comes back. A new part must be asked about in `Facet.parts`, and stand here."""
+    said = {
+        "display": "x",
+        "first_us": 1,
+        "last_us": 1,
+        "hub": True,
+        "strangers": ("a:b",),
+        "fence": {0: 0},
+        "recent": b"x",
+        "facts": Facts(last_us=1),
+        "values": Values(last_us=1),
+        "unbound": (("a:b", 1),),
+        "logged_out_us": 1,
+    }
+    assert tuple(said) == Facet.__struct_fields__
+    for name, value in said.items():
+        facet = Facet("", 0, 0)
+        setattr(facet, name, value)
+        assert decode(encode(facet)) == facet, name
 
 
 def test_the_end_that_says_nothing_is_told_by_what_it_is() -> None:
