@@ -74,6 +74,7 @@ class Origins(msgspec.Struct, frozen=True, gc=False):
     """Origins in the order of their numbers.
 
     `numbers`: by origin. `words`: what is written as a code, and the code. `meant`: what each code means. `field`: `w`.
+    `has_room`: there are numbers left.
     """
 
     all: tuple[Origin, ...]
@@ -81,6 +82,7 @@ class Origins(msgspec.Struct, frozen=True, gc=False):
     words: tuple[tuple[bytes, bytes], ...]
     meant: tuple[bytes, ...]
     field: bytes
+    has_room: bool
 
 
 class Shorthand(msgspec.Struct, frozen=True, gc=False):
@@ -88,11 +90,6 @@ class Shorthand(msgspec.Struct, frozen=True, gc=False):
 
     numbers: Mapping[str, str]
     origins: Origins
-
-    @property
-    def has_room(self) -> bool:
-        """Whether there are numbers left for origins."""
-        return len(self.origins.all) < ORIGINS
 
     def including(self, keys: Iterable[str], origins: Collection[Origin] = ()) -> "Shorthand":
         """The shorthand in which these identifiers have numbers too, and these origins as far as there is room."""
@@ -189,7 +186,14 @@ def _known(origins: tuple[Origin, ...]) -> Origins:
     # The length of a text may be 0xC1; such a source has a code that is not used.
     words = [(word, code) for word, code in zip(sources, codes, strict=True) if _ESCAPE not in word]
     numbers = {origin: n for n, origin in enumerate(origins)}
-    return Origins(origins, numbers, (*_WORDS, *words), (*_MEANT, *sources), _encoder.encode(origins))
+    return Origins(
+        origins,
+        numbers,
+        words=(*_WORDS, *words),
+        meant=(*_MEANT, *sources),
+        field=_encoder.encode(origins),
+        has_room=len(origins) < ORIGINS,
+    )
 
 
 NOTHING_SHORT: Final = Shorthand({}, _known(()))

@@ -154,16 +154,6 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
             None if values.more is None else values.more.copied(),
         )
 
-    @property
-    def parts(self) -> "Facet | tuple[object, ...]":
-        """What has to be written of it: all, or as many parts as say something, as long as a decoder adds the rest."""
-        if self.values is not _NO_VALUES or self.cuts:
-            return self
-        if self.facts is _NO_FACTS and not (self.hub or self.strangers or self.fence or self.recent):
-            return (self.display, self.first_us, self.last_us)
-        sights = (self.display, self.first_us, self.last_us, self.hub, self.strangers)
-        return (*sights, self.fence, self.recent, self.facts)
-
     def unbind(self, other: str, time_us: int) -> None:
         """Another identifier was taken off this card."""
         latest = dict(self.unbound)
@@ -181,14 +171,6 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     def seen(self) -> bool:
         """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
         return self.last_us != NEVER_US
-
-    def see(self, time_us: int) -> None:
-        """The identifier was seen at this event time."""
-        # Not `min` and `max`: this is done for each identifier of each event.
-        if time_us < self.first_us:  # noqa: PLR1730 - a third of the time
-            self.first_us = time_us
-        if time_us > self.last_us:  # noqa: PLR1730 - the same
-            self.last_us = time_us
 
 
 # What most identifiers have; a facet has its own only when it is to be changed (see `own_facts`).
@@ -212,8 +194,13 @@ _decoder = msgspec.msgpack.Decoder(Facet)
 
 
 def encode(facet: Facet) -> bytes:
-    """A facet as msgpack, without what it ends with that says nothing."""
-    return _encoder.encode(facet.parts)
+    """A facet as msgpack, as far as it has something to say: the parts after that a decoder adds."""
+    if facet.values is not _NO_VALUES or facet.unbound or facet.logged_out_us != NEVER_US:
+        return _encoder.encode(facet)
+    sights = facet.display, facet.first_us, facet.last_us
+    if facet.facts is _NO_FACTS and not (facet.hub or facet.strangers or facet.fence or facet.recent):
+        return _encoder.encode(sights)
+    return _encoder.encode((*sights, facet.hub, facet.strangers, facet.fence, facet.recent, facet.facts))
 
 
 def decode(data: bytes) -> Facet:

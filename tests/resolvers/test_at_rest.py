@@ -121,7 +121,7 @@ def test_numbers_stay(heard: list[tuple[str, tuple[str, str]]]) -> None:
         longer = shorthand.including([key], [origin])
         assert longer.numbers.items() >= shorthand.numbers.items()
         assert longer.origins.all[: len(shorthand.origins.all)] == shorthand.origins.all
-        assert longer.has_room == (len(longer.origins.all) < ORIGINS)
+        assert longer.origins.has_room == (len(longer.origins.all) < ORIGINS)
         shorthand = longer
     assert len(set(shorthand.numbers.values())) == len(shorthand.numbers) == len({key for key, _ in heard})
 
@@ -157,7 +157,7 @@ def test_of_who_was_only_seen_little_is_written() -> None:
 
 
 def test_every_part_of_a_facet_is_written() -> None:
-    """What one part alone says comes back. A new part must be asked about in `Facet.parts`, and stand here."""
+    """What one part alone says comes back. A new part must be asked about in `encode`, and stand here."""
     said = {
         "display": "x",
         "first_us": 1,
