@@ -58,13 +58,15 @@ class Barrier:
         young = received_at + TICK_SECONDS - time.monotonic()
         if young > 0:
             await asyncio.sleep(young)
-        first, end = await asyncio.to_thread(self._ends)
-        while True:
-            position = (await store.start_offsets({self._commands}))[self._commands]
-            if max(position or 0, first) >= end:
-                await store.ping()  # a command that was waited for may have ended this session
-                return
+        (first, end), position = await asyncio.gather(asyncio.to_thread(self._ends), self._position(store))
+        while max(position, first) < end:
             await asyncio.sleep(AGAIN_SECONDS)
+            position = await self._position(store)
+
+    async def _position(self, store: PositionsOf) -> int:
+        position = (await store.start_offsets({self._commands}))[self._commands] or 0
+        await store.ping()  # a command that is carried out by now may have ended this session
+        return position
 
     def _ends(self) -> tuple[int, int]:
         try:

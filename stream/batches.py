@@ -8,6 +8,7 @@ Must not know: what a batch is for.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
@@ -85,25 +86,24 @@ class Batches(Generic[Prepared]):
         self._before = before
         self._batch_records = metrics.batch_records.labels(agent)
         self._batch_seconds = metrics.batch_seconds.labels(agent)
-        self._queue: asyncio.Queue[Chunk] = asyncio.Queue()
+        self._queue: deque[Chunk] = deque()
+        self._changed = asyncio.Event()  # the queue, or whether a batch is wanted
+        self._is_wanted = False  # nothing is worked on
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
         self._waiting = 0  # records of the last batch prepared
-        self._busy = False
         self._finishing: asyncio.Task[None] | None = None
 
     def put(self, chunk: Chunk, intake: Intake) -> None:
         """A chunk is there. How many wait of one reading is bounded by the transport; those of readings before go."""
-        if self._queue.qsize() >= QUEUED_CHUNKS:
-            waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-            for one in waiting:
-                if not intake.is_stale(one):
-                    self._queue.put_nowait(one)
-        self._queue.put_nowait(chunk)
+        if len(self._queue) >= QUEUED_CHUNKS:
+            self._queue = deque([one for one in self._queue if not intake.is_stale(one)])
+        self._queue.append(chunk)
+        self._changed.set()
 
     @property
     def queued(self) -> int:
         """How many chunks wait."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     @property
     def is_behind(self) -> bool:
@@ -113,7 +113,8 @@ class Batches(Generic[Prepared]):
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do, and nothing being done."""
-        return self._queue.empty() and self._ahead.empty() and not self._busy
+        finished = self._finishing is None or self._finishing.done()
+        return self._is_wanted and finished and not self._queue and self._ahead.empty()
 
     async def prepare(self, intake: Intake) -> NoReturn:
         """Prepare batches, one ahead of the one that is worked on, until cancelled."""
@@ -132,8 +133,10 @@ class Batches(Generic[Prepared]):
         """Work until cancelled."""
         try:
             while True:
+                self._is_wanted = True
+                self._changed.set()
                 batch = self._fresh(await self._ahead.get(), intake)
-                self._busy = True
+                self._is_wanted = False
                 if batch is not None:
                     number = self._session.number
                     try:
@@ -143,9 +146,6 @@ class Batches(Generic[Prepared]):
                         await self._abandon()
                     except Exception as error:  # noqa: BLE001 - a bug
                         end_process(error)
-                if self._ahead.empty():
-                    await self._finished()
-                    self._busy = False
         finally:
             await self._abandon()
 
@@ -166,14 +166,25 @@ class Batches(Generic[Prepared]):
             end_process(error)
 
     async def _next(self) -> list[Chunk]:
-        chunks = [await self._queue.get()]
+        """The chunks of the next batch: all there are once nothing is worked on, before that if they fill half of one.
+
+        What comes meanwhile waits together: as batches of its own, each would wait for those before it, and each costs
+        the store and the broker a few rounds however small it is.
+        """
+        while not self._queue or not (self._is_wanted or self._queued_records() >= self._records_max // 2):
+            self._changed.clear()
+            await self._changed.wait()
         if self._before is not None and self._before.is_behind:
             await self._gather(self._before)
-        count = len(chunks[0].records)
-        while count < self._records_max and not self._queue.empty():
-            chunks.append(self._queue.get_nowait())
+        chunks: list[Chunk] = []
+        count = 0
+        while self._queue and count < self._records_max:
+            chunks.append(self._queue.popleft())
             count += len(chunks[-1].records)
         return chunks
+
+    def _queued_records(self) -> int:
+        return sum([len(chunk.records) for chunk in self._queue])
 
     async def _gather(self, before: "Batches[Any]") -> None:
         """Wait for what else comes of the work before: a component that changes again is then published once."""
@@ -207,14 +218,23 @@ class Batches(Generic[Prepared]):
         """The rest of a batch; its errors are those of the session that it began in."""
         try:
             await begun.finish()
-            for chunk in begun.chunks:
-                if intake.is_stale(chunk):
-                    await self._progress.advance_stale(chunk, begun.parts.store)
-                else:
-                    await self._progress.advance(chunk, begun.parts.store, intake)
+            await self._advance(begun, intake)
             self._session.progressed(begun.number)
             self._batch_seconds.observe(time.monotonic() - begun.began_seconds)
         except WorldErrors as error:
             self._session.lost(begun.number, error)
         except Exception as error:  # noqa: BLE001 - a bug
             end_process(error)
+
+    async def _advance(self, begun: _Begun, intake: Intake) -> None:
+        """Move the positions on, each partition's by itself: a batch has one chunk of each."""
+        store = begun.parts.store
+        moving = [
+            self._progress.advance_stale(chunk, store)
+            if intake.is_stale(chunk)
+            else self._progress.advance(chunk, store, intake)
+            for chunk in begun.chunks
+        ]
+        for ended in await asyncio.gather(*moving, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended

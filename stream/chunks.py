@@ -11,7 +11,6 @@ begins a new one, and chunks of an earlier reading are stale.
 Pure: no clock, no event loop, no Kafka, no Faust, no threads. One thread, that of the agents, owns an `Intake`.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import NamedTuple, Protocol
@@ -31,7 +30,8 @@ class Chunk(NamedTuple):
 
     `records` are in offset order and may be empty, where the range holds none: then only the position moves.
     `expired` offsets at the start of the range were deleted by retention before this worker read them: records are
-    lost, and it is the agent's to count and alarm. `reading` is the pass that the chunk belongs to.
+    lost, and it is the agent's to count and alarm. `reading` is the pass that the chunk belongs to. `received_at`: when
+    the last of it was, by the monotonic clock; 0: long ago.
     """
 
     topic: str
@@ -41,11 +41,18 @@ class Chunk(NamedTuple):
     records: list[Record]
     expired: int
     reading: int
+    received_at: float = 0.0
 
     @property
     def tp(self) -> TP:
         """The chunk's partition."""
         return TP(self.topic, self.partition)
+
+    def followed_by(self, chunk: "Chunk") -> "Chunk":
+        """This one and the next of the same reading as one."""
+        assert (chunk.tp, chunk.reading, chunk.first_offset) == (self.tp, self.reading, self.next_offset)
+        records, expired = [*self.records, *chunk.records], self.expired + chunk.expired
+        return chunk._replace(first_offset=self.first_offset, records=records, expired=expired)
 
 
 class Positions(Protocol):
@@ -75,25 +82,31 @@ class Reading(NamedTuple):
 
 
 class _Pass:
-    __slots__ = ("reading", "unfinished")
+    __slots__ = ("done", "handed_out", "reading")
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.unfinished: deque[int] = deque()  # the next offsets of the chunks handed out and not yet done
+        self.handed_out = self.done = 0  # up to which offsets; equal while no chunk was handed out
+
+    @property
+    def ahead(self) -> int:
+        """How many offsets are handed out and not done."""
+        return self.handed_out - self.done
 
 
 class Intake:
     """The agents' side of the transport, and the book that the transport keeps.
 
-    Agents use `is_stale`, `refetch`, `done` and `restart`; the rest is the transport's. At most `chunks_ahead` chunks
-    of a partition are handed out and not done; the next one is not even fetched before that.
+    Agents use `is_stale`, `refetch`, `done` and `restart`; the rest is the transport's. Where `records_ahead` offsets
+    of a partition are handed out and not done, its next chunk is not even fetched. Offsets are counted and not chunks,
+    because what comes slowly comes in small ones: a few of them must not keep the next from coming.
     """
 
-    def __init__(self, chunks_ahead: int = 4) -> None:
-        assert chunks_ahead > 0, "without a chunk ahead nothing is ever read"
+    def __init__(self, records_ahead: int = 8_000) -> None:
+        assert records_ahead > 0, "without a record ahead nothing is ever read"
         self.on_change: Callable[[], None] = lambda: None  # the transport's: there may be something to fetch now
         self.assignment = 0  # grows whenever every reading ends, so that a slow answer about positions is recognised
-        self._chunks_ahead = chunks_ahead
+        self._records_ahead = records_ahead
         self._numbers = count(1)
         self._passes: dict[TP, _Pass] = {}
         self._done: dict[TP, int] = {}
@@ -114,10 +127,9 @@ class Intake:
         if current is None:
             return
         self._done[tp] = next_offset
-        was_full = len(current.unfinished) >= self._chunks_ahead
-        while current.unfinished and current.unfinished[0] <= next_offset:
-            current.unfinished.popleft()
-        if was_full and len(current.unfinished) < self._chunks_ahead:
+        was_full = current.ahead >= self._records_ahead
+        current.done = max(current.done, next_offset)
+        if was_full and current.ahead < self._records_ahead:
             self.on_change()
 
     def refetch(self, tp: TP, offset: int | None) -> None:
@@ -153,14 +165,17 @@ class Intake:
         return {
             tp: self._passes[tp].reading
             for tp in partitions
-            if tp in self._passes and len(self._passes[tp].unfinished) < self._chunks_ahead
+            if tp in self._passes and self._passes[tp].ahead < self._records_ahead
         }
 
     def hand_out(self, chunk: Chunk) -> bool:
         """Note that an agent is to get the chunk; False if it has become stale and must not be given."""
         if self.is_stale(chunk):
             return False
-        self._passes[chunk.tp].unfinished.append(chunk.next_offset)
+        current = self._passes[chunk.tp]
+        if current.handed_out == 0:
+            current.done = chunk.first_offset
+        current.handed_out = chunk.next_offset
         return True
 
     def uncommitted(self) -> dict[TP, int]:

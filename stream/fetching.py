@@ -14,13 +14,14 @@ and Faust's privates, which is why both are pinned to a minor version.
 # ruff: noqa: ANN401, SLF001 - aiokafka's privates are used on purpose, and its types are not followed
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 
@@ -32,6 +33,12 @@ COMMIT_SECONDS = 3.0
 # A fetch leaves out partitions that still have data unread here, and they wait for its answer: Faust's 1.5 s would
 # starve a busy partition beside idle ones. It answers at once when there is data, so this costs no latency.
 FETCH_WAIT_MS_MAX = 100
+
+PACE_SECONDS = 0.005
+"""A broker is asked again no sooner: where records trickle in, each would be an answer, a chunk and a batch of its own.
+
+Under load nobody waits for this, and an idle partition's first record does not either.
+"""
 
 
 class LogTruncatedError(Exception):
@@ -58,7 +65,7 @@ class Cursor:
         """The chunk of these aiokafka records, whose range ends at `position`; moves there."""
         topic, partition = tp
         records = [Record(topic, partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in batch]
-        chunk = Chunk(topic, partition, self.offset, position, records, self.expired, self.number)
+        chunk = Chunk(topic, partition, self.offset, position, records, self.expired, self.number, monotonic())
         self.offset, self.expired = position, 0
         return chunk
 
@@ -78,6 +85,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS_MAX  # Faust fixes both and has no setting for them
         consumer._isolation_level = "read_committed"  # what a publisher aborted did not happen
+        consumer._client.send = _paced(consumer._client.send)
         return consumer
 
     def wake(self) -> None:
@@ -212,6 +220,21 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
             self.log.warning("Kafka's committed offsets lag behind, which only lag tools see: %r", error)
             return False
         return True
+
+
+def _paced(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """A client's way to a broker, with a pause between two fetches; aiokafka has one under way at a time."""
+    asked_at: dict[Any, float] = {}
+
+    async def paced(node_id: Any, request: Any, **how: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            young = asked_at.get(node_id, 0.0) + PACE_SECONDS - monotonic()
+            if young > 0:
+                await asyncio.sleep(young)
+            asked_at[node_id] = monotonic()
+        return await send(node_id, request, **how)
+
+    return paced
 
 
 def _position(consumer: AIOKafkaConsumer, tp: TP) -> int | None:

@@ -68,8 +68,8 @@ class Progress:
             self._rolled_back(lost)
 
     def continued(self, chunks: Sequence[Chunk], intake: Intake) -> list[Chunk]:
-        """The chunks that are to be done now; a partition whose chunk does not continue its position is read again."""
-        wanted: list[Chunk] = []
+        """What is to be done now, a chunk a partition; where one does not continue its position, all is read again."""
+        wanted: dict[TP, Chunk] = {}
         for chunk in chunks:
             if intake.is_stale(chunk):
                 continue
@@ -82,8 +82,9 @@ class Progress:
             if position is None:
                 self._earliest[chunk.tp] = chunk.first_offset
             self._next[chunk.tp] = chunk.next_offset
-            wanted.append(chunk)
-        return wanted
+            before = wanted.get(chunk.tp)
+            wanted[chunk.tp] = chunk if before is None or intake.is_stale(before) else before.followed_by(chunk)
+        return list(wanted.values())
 
     async def advance_stale(self, chunk: Chunk, store: PositionStore) -> None:
         """Everything of a chunk is done, in this store, but by now the partition is read anew, or by somebody else.

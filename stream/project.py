@@ -33,7 +33,9 @@ BATCH_RECORDS = 64
 log = structlog.get_logger("idweave.project")
 
 SLICE_COMPONENTS = 250
-"""Components that go through the projection's steps together."""
+"""Components that go through the projection's steps together, at most."""
+SLICE_COMPONENTS_MIN = 10
+"""Fewer don't pay for the rounds that they take; but the first are not to wait until many are computed."""
 SLICES_AT_ONCE = 8
 """Slices that are under way at once: enough that one is computed while others wait, and a bound to the memory."""
 
@@ -68,15 +70,23 @@ class Projecting:
         """Publish what the notices speak of, slice by slice: while one waits for the broker, others are computed."""
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
-        slices = iter([notices[at : at + SLICE_COMPONENTS] for at in range(0, len(notices), SLICE_COMPONENTS)])
+        size = min(max(len(notices) // SLICES_AT_ONCE, SLICE_COMPONENTS_MIN), SLICE_COMPONENTS)
+        room = asyncio.Semaphore(SLICES_AT_ONCE)
 
-        async def publish_slices() -> None:
-            for some in slices:
+        async def publish(some: list[Notice]) -> None:
+            try:
                 protocol = project(some, parts.cache, self._rulebook, now_us)
                 self._count(some, await carry(protocol, parts.store, parts.publisher))
+            finally:
+                room.release()
 
+        publishing = []
+        for at in range(0, len(notices), size):
+            await room.acquire()
+            publishing.append(asyncio.create_task(publish(notices[at : at + size])))
+            await asyncio.sleep(0)  # it is computed now; then whoever else has got an answer, before the next slice
         # All are waited for even when one fails: what is still on its way must not meet what is done next.
-        for ended in await asyncio.gather(*(publish_slices() for _ in range(SLICES_AT_ONCE)), return_exceptions=True):
+        for ended in await asyncio.gather(*publishing, return_exceptions=True):
             if isinstance(ended, BaseException):
                 raise ended
         self._pages.published(notices)

@@ -9,7 +9,6 @@ Must not know: how people are published.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,16 +45,16 @@ log = structlog.get_logger("idweave.resolve")
 class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
-    `refused`: records by code. `gap`: offsets that were deleted before they were read. `at`: when, by `time.monotonic`.
-    `chunks`: what it is made of, with these values blocked. `flood_ms`: when too many are refused, the append time of
-    the last of them; 0: not so.
+    `refused`: records by code. `gap`: offsets that were deleted before they were read. `received_at`: when the last of
+    them was. `chunks`: what it is made of, with these values blocked. `flood_ms`: when too many are refused, the append
+    time of the last of them; 0: not so.
     """
 
     arrivals: list[Arrival]
     reports: list[Sendable]
     refused: Counter[str]
     gap: list[int]
-    at: float
+    received_at: float
     chunks: Sequence[Chunk]
     blocks: Blocks | None
     flood_ms: int = 0
@@ -79,7 +78,8 @@ class Resolving:
 
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
-        taken_in = TakenIn([], [], Counter(), [], time.monotonic(), chunks, self._blocks)
+        received_at = max([chunk.received_at for chunk in chunks], default=0.0)
+        taken_in = TakenIn([], [], Counter(), [], received_at, chunks, self._blocks)
         flood_ms = 0
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
@@ -103,7 +103,7 @@ class Resolving:
         if taken_in.flood_ms:
             await self._flood.pause(taken_in.flood_ms, parts.store)
         if self._barrier is not None:
-            await self._barrier.passed(parts.store, taken_in.at)
+            await self._barrier.passed(parts.store, taken_in.received_at)
         lives, self._blocks = parts.standing
         if taken_in.blocks is not self._blocks and (taken_in.blocks or self._blocks):
             taken_in = self.prepare(taken_in.chunks)  # it was read before what is blocked now was known

@@ -184,8 +184,9 @@ def create_app(
 ) -> ChunkApp:
     """A Faust app for consumer group `group` on `brokers` (host:port), also for `faust -A module worker`.
 
-    A chunk has at most `chunk_records` records, and of a partition at most `chunks_ahead` chunks are handed out and not
-    done: together they bound the memory. `security` has librdkafka's names; `settings` are Faust's, over the ones here.
+    A chunk has at most `chunk_records` records, and no more of a partition is fetched while as many as `chunks_ahead`
+    full ones hold are handed out and not done: together they bound the memory. `security` has librdkafka's names;
+    `settings` are Faust's, over the ones here.
 
     Raises:
         ValueError: The security settings are not understood; the message says which.
@@ -209,7 +210,7 @@ def create_app(
     return ChunkApp(
         group,
         positions=positions,
-        intake=Intake(chunks_ahead),
+        intake=Intake(chunks_ahead * chunk_records),
         chunk_records=chunk_records,
         **{**defaults, **settings},
     )

@@ -8,6 +8,7 @@ from stream.batches import QUEUED_CHUNKS, Batches, Finish
 from stream.chunks import TP, Chunk, Intake
 from stream.metrics import Metrics
 from stream.session import Parts
+from topics.records import Record
 
 HERE, THERE = TP("touchpoints", 0), TP("touchpoints", 1)
 NOBODY = cast("Any", None)
@@ -15,7 +16,8 @@ NOBODY = cast("Any", None)
 
 def chunk(intake: Intake, tp: TP, first: int, end: int) -> Chunk:
     """A chunk of the current reading."""
-    made = Chunk(*tp, first, end, [], 0, intake.open({tp})[tp].number)
+    records = [Record(*tp, offset, 0, None, None, ()) for offset in range(first, end)]
+    made = Chunk(*tp, first, end, records, 0, intake.open({tp})[tp].number)
     assert intake.hand_out(made)
     return made
 
@@ -39,6 +41,7 @@ class Everything:
 
     def __init__(self) -> None:
         self.worked: list[tuple[TP, int]] = []
+        self.prepared: list[list[int]] = []
         self.first_begun, self.go_on = asyncio.Event(), asyncio.Event()
 
     def continued(self, chunks: Sequence[Chunk], _: Intake) -> list[Chunk]:
@@ -58,7 +61,8 @@ class Everything:
         """Nobody counts."""
 
     def prepare(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """They are ready as they are."""
+        """They are ready as they are; noted by the offsets at which they begin."""
+        self.prepared.append([chunk.first_offset for chunk in chunks])
         return list(chunks)
 
     async def begin(self, chunks: list[Chunk], _: Parts) -> Finish:
@@ -78,6 +82,56 @@ async def a_moment() -> None:
     """Let all tasks go as far as they can."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def working(records_max: int) -> tuple[Everything, Intake, Batches[Any], list[asyncio.Task[Any]]]:
+    """Batches whose first one, a single record, is worked on until the test lets it end."""
+    everything, intake = Everything(), Intake()
+    every: Any = everything
+    batches: Batches[Any] = Batches(every, every, every, Metrics(), agent="resolve", records_max=records_max)
+    intake.start(intake.assignment, {HERE: 0, THERE: 0})
+    tasks = [asyncio.create_task(batches.prepare(intake)), asyncio.create_task(batches.run(intake))]
+    batches.put(chunk(intake, HERE, 0, 1), intake)
+    await everything.first_begun.wait()
+    return everything, intake, batches, tasks
+
+
+async def ended(tasks: list[asyncio.Task[Any]]) -> None:
+    """Stop them."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_what_comes_meanwhile_is_one_batch() -> None:
+    """Chunks that come one by one while a batch is worked on are not prepared before it is done, and then together."""
+    everything, intake, batches, tasks = await working(records_max=100)
+    for first in (1, 2, 3):
+        batches.put(chunk(intake, HERE, first, first + 1), intake)
+        await a_moment()
+    assert everything.prepared == [[0]]
+    assert not batches.is_behind
+    everything.go_on.set()
+    await a_moment()
+    await ended(tasks)
+    assert everything.prepared == [[0], [1, 2, 3]]
+
+
+async def test_half_a_batch_is_prepared_meanwhile() -> None:
+    """Where so much waits that a batch is worth it, it is ready when the one before is done; and that is behind."""
+    everything, intake, batches, tasks = await working(records_max=4)
+    batches.put(chunk(intake, HERE, 1, 2), intake)
+    await a_moment()
+    assert everything.prepared == [[0]]
+    batches.put(chunk(intake, HERE, 2, 3), intake)
+    await a_moment()
+    assert everything.prepared == [[0], [1, 2]]
+    assert batches.is_behind
+    everything.go_on.set()
+    await a_moment()
+    assert not batches.is_behind
+    assert batches.is_idle
+    await ended(tasks)
 
 
 async def test_nothing_stale_is_worked_on() -> None:

@@ -24,7 +24,7 @@ from stream.progress import Progress
 from stream.session import Parts, Session
 from topics.records import Record
 
-SEEDS = 150
+SEEDS = 200
 PARTITIONS = [TP("touchpoints", one) for one in range(4)]
 RECORDS = 60
 """In each partition."""
@@ -139,7 +139,7 @@ class Worker:
     def __init__(self, world: World) -> None:
         self.owned: set[TP] = set()
         self._world = world
-        self.intake = Intake(world.rng.randint(1, 4))
+        self.intake = Intake(world.rng.choice([1, 9, 30]))
         metrics = Metrics()
         self._session = Session(self._open, metrics)
         self._session.attach(self.intake)
@@ -150,7 +150,7 @@ class Worker:
             Applying(world),
             metrics,
             agent="resolve",
-            records_max=world.rng.choice([1, 8, 50]),
+            records_max=world.rng.choice([1, 4, 12, 50]),
         )
         self._cursors: dict[TP, tuple[int, int]] = {}
 

@@ -75,11 +75,22 @@ async def test_positions_follow_what_is_done(reader: Reader) -> None:
     assert reader.intake.uncommitted() == {A: 9}
 
 
+async def test_chunks_of_a_partition_are_done_as_one(reader: Reader) -> None:
+    """Whatever a batch has of a partition is one chunk: from where the first begins to where the last ends."""
+    chunks = [reader.chunk(A, 0, 5), reader.chunk(B, 0, 2), reader.chunk(A, 5, 9)]
+    done = reader.progress.continued(chunks, reader.intake)
+    assert [(one.tp, one.first_offset, one.next_offset) for one in done] == [(A, 0, 9), (B, 0, 2)]
+    for one in done:
+        await reader.progress.advance(one, reader.store, reader.intake)
+    assert reader.positions() == {A: 9, B: 2}
+
+
 async def test_a_chunk_that_was_given_up_is_not_passed(reader: Reader) -> None:
     """A later chunk's end is no position while an earlier one is not done: the partition is read again from there."""
     [done] = reader.progress.continued([reader.chunk(A, 0, 5)], reader.intake)
     await reader.progress.advance(done, reader.store, reader.intake)
-    _given_up, later = reader.progress.continued([reader.chunk(A, 5, 9), reader.chunk(A, 9, 12)], reader.intake)
+    [_given_up] = reader.progress.continued([reader.chunk(A, 5, 9)], reader.intake)
+    [later] = reader.progress.continued([reader.chunk(A, 9, 12)], reader.intake)
     await reader.progress.advance(later, reader.store, reader.intake)
     assert reader.positions()[A] == 5
     assert reader.intake.open({A})[A].start == 5
@@ -88,7 +99,8 @@ async def test_a_chunk_that_was_given_up_is_not_passed(reader: Reader) -> None:
 
 async def test_the_first_chunk_given_up_is_not_passed(reader: Reader) -> None:
     """Where there is no position yet, a later chunk's end does not become one."""
-    _given_up, later = reader.progress.continued([reader.chunk(A, 3, 5), reader.chunk(A, 5, 9)], reader.intake)
+    [_given_up] = reader.progress.continued([reader.chunk(A, 3, 5)], reader.intake)
+    [later] = reader.progress.continued([reader.chunk(A, 5, 9)], reader.intake)
     await reader.progress.advance(later, reader.store, reader.intake)
     assert reader.positions()[A] is None
     assert reader.intake.open({A})[A].start is None

@@ -16,9 +16,9 @@ from stream.transport import create_app
 HERE, THERE = TP("touchpoints", 0), TP("touchpoints", 1)
 
 
-def started(chunks_ahead: int = 2, **offsets: int | None) -> Intake:
+def started(records_ahead: int = 20, **offsets: int | None) -> Intake:
     """An intake that reads `HERE`, from 0 unless `here` says otherwise."""
-    intake = Intake(chunks_ahead)
+    intake = Intake(records_ahead)
     intake.start(intake.assignment, {HERE: offsets.get("here", 0)})
     return intake
 
@@ -60,23 +60,32 @@ def test_an_answer_about_positions_that_comes_too_late_is_dropped() -> None:
 
 
 def test_chunks_are_handed_out_only_up_to_the_limit() -> None:
-    """With `chunks_ahead` chunks out and not done, a partition is closed; one done opens it and says so."""
-    intake = started(chunks_ahead=2)
+    """With `records_ahead` offsets out and not done, a partition is closed; fewer open it, and it says so."""
+    intake = started(records_ahead=20)
     changes: list[None] = []
     intake.on_change = lambda: changes.append(None)
     assert intake.hand_out(chunk(intake, 0, 10))
     assert intake.hand_out(chunk(intake, 10, 20))
     assert intake.open({HERE}) == {}
-    intake.done(HERE, 5)
-    assert intake.open({HERE}) == {}, "half a chunk makes no room"
+    intake.done(HERE, 0)
+    assert intake.open({HERE}) == {}, "nothing is done yet"
     intake.done(HERE, 10)
     assert HERE in intake.open({HERE})
+    intake.done(HERE, 20)
     assert len(changes) == 1
+
+
+def test_many_small_chunks_do_not_keep_the_next_from_coming() -> None:
+    """What comes record by record is handed out record by record, for as long as there is room for records."""
+    intake = started(records_ahead=20, here=100)
+    for offset in range(100, 120):
+        assert intake.hand_out(chunk(intake, offset, offset + 1))
+    assert intake.open({HERE}) == {}
 
 
 def test_refetch_makes_all_earlier_chunks_stale() -> None:
     """After `refetch`, chunks fetched before it are neither handed out nor fresh, and their room is free again."""
-    intake = started(chunks_ahead=1)
+    intake = started(records_ahead=10)
     before = chunk(intake, 0, 10)
     intake.hand_out(before)
     intake.refetch(HERE, 3)
@@ -144,8 +153,8 @@ def test_a_restart_keeps_what_is_to_be_committed() -> None:
 
 @given(st.lists(st.sampled_from(["fetch", "done", "refetch", "restart", "revoked", "commit"]), max_size=60))
 def test_no_order_of_calls_commits_beyond_done_or_exceeds_the_limit(calls: list[str]) -> None:
-    """Whatever happens in whatever order: never more chunks out than allowed, never an offset that was not reported."""
-    intake, out, reported = started(chunks_ahead=3), list[Chunk](), set[int]()
+    """Whatever happens in whatever order: never more out than allowed, never an offset that was not reported."""
+    intake, out, reported = started(records_ahead=30), list[Chunk](), set[int]()
     offset = 0
     for call in calls:
         match call:
