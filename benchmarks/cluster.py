@@ -31,7 +31,7 @@ async def measure(url: str, prefix: str, nodes: Sequence[redis.Redis]) -> None:
     kinds: dict[str, list[Step]] = {
         "claim a home": [ClaimHome(name, name) for name in NAMES],
         "read a home": [ReadHome(name) for name in NAMES],
-        "commit": [Commit(name, 0, {"f:phone": FACET}) for name in NAMES],
+        "commit": [Commit(name, 0, {"f:0:phone:a": FACET}) for name in NAMES],
         "read a component": [ReadComponent(name) for name in NAMES],
     }
     for kind, steps in kinds.items():

@@ -1,4 +1,4 @@
-r"""A component: identifiers joined by evidence, the union-find tree's unit, as one store record.
+"""A component: identifiers joined by evidence, the union-find tree's unit, as one store record.
 
 It is only a container: being in one does not make two identifiers one person (`partition` decides that). A component is
 named by the key of its first identifier. It grows, or moves whole into one with a smaller name; it never shrinks.
@@ -6,32 +6,28 @@ Rule: a `Component` never changes; a `Draft` collects changes beside it and beco
 them.
 Must not know: which store keeps it.
 
-Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<key>`
-facet · `e:<key>\\x1f<key>` edge · `o:<command id>` constraint · `a:<name>` a component that moved in and whose
-publications are not taken over yet.
+Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<n>:<key>`
+facet, `e:<n>,<m>` edge, `w` origins (all three: see `at_rest`) · `o:<command id>` constraint · `a:<name>` a component
+that moved in and whose publications are not taken over yet.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from resolvers import constraints as ruled
+from resolvers.at_rest import NOTHING_SHORT, Origin, Shorthand, parse
 from resolvers.constraints import NONE, Constraint, Constraints
 from resolvers.evidence import Edge, Mark, Pair, observed
-from resolvers.facets import Facet, decode, encode, sighted, unseen
+from resolvers.facets import Facet, sighted, unseen
 from resolvers.ledger import Ledger
 from resolvers.life_keys import shown
 from resolvers.partition import Partition, neighbours
-
-_edges = msgspec.msgpack.Decoder(Edge)
 
 
 class Component:
     """A component as the store had it at `version`; 0: the store has none."""
 
     __slots__ = (
-        "_has_hubs",
         "_neighbours",
         "absorbed",
         "answered",
@@ -40,10 +36,12 @@ class Component:
         "edges",
         "facets",
         "folds",
+        "has_hubs",
         "ledgers",
         "moved_to",
         "name",
         "pending",
+        "shorthand",
         "version",
     )
 
@@ -58,6 +56,7 @@ class Component:
         absorbed: frozenset[str] = frozenset(),
         moved_to: str | None = None,
         pending: bool = False,
+        shorthand: Shorthand | None = None,
     ) -> None:
         self.name = name
         self.version = version
@@ -67,8 +66,9 @@ class Component:
         self.absorbed = absorbed
         self.moved_to = moved_to
         self.pending = pending
+        self.shorthand = shorthand or (NOTHING_SHORT.including(self.facets) if facets else NOTHING_SHORT)
         self._neighbours: dict[str, set[str]] | None = None
-        self._has_hubs: bool | None = None
+        self.has_hubs: bool | None = None  # as far as `near_hubs` has looked
         # What `people` made of it, kept from version to version for as long as it holds.
         self.folds: dict[tuple[str, ...], Any] = {}
         self.ledgers: dict[str, Ledger] = {}
@@ -79,20 +79,15 @@ class Component:
     @classmethod
     def parse(cls, name: str, fields: Mapping[str, bytes]) -> "Component":
         """The component of a store record; of an empty one, a component at version 0."""
-        facets: dict[str, Facet] = {}
-        edges: dict[Pair, Edge] = {}
         constraints: dict[str, Constraint] = {}
         absorbed: set[str] = set()
         for field, value in fields.items():
             kind = field[:2]
-            if kind == "f:":
-                facets[field[2:]] = decode(value)
-            elif kind == "e:":
-                edges[Pair.parse(field[2:])] = _edges.decode(value)
-            elif kind == "a:":
+            if kind == "a:":
                 absorbed.add(field[2:])
             elif kind == "o:":
                 constraints[field[2:]] = ruled.decode(value)
+        facets, edges, shorthand = parse(fields)
         to = fields.get("to")
         return cls(
             name,
@@ -103,6 +98,7 @@ class Component:
             absorbed=frozenset(absorbed),
             moved_to=to.decode() if to is not None else None,
             pending="p" in fields,
+            shorthand=shorthand,
         )
 
     def with_absorbed(self, moved: "Component", version: int) -> "Component":
@@ -114,23 +110,27 @@ class Component:
             {**self.edges, **moved.edges},
             constraints={**self.constraints, **moved.constraints} if moved.constraints else self.constraints,
             absorbed=self.absorbed | moved.absorbed | {moved.name},
+            shorthand=self.shorthand.including(moved.shorthand.numbers, moved.shorthand.origins.all),
         )
         component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
-        component = Component(self.name, version, self.facets, self.edges, constraints=self.constraints)
+        component = Component(
+            self.name, version, self.facets, self.edges, constraints=self.constraints, shorthand=self.shorthand
+        )
         component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
-    def fields(self) -> dict[str, bytes]:
-        """Facets, edges, constraints and absorbed names as fields, for the component that this one moves into."""
+    def fields(self, of: "Component | None" = None) -> dict[str, bytes]:
+        """Facets, edges, constraints and absorbed names as fields: all, or those of a component that has moved in."""
+        of, shorthand = of or self, self.shorthand
         return {
-            **{f"f:{key}": encode(facet) for key, facet in self.facets.items()},
-            **{f"e:{pair.joined()}": encode(edge) for pair, edge in self.edges.items()},
-            **{f"o:{name}": ruled.encode(one) for name, one in self.constraints.items()},
-            **{f"a:{name}": b"" for name in self.absorbed},
+            **shorthand.origins_field(),
+            **shorthand.written(of.facets, of.edges),
+            **{f"o:{name}": ruled.encode(one) for name, one in of.constraints.items()},
+            **{f"a:{name}": b"" for name in of.absorbed},
         }
 
     def neighbours_of(self, key: str) -> set[str]:
@@ -142,12 +142,11 @@ class Component:
                     self._neighbours.setdefault(known, set()).update(map(shown, facet.strangers))
         return self._neighbours.get(key, set())
 
-    @property
-    def has_hubs(self) -> bool:
+    def near_hubs(self) -> bool:
         """Whether an identifier here is a hub, or has evidence with one."""
-        if self._has_hubs is None:
-            self._has_hubs = any([facet.hub or facet.strangers for facet in self.facets.values()])
-        return self._has_hubs
+        if self.has_hubs is None:
+            self.has_hubs = any([facet.hub or facet.strangers for facet in self.facets.values()])
+        return self.has_hubs
 
     def is_hub(self, key: str) -> bool:
         """Whether the identifier is marked as a hub."""
@@ -158,10 +157,12 @@ class Component:
 class Draft:
     """Changes to a component, until the store takes or refuses them."""
 
-    __slots__ = ("_base", "_constraints", "_edges", "_facets", "_own_facts", "_own_values")
+    __slots__ = ("_base", "_constraints", "_edges", "_facets", "_origins", "_own_facts", "_own_values", "_shorthand")
 
     def __init__(self, base: Component) -> None:
         self._base = base
+        self._shorthand: Shorthand | None = base.shorthand  # None while something in here is not in it
+        self._origins: list[Origin] = []
         self._facets: dict[str, Facet] = {}
         self._edges: dict[Pair, Edge] = {}
         self._own_facts: set[str] = set()
@@ -179,9 +180,14 @@ class Draft:
             there = self._base.facets.get(key)
             if there is None:
                 facet = self._facets[key] = sighted(display, time_us)
+                self._shorthand = None
                 return facet
             facet = self._facets[key] = there.shared()
-        facet.see(time_us)
+        # Not `min` and `max`, nor a call: this is done for each identifier of each event.
+        if time_us < facet.first_us:  # noqa: PLR1730 - a third of the time
+            facet.first_us = time_us
+        if time_us > facet.last_us:  # noqa: PLR1730 - the same
+            facet.last_us = time_us
         return facet
 
     def heard_of(self, key: str, display: str) -> Facet:
@@ -190,6 +196,7 @@ class Draft:
         if facet is None:
             there = self._base.facets.get(key)
             facet = self._facets[key] = unseen(display) if there is None else there.shared()
+            self._shorthand = self._shorthand if there is not None else None
         return facet
 
     def own(self, key: str, facet: Facet, *, values: bool) -> None:
@@ -205,6 +212,10 @@ class Draft:
         """Evidence of a pair."""
         edge = self._edges.get(pair) or self._base.edges.get(pair)
         self._edges[pair] = observed(edge, mark, counted=counted, asserted=asserted)
+        known = self._base.shorthand.origins
+        if known.has_room and (mark.topic, mark.source) not in known.numbers:
+            self._origins.append((mark.topic, mark.source))
+            self._shorthand = None
 
     def rule(self, name: str, constraint: Constraint) -> None:
         """What a command rules."""
@@ -212,9 +223,10 @@ class Draft:
 
     def changes(self) -> dict[str, bytes]:
         """The changed fields."""
-        fields = {f"f:{key}": encode(facet) for key, facet in self._facets.items()}
-        for pair, edge in self._edges.items():
-            fields[f"e:{pair.joined()}"] = encode(edge)
+        shorthand = self._shorthand or self._named()
+        fields = shorthand.written(self._facets, self._edges)
+        if shorthand.origins is not self._base.shorthand.origins:
+            fields.update(shorthand.origins_field())
         if self._constraints is not None:
             fields.update({f"o:{name}": ruled.encode(one) for name, one in self._constraints.items()})
         return fields
@@ -229,11 +241,18 @@ class Draft:
             {**base.edges, **self._edges},
             constraints=base.constraints if self._constraints is None else {**base.constraints, **self._constraints},
             absorbed=base.absorbed,
+            shorthand=self._shorthand or self._named(),
         )
         component.folds, component.ledgers = base.folds, base.ledgers
         if base.division is not None and not self._is_structural():
             component.division = base.division
+            component.has_hubs = base.has_hubs
         return component
+
+    def _named(self) -> Shorthand:
+        """The base's shorthand with all that is new here."""
+        self._shorthand = self._base.shorthand.including(self._facets, self._origins)
+        return self._shorthand
 
     def _is_structural(self) -> bool:
         """Whether identifiers, edges, assertions or rulings may be new, or hubs, strangers, or what cuts links off.

@@ -22,7 +22,6 @@ from resolvers.constraints import encode as encode_constraint
 from resolvers.deciding import Surroundings
 from resolvers.decisions import Seal, left_behind, without
 from resolvers.facets import Facet
-from resolvers.facets import encode as encode_facet
 from resolvers.finding import find_all
 from resolvers.life_keys import shown
 from resolvers.lives import Ended
@@ -194,11 +193,12 @@ def _stubs_forgotten(names: list[str]) -> Protocol[None]:
 def _without(component: Component, gone: set[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Fields to write and to remove, so that nothing in a component names these identifiers."""
     kept: dict[str, bytes] = {}
-    removed = [f"f:{key}" for key in gone]
-    removed += [f"e:{pair.joined()}" for pair in component.edges if not gone.isdisjoint(pair)]
+    shorthand = component.shorthand
+    removed = [shorthand.facet_field(key) for key in gone]
+    removed += [shorthand.edge_field(pair) for pair in component.edges if not gone.isdisjoint(pair)]
     for key, facet in component.facets.items():
         if key not in gone and (cleaned := _cleaned(facet, gone)) is not facet:
-            kept[f"f:{key}"] = encode_facet(cleaned)
+            kept.update(shorthand.written({key: cleaned}, {}))
     for name, one in component.constraints.items():
         if one.kind in {"unbind", "block"} and one.keys[0] in gone:
             removed.append(f"o:{name}")

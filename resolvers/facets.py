@@ -10,7 +10,6 @@ Must not know: other identifiers, groups, profiles.
 import msgspec
 
 from resolvers.behaviour import NEVER_US, Doings, Touch
-from resolvers.evidence import Edge
 from resolvers.holdings import Holdings
 from resolvers.orders import Order
 from resolvers.writes import Write
@@ -99,8 +98,8 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
     strangers: tuple[str, ...] = ()
     fence: dict[int, int] = {}
     recent: bytes = b""
-    facts: Facts = msgspec.field(default_factory=Facts)
-    values: Values = msgspec.field(default_factory=Values)
+    facts: Facts = msgspec.field(default_factory=lambda: _NO_FACTS)
+    values: Values = msgspec.field(default_factory=lambda: _NO_VALUES)
     unbound: tuple[tuple[str, int], ...] = ()
     logged_out_us: int = NEVER_US
 
@@ -173,19 +172,11 @@ class Facet(msgspec.Struct, array_like=True, gc=False):
         """Whether an event has named the identifier as one of its own. Who was not seen is nobody's identifier yet."""
         return self.last_us != NEVER_US
 
-    def see(self, time_us: int) -> None:
-        """The identifier was seen at this event time."""
-        # Not `min` and `max`: this is done for each identifier of each event.
-        if time_us < self.first_us:  # noqa: PLR1730 - a third of the time
-            self.first_us = time_us
-        if time_us > self.last_us:  # noqa: PLR1730 - the same
-            self.last_us = time_us
-
 
 # What most identifiers have; a facet has its own only when it is to be changed (see `own_facts`).
 _NO_FENCE: dict[int, int] = {}
-_NO_FACTS = Facts()
-_NO_VALUES = Values()
+_NO_FACTS: Facts = Facts()
+_NO_VALUES: Values = Values()
 
 
 def sighted(display: str, time_us: int) -> Facet:
@@ -202,9 +193,14 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facet)
 
 
-def encode(value: Facet | Edge) -> bytes:
-    """Bytes at rest (msgpack) of a facet or an edge."""
-    return _encoder.encode(value)
+def encode(facet: Facet) -> bytes:
+    """A facet as msgpack, as far as it has something to say: the parts after that a decoder adds."""
+    if facet.values is not _NO_VALUES or facet.unbound or facet.logged_out_us != NEVER_US:
+        return _encoder.encode(facet)
+    sights = facet.display, facet.first_us, facet.last_us
+    if facet.facts is _NO_FACTS and not (facet.hub or facet.strangers or facet.fence or facet.recent):
+        return _encoder.encode(sights)
+    return _encoder.encode((*sights, facet.hub, facet.strangers, facet.fence, facet.recent, facet.facts))
 
 
 def decode(data: bytes) -> Facet:

@@ -103,7 +103,7 @@ def is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) ->
     size = keys
     for root in roots.values():
         size += len(root.facets)
-        if root.has_hubs:
+        if root.near_hubs():
             return False
     return size <= rules.caps.smallest
 

@@ -46,9 +46,11 @@ def _absorb(moving: Component, into: Component, cache: Cache) -> Protocol[bool]:
     cache.components.forget(into.name)
     version: int | None = None
     if not _overlap(moving, into):  # else one of the two is an old answer, and it was absorbed meanwhile
-        version = yield Commit(into.name, into.version, {**moving.fields(), f"a:{moving.name}": b""})
-    if version is not None:
-        cache.keep(into.with_absorbed(moving, version))
+        joined = into.with_absorbed(moving, into.version + 1)
+        version = yield Commit(into.name, into.version, {**joined.fields(moving), f"a:{moving.name}": b""})
+        if version is not None:
+            assert version == joined.version, "a commit adds one"
+            cache.keep(joined)
     return version is not None
 
 

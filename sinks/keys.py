@@ -1,6 +1,6 @@
 """Every key in Redis, on one screen. `P` is the prefix (`IDWEAVE_REDIS_PREFIX`).
 
-    P:i:<identifier>            string   the component that the identifier was put in
+    P:i:<identifier>            string   the component that the identifier was put in; `0`: the one that is named by it
     P:c:{<component>}           hash     the component: fields as in `resolvers.component`
     P:q:{<component>}           hash     what was published of it: `r` revision, `s` state, `o` offsets,
                                           and of what is begun: `n` the state after it, `c` what is sent
@@ -27,6 +27,9 @@ from sinks.redis_slots import tags
 
 FENCE_FIELD = "fence:"
 """What the names of fences begin with, among the fields of `meta`."""
+
+OWN = "0"
+"""What a home says that is the component named by its identifier; Redis has such a number once, for all keys."""
 
 PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a prefix may be: no braces, which would make a tag of their own, and nothing that shells or patterns know."""

@@ -36,7 +36,7 @@ from resolvers.steps import (
     Settle,
     ShortenHome,
 )
-from sinks.keys import Keys
+from sinks.keys import OWN, Keys
 from sinks.redis_link import Command
 from sinks.redis_scripts import (
     CLAIM,
@@ -165,11 +165,22 @@ def _delete(_keys: Keys, names: Sequence[str], _steps: object) -> Command:
 
 
 def _claim(keys: Keys, names: Sequence[str], steps: Sequence[ClaimHome]) -> Command:
-    return invoke(CLAIM, keys, names, [step.component for step in steps])
+    return invoke(CLAIM, keys, names, [_at_home(step.key, step.component) for step in steps])
 
 
 def _shorten(keys: Keys, names: Sequence[str], steps: Sequence[ShortenHome]) -> Command:
-    return invoke(SHORTEN, keys, names, [name for step in steps for name in (step.seen, step.component)])
+    return invoke(
+        SHORTEN, keys, names, [_at_home(step.key, one) for step in steps for one in (step.seen, step.component)]
+    )
+
+
+def _at_home(key: str, component: str) -> str:
+    return OWN if component == key else component
+
+
+def _home_names(steps: Sequence[ReadHome | ClaimHome], reply: list[bytes | None]) -> Sequence[str | None]:
+    names = _names(steps, reply)
+    return [step.key if name == OWN else name for step, name in zip(steps, names, strict=True)]
 
 
 def _read_components(keys: Keys, names: Sequence[str], _steps: object) -> Command:
@@ -276,8 +287,8 @@ def _forget_components(keys: Keys, names: Sequence[str], steps: Sequence[ForgetC
 
 
 BATCHES: dict[type, Batch] = {
-    ReadHome: Batch(_homes, _get, _names),
-    ClaimHome: Batch(_homes, _claim, _names),
+    ReadHome: Batch(_homes, _get, _home_names),
+    ClaimHome: Batch(_homes, _claim, _home_names),
     ShortenHome: Batch(_homes, _shorten, _none),
     ReadComponent: Batch(_component_keys, _read_components, _components),
     Commit: Batch(_component_keys, _commit, _as_they_are),

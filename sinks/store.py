@@ -15,7 +15,7 @@ AnyTP = TypeVar("AnyTP", bound=tuple[str, int])
 DUE_SHARDS = 64
 """Shares of what is due: so many keys, so that a cluster's nodes have some each, and workers may share them out."""
 
-SCHEMA = "3"
+SCHEMA = "4"
 """The layout of everything in the store. Another one needs a replay into a fresh store."""
 
 

@@ -10,8 +10,9 @@ for i, key in ipairs(KEYS) do
   local there = call('HMGET', key, 'r', 'n')
   local state = ARGV[3 * i]
   if there[1] == ARGV[3 * i - 2] and there[2] then
-    call('HSET', key, 's', state ~= '' and state or there[2], 'o', ARGV[3 * i - 1])
-    call('HDEL', key, 'n', 'c')
+    -- Anew, because Redis keeps a hash that has held something long in its larger form.
+    call('DEL', key)
+    call('HSET', key, 'r', there[1], 's', state ~= '' and state or there[2], 'o', ARGV[3 * i - 1])
     replies[i] = 1
   else
     replies[i] = 0

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from resolvers.component import Component
-from resolvers.evidence import Edge, Mark
+from resolvers.evidence import Edge, Mark, Pair
 from resolvers.facets import encode, sighted
 from resolvers.publication import NOTHING, Begun, Publication, Published, Sending, State, encode_offsets
 from resolvers.publication import encode as at_rest
@@ -47,8 +47,13 @@ SENDING = Sending(("p1",), (Outgoing("merges", b"p1", b"{}", (("traceparent", b"
 OFFSETS = encode_offsets(ONE, {"p1": 7})
 MARK = Mark(1, 2, "touchpoints", 0, 3, "id", "source")
 FACET = encode(sighted("138****8000", 5))
-EDGE = encode(Edge(MARK, MARK, 1))
-FIELDS = {"f:phone:a": FACET, "e:phone:a\x1fmac:b": EDGE, "a:mac:old": b""}
+FIELDS = Component(
+    "c",
+    0,
+    {"phone:a": sighted("138****8000", 5), "mac:b": sighted("b", 6)},
+    {Pair("phone:a", "mac:b"): Edge(MARK, MARK, 1)},
+    absorbed=frozenset({"mac:old"}),
+).fields()
 HOSTILE = [
     "plain",
     "with 'quotes' and \"more\"",
@@ -96,6 +101,19 @@ async def test_a_home_is_claimed_once(store: AnyStore) -> None:
     assert await do(store, ReadHome("phone:a")) == "one"
 
 
+async def test_a_home_may_be_the_component_named_by_the_identifier(store: AnyStore) -> None:
+    """It is claimed, read and shortened as any other, to that component and from it."""
+    assert await do(store, ClaimHome("phone:a", "phone:a")) == "phone:a"
+    assert await do(store, ClaimHome("phone:a", "two")) == "phone:a"
+    assert await do(store, ReadHome("phone:a")) == "phone:a"
+    await do(store, ShortenHome("phone:a", "phone:b", "one"))
+    assert await do(store, ReadHome("phone:a")) == "phone:a"
+    await do(store, ShortenHome("phone:a", "phone:a", "one"))
+    assert await do(store, ReadHome("phone:a")) == "one"
+    await do(store, ShortenHome("phone:a", "one", "phone:a"))
+    assert await do(store, ReadHome("phone:a")) == "phone:a"
+
+
 async def test_a_home_is_shortened_only_as_it_was_seen(store: AnyStore) -> None:
     """Shortening from another value, or of a home that is not there, changes nothing."""
     await do(store, ClaimHome("phone:a", "three"))
@@ -120,7 +138,7 @@ async def test_a_commit_at_its_version_is_taken(store: AnyStore) -> None:
     assert await component(store, "c") == (
         "c",
         2,
-        {"f:phone:a": FACET, "e:phone:a\x1fmac:b": EDGE, "a:new": b""},
+        {**{field: value for field, value in FIELDS.items() if field != "a:mac:old"}, "a:new": b""},
         None,
         False,
     )
@@ -339,8 +357,8 @@ async def test_names_are_data(store: AnyStore, name: str) -> None:
     """Any text is a name, a field, a key and a value, and comes back as it was."""
     assert await do(store, ClaimHome(name, name)) == name
     assert await do(store, ReadHome(name)) == name
-    assert await do(store, Commit(name, 0, {f"f:{name}": FACET, f"a:{name}": b""})) == 1
-    assert await component(store, name) == (name, 1, {f"f:{name}": FACET, f"a:{name}": b""}, None, False)
+    assert await do(store, Commit(name, 0, {f"f:0:{name}": FACET, f"a:{name}": b""})) == 1
+    assert await component(store, name) == (name, 1, {f"f:0:{name}": FACET, f"a:{name}": b""}, None, False)
     assert await do(store, begin(name, 0, State(1, ended={name: name}))) == 1
     assert await do(store, NameProfile(name, name)) is None
     assert await do(store, Decide(name, name.encode())) == name.encode()
@@ -392,7 +410,7 @@ def random_step(chance: random.Random, names: Sequence[str] = "abc") -> Step:
         ShortenHome(name, other, chance.choice(names)),
         ReadComponent(name),
         Commit(name, number, {f"a:{other}": b""}, (f"a:{chance.choice(names)}x",)),
-        Commit(name, number, {f"f:{other}": FACET}, (f"a:{other}",)),
+        Commit(name, number, {f"f:0:{other}": FACET}, (f"a:{other}",)),
         ReadPublication(name),
         begin(name, number, state),
         Complete(name, number, OFFSETS, chance.choice([None, at_rest(state)])),

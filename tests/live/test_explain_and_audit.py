@@ -101,7 +101,7 @@ def _a_cookie(client: Any, prefix: str) -> tuple[bytes, bytes]:  # noqa: ANN401 
         (component, field)
         for component in client.keys(f"{prefix}:c:*")
         for field in client.hkeys(component)
-        if field.startswith(b"f:cookie")
+        if field.startswith(b"f:") and b":cookie:" in field
     )
 
 

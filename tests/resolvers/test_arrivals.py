@@ -145,7 +145,7 @@ def test_a_copy_is_its_own() -> None:
     copy = facet.copied()
     for one in events:
         apply_facts(copy, one)
-    copy.see(NOON_US * 2)
+    copy.last_us = NOON_US * 2
     copy.fence[3] = 4
     assert encode(facet) == before
     assert encode(copy) != before

@@ -20,7 +20,14 @@ def filled() -> Component:
         arrived({"card": "C1"}, 2, kind="card.replaced", replaces="C0", consents={"sms": False}),
     )
     (component,) = bench.at_rest()
-    return Component(component.name, 7, component.facets, component.edges, absorbed=frozenset({"x:1", "x:2"}))
+    return Component(
+        component.name,
+        7,
+        component.facets,
+        component.edges,
+        absorbed=frozenset({"x:1", "x:2"}),
+        shorthand=component.shorthand,
+    )
 
 
 def test_fields_and_back() -> None:
@@ -66,7 +73,9 @@ def test_a_draft_changes_nothing_until_taken() -> None:
     pair = Pair("card:main:C0", "cookie:new")
     draft.observe(pair, mark(9, 9), counted=True, asserted=False)
     assert base.fields() == before
-    assert set(draft.changes()) == {"f:card:main:C0", "f:cookie:new", f"e:{pair.joined()}"}
+    named = draft.taken(8).shorthand
+    fields = {named.facet_field("card:main:C0"), named.facet_field("cookie:new"), named.edge_field(pair)}
+    assert set(draft.changes()) == fields
     taken = draft.taken(8)
     assert taken.fields() == {**before, **draft.changes()}
     assert taken.version == 8

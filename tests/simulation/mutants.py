@@ -16,6 +16,7 @@ from resolvers import (
     activity,
     applying,
     arrivals,
+    at_rest,
     blocking,
     commanding,
     component,
@@ -180,9 +181,16 @@ MUTANTS = (
     Mutant(
         "a moved ruling stays behind",
         component.Component.fields,
-        "in self.constraints.items()",
+        "in of.constraints.items()",
         "in ()",
         world="commanded",
+    ),
+    Mutant(
+        "numbers are told by order",
+        at_rest.parse,
+        "numbers[key] = number",
+        "numbers[key] = str(len(facets))",
+        world="erasing",
     ),
     Mutant(
         "decisions overwrite each other",

@@ -87,12 +87,13 @@ def forget_home(world: SmallWorker) -> None:
 def leave_facet(world: SmallWorker) -> None:
     """A facet in two components."""
     content = world.store.content
-    content.components["zzz"] = {"v": b"1", f"f:{KEY}": facet_bytes(sighted("x", 1))}
+    content.components["zzz"] = {"v": b"1", f"f:0:{KEY}": facet_bytes(sighted("x", 1))}
 
 
 def lose_facet(world: SmallWorker) -> None:
     """A facet is gone, and its evidence is not."""
-    del component_of(world, KEY)[f"f:{KEY}"]
+    record = component_of(world, KEY)
+    del record[Component.parse(KEY, record).shorthand.facet_field(KEY)]
 
 
 def lose_evidence(world: SmallWorker) -> None:
