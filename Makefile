@@ -53,7 +53,7 @@ bench: setup-dev peers ## the figures it is judged by, beside its rivals, on rea
 	@$(BIN)/python -m benchmarks.bench
 
 # Each question is a program of its own, `python -m benchmarks.NAME --help`, and keeps its own result.
-FULL := end_to_end side_by_side latency workers storms memory growth bulk_import restart
+FULL := phases end_to_end side_by_side latency workers storms memory growth bulk_import restart
 bench-full: setup-dev peers ## all questions in full, one after the other; more than an hour on a quiet machine of two cores
 	@set -e; for question in $(FULL); do echo "== $$question"; $(BIN)/python -m benchmarks.$$question; done
 

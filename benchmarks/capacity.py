@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.end_to_end import UNIFORM_TIMES
 from benchmarks.figures import RESULTS
+from benchmarks.phases import PHASES
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs/capacity.md"
 PICTURE: Final = PAGE.with_name("side-by-side.svg")
@@ -81,7 +82,35 @@ def costs_of(latest: Mapping[str, Any], costs: Mapping[str, Any], draw: str) -> 
     return Costs(spent["worker"], spent["kafka"], spent["redis"], published, person)
 
 
-def page(latest: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
+class Target(NamedTuple):
+    """What was set out for: so much of a figure at least, or at most."""
+
+    says: str
+    figure: str
+    bound: float
+    unit: str
+    at_most: bool = False
+
+
+TARGETS: Final = (
+    Target("end to end, people by Zipf, one worker", "end_to_end_skewed", 30_000, "events/s"),
+    Target("end to end, people evenly, one worker", "end_to_end_uniform", 15_000, "events/s"),
+    Target("publishing to profile at 2,000 events/s, median", "latency_p50_ms_at_2000", 15, "ms", at_most=True),
+    Target("the same, 99th percentile", "latency_p99_ms_at_2000", 50, "ms", at_most=True),
+    Target("a person in Redis", "redis_bytes_per_person", 2_048, "bytes", at_most=True),
+    Target("an event among 1,000,000 people instead of 10,000", "flatness_10k_1m", 1.2, "x", at_most=True),
+    Target("first event after a crash, 1,000,000 people", "seconds_to_first_event", 5, "s", at_most=True),
+    Target("beside Faust, event by event", "ratio_plain_faust", 30, "x"),
+    Target("beside Faust's `take`", "ratio_batched_faust", 10, "x"),
+    Target("beside Quix Streams", "ratio_quix", 1, "x"),
+    Target("beside Pathway", "ratio_pathway", 5, "x"),
+    Target("of the ceiling: bytes through Kafka", "ratio_ceiling", 0.3, "x"),
+)
+
+
+def page(
+    latest: Mapping[str, Any], costs: Mapping[str, Any], restart: Mapping[str, Any], phases: Mapping[str, Any]
+) -> str:
     """The page as Markdown."""
     skewed, uniform = costs_of(latest, costs, "skewed"), costs_of(latest, costs, "uniform")
     machine, rivals = latest["machine"], latest["details"]["side_by_side"]
@@ -121,6 +150,9 @@ def page(latest: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
             [[f"{rate:,} events/s", *(_both(skewed, uniform, rate, number) for number in PEOPLE)] for rate in RATES],
         ),
         example=_example(skewed),
+        targets=_table(["", "target", "measured", ""], _target_rows(latest, restart)),
+        profile_us=f"{phases['skewed 16']['project'] / phases['skewed 16']['projected']:,.0f}",
+        phases=_table(["people, events at once", *PHASES, "components projected"], _phase_rows(phases)),
         engine=f"{fastest:,}",
         rivals=_table(
             ["rival", "events/s", "CPU us/event", "IDWeave is x times", "sample of people"],
@@ -135,6 +167,26 @@ def page(latest: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
         published=f"{skewed.published_bytes:,.0f}",
         mark=MARK,
     )
+
+
+def _target_rows(latest: Mapping[str, Any], restart: Mapping[str, Any]) -> list[list[str]]:
+    """Every target beside its figure; what could not be measured where the figures come from is said to be so."""
+    found = {name: one["value"] for name, one in latest.items() if isinstance(one, Mapping) and "value" in one}
+    found["seconds_to_first_event"] = restart["seconds_to_first_event"]
+    rows = []
+    for one in TARGETS:
+        bound, value = f"{'at most' if one.at_most else 'at least'} {one.bound:,} {one.unit}", found.get(one.figure)
+        if value is None:
+            rows.append([one.says, bound, "not measured", ""])
+            continue
+        met = value <= one.bound if one.at_most else value >= one.bound
+        rows.append([one.says, bound, f"{value:,} {one.unit}", "met" if met else "missed"])
+    return rows
+
+
+def _phase_rows(phases: Mapping[str, Any]) -> list[list[str]]:
+    rows = [(name, one) for name, one in phases.items() if isinstance(one, Mapping) and "project" in one]
+    return [[name, *(f"{one[phase]:,.0f} us" for phase in PHASES), f"{one['projected']:.2f}"] for name, one in rows]
 
 
 def _cost_rows(skewed: Costs, uniform: Costs) -> list[list[str]]:
@@ -199,8 +251,9 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 TEXT: Final = """# How much it takes
 
-Made by `python -m benchmarks.capacity` from what was measured (`benchmarks/results/latest.json`, `costs.json`);
-`make bench` measures again and writes this page anew. What is marked {mark} is arithmetic beyond what was measured.
+Made by `python -m benchmarks.capacity` from what was measured (`latest.json`, `costs.json`, `restart.json` and
+`phases.json` in `benchmarks/results/`); `make bench` measures again and writes this page anew. What is marked {mark} is
+arithmetic beyond what was measured.
 
 Measured on {cores} cores ({system}), Python {python}, {servers}: worker, Kafka, Redis and the generator shared
 them.{shared}
@@ -217,6 +270,23 @@ day lies between. One worker took {fastest} events a second of the first kind on
 
 What an event costs must not grow with the number of people: with the same traffic and {most} people instead of
 {fewest} it is {flat} times as much (`flatness_10k_1m`; `python -m benchmarks.growth` has other draws, too).
+
+## Against the targets
+
+{targets}
+
+The machine is shared by worker, Kafka, Redis and the generator. Where a target is missed, this is why: the worker is
+one thread of Python, and its core is busy with the rules themselves. CPU of the pure core for an event, nothing else
+running:
+
+{phases}
+
+A profile takes some {profile_us} us: identifiers are divided into people, each one's facts are folded, judged by the
+rules, compared with what was published, and written. Many events of one person in a batch are one profile. That is why a
+backlog is worked off faster than a quiet stream could be, and why small batches, which latency wants, are dear. What was
+tried is in the decision records: [compiling](adr/0011-not-compiled-measured.md),
+[fewer objects](adr/0012-fewer-objects-on-the-hot-path.md), [fewer bytes](adr/0013-bytes-at-rest.md),
+[fewer, fuller batches](adr/0014-fewer-fuller-batches.md). The rivals below leave out the rules.
 
 ## Events a second
 
@@ -271,7 +341,7 @@ def _kept(name: str) -> dict[str, Any]:
 
 def made() -> str:
     """The page as the results have it now."""
-    return page(_kept("latest.json"), _kept("costs.json"))
+    return page(_kept("latest.json"), _kept("costs.json"), _kept("restart.json"), _kept("phases.json"))
 
 
 def main() -> None:
