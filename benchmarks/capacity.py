@@ -282,9 +282,9 @@ running:
 {phases}
 
 A profile takes some {profile_us} us: identifiers are divided into people, each one's facts are folded, judged by the
-rules, compared with what was published, and written. Many events of one person in a batch are one profile. That is why a
-backlog is worked off faster than a quiet stream could be, and why small batches, which latency wants, are dear. What was
-tried is in the decision records: [compiling](adr/0011-not-compiled-measured.md),
+rules, compared with what was published, and written. Many events of one person in a batch are one profile. That is why
+a backlog is worked off faster than a quiet stream could be, and why small batches, which latency wants, are dear. What
+was tried is in the decision records: [compiling](adr/0011-not-compiled-measured.md),
 [fewer objects](adr/0012-fewer-objects-on-the-hot-path.md), [fewer bytes](adr/0013-bytes-at-rest.md),
 [fewer, fuller batches](adr/0014-fewer-fuller-batches.md). The rivals below leave out the rules.
 
