@@ -80,15 +80,22 @@ class Projecting:
             finally:
                 room.release()
 
-        publishing = []
-        for at in range(0, len(notices), size):
-            await room.acquire()
-            publishing.append(asyncio.create_task(publish(notices[at : at + size])))
-            await asyncio.sleep(0)  # it is computed now; then whoever else has got an answer, before the next slice
-        # All are waited for even when one fails: what is still on its way must not meet what is done next.
-        for ended in await asyncio.gather(*publishing, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                raise ended
+        publishing: list[asyncio.Task[None]] = []
+        try:
+            for at in range(0, len(notices), size):
+                await room.acquire()
+                publishing.append(asyncio.create_task(publish(notices[at : at + size])))
+                await asyncio.sleep(0)  # it is computed now; then whoever else has got an answer, before the next one
+        except asyncio.CancelledError:
+            for one in publishing:
+                one.cancel()
+            raise
+        finally:
+            # All are waited for even when one fails: what is still on its way must not meet what is done next.
+            outcomes = await asyncio.gather(*publishing, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         self._pages.published(notices)
         return _nothing_left
 
