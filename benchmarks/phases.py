@@ -2,8 +2,8 @@
 
 `python -m benchmarks.phases [--events N]`. The pure core over the store in memory, with the packaged rules, so that
 nothing is waited for and no server shares the machine: small batches are what a quiet stream makes, large ones a
-backlog. CPU time of this process; "store" is that of the store in memory, and stands for no real one.
-Results go to benchmarks/results/phases.json.
+backlog. CPU time of this process, without what the collector of garbage takes between batches; "store" is that of the
+store in memory, and stands for no real one. Results go to benchmarks/results/phases.json.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from resolvers.steps import Notify, Publish, Reply, Step
 from sinks.carrying import carry_in_memory
 from sinks.memory_store import MemoryStore
 from stream.cli.console import progress_bar
+from stream.garbage import collect_between_batches, spare_the_collector
 from topics.catalogue import TOUCHPOINTS
 from topics.records import Record
 
@@ -61,19 +62,26 @@ class Clock:
         return reply
 
 
+def _worked_on(records: Sequence[Record], core: Core, clock: Clock) -> int:
+    """Work on a batch -> how many components had to be projected."""
+    arrivals = clock.timed("take in", lambda: core.taken(records))
+    resolved = clock.timed("resolve", lambda: carry_in_memory(core.resolving(arrivals), clock.answer))
+    clock.timed("project", lambda: carry_in_memory(core.projecting(resolved), clock.answer))
+    return len({one.component.name for one in resolved.changed})
+
+
 def measured(draw: str, count: int, batch: int, progress: Callable[[int], None] = lambda _: None) -> dict[str, float]:
     """CPU microseconds an event by phase, of all of them, and how many components an event had to be projected."""
     core, clock, notices = Core(counting=False), Clock(), 0
     made = events(count, PEOPLE[draw], skewed=draw == "skewed", seed=SEED, start_s=NOW_S - 86_400)
     topic = TOUCHPOINTS.full_name("idweave")
     log = [Record(topic, n % 4, n // 4, NOW_S * 1_000, None, value, ()) for n, value in enumerate(made)]
+    spare_the_collector()  # as a worker does
     gc.collect()
+    gc.freeze()
     for at in range(0, count, batch):
-        records = log[at : at + batch]
-        arrivals = clock.timed("take in", lambda: core.taken(records))  # noqa: B023 - called at once, as all of these
-        resolved = clock.timed("resolve", lambda: carry_in_memory(core.resolving(arrivals), clock.answer))  # noqa: B023
-        clock.timed("project", lambda: carry_in_memory(core.projecting(resolved), clock.answer))  # noqa: B023
-        notices += len({one.component.name for one in resolved.changed})
+        notices += _worked_on(log[at : at + batch], core, clock)
+        collect_between_batches()
         progress(min(at + batch, count))
     each = {phase: round(1e6 * clock.spent[phase] / count, 1) for phase in PHASES}
     return {**each, "all but the store": round(sum(each.values()) - each["store"], 1), "projected": notices / count}
