@@ -61,6 +61,17 @@ Costs = dict[str, float]
 """By name, for each event."""
 
 
+def batches(
+    count: int = EVENTS, people: int = PEOPLE, size: int = BATCH, *, skewed: bool = True, seed: int = SEED
+) -> Iterator[list[Record]]:
+    """The benchmark's events as records of a log of four partitions, so many at once."""
+    made = events(count, people, skewed=skewed, seed=seed, start_s=NOW_S - 86_400)
+    topic = TOUCHPOINTS.full_name("idweave")
+    log = [Record(topic, n % 4, n // 4, NOW_S * 1_000, None, value, ()) for n, value in enumerate(made)]
+    for at in range(0, count, size):
+        yield log[at : at + size]
+
+
 class Core:
     """The pure core under fixed keys, rules and clock; `calls` are Python calls, counted while `counting` is so."""
 
@@ -109,14 +120,6 @@ class Core:
             if ended:
                 return step
             reply = yield step
-
-    def batches(self) -> Iterator[list[Record]]:
-        """The benchmark's events as records of a log of four partitions."""
-        made = events(EVENTS, PEOPLE, skewed=True, seed=SEED, start_s=NOW_S - 86_400)
-        topic = TOUCHPOINTS.full_name("idweave")
-        log = [Record(topic, n % 4, n // 4, NOW_S * 1_000, None, value, ()) for n, value in enumerate(made)]
-        for at in range(0, EVENTS, BATCH):
-            yield log[at : at + BATCH]
 
     def taken(self, records: Iterable[Record]) -> list[Arrival]:
         """Decode and admit a batch."""
@@ -185,7 +188,7 @@ def offline() -> tuple[Costs, Costs]:
             except StopIteration as stop:
                 return stop.value
 
-    for records in core.batches():
+    for records in batches():
         arrivals = core.counted("take in", lambda: core.taken(records))  # noqa: B023 - called at once
         resolved = carry_in_memory(counting_rounds(core.resolving(arrivals)), tally.answer)
         carry_in_memory(counting_rounds(core.projecting(resolved)), tally.answer)
@@ -213,7 +216,7 @@ def live(url: str) -> Costs:
         client.flushall()
         store = await RedisStore.open(url, "costs", "identity", topics="costs")
         client.config_resetstat()
-        for records in core.batches():
+        for records in batches():
             resolved = await carry(core.resolving(core.taken(records)), store, _Outlet())
             await carry(core.projecting(resolved), store, _Outlet())
         counted[:] = [client.info("commandstats"), client.info("stats")]
@@ -225,10 +228,10 @@ def live(url: str) -> Costs:
         asyncio.run(run())
         client.flushall()
     commands, stats = counted
-    batches = EVENTS / BATCH
+    number = EVENTS / BATCH
     scripts = sum(one["calls"] for name, one in commands.items() if name in {"cmdstat_evalsha", "cmdstat_eval"})
     return {
-        "scripts a batch": scripts / batches,
+        "scripts a batch": scripts / number,
         "commands, those of scripts too": sum(one["calls"] for one in commands.values()) / EVENTS,
         "bytes to Redis": stats["total_net_input_bytes"] / EVENTS,
         "bytes from Redis": stats["total_net_output_bytes"] / EVENTS,

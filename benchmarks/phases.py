@@ -11,19 +11,16 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.costs import NOW_S, Core
+from benchmarks.costs import NOW_S, Core, batches
 from benchmarks.figures import RESULTS, Quiet, keep, show
-from benchmarks.workload import events
 from resolvers.steps import Notify, Publish, Reply, Step
 from sinks.carrying import carry_in_memory
 from sinks.memory_store import MemoryStore
 from stream.cli.console import progress_bar
 from stream.garbage import collect_between_batches, spare_the_collector
-from topics.catalogue import TOUCHPOINTS
 from topics.records import Record
 
 RESULT: Final = RESULTS / "phases.json"
@@ -70,25 +67,19 @@ def _worked_on(records: Sequence[Record], core: Core, clock: Clock) -> int:
     return len({one.component.name for one in resolved.changed})
 
 
-def measured(draw: str, count: int, batch: int, progress: Callable[[int], None] = lambda _: None) -> dict[str, float]:
+def measured(draw: str, count: int, batch: int, progress: Callable[[int, int | None], None]) -> dict[str, float]:
     """CPU microseconds an event by phase, of all of them, and how many components an event had to be projected."""
     core, clock, notices = Core(counting=False), Clock(), 0
-    made = events(count, PEOPLE[draw], skewed=draw == "skewed", seed=SEED, start_s=NOW_S - 86_400)
-    topic = TOUCHPOINTS.full_name("idweave")
-    log = [Record(topic, n % 4, n // 4, NOW_S * 1_000, None, value, ()) for n, value in enumerate(made)]
+    waiting = list(batches(count, PEOPLE[draw], batch, skewed=draw == "skewed", seed=SEED))
     spare_the_collector()  # as a worker does
     gc.collect()
     gc.freeze()
-    for at in range(0, count, batch):
-        notices += _worked_on(log[at : at + batch], core, clock)
+    for number, records in enumerate(waiting):
+        notices += _worked_on(records, core, clock)
         collect_between_batches()
-        progress(min(at + batch, count))
+        progress(number * batch + len(records), count)
     each = {phase: round(1e6 * clock.spent[phase] / count, 1) for phase in PHASES}
     return {**each, "all but the store": round(sum(each.values()) - each["store"], 1), "projected": notices / count}
-
-
-def _told(bar: Callable[[int, int | None], None], of: int, done: int) -> None:
-    bar(done, of)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,8 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {}
     for draw in PEOPLE:
         for batch in BATCHES:
-            with progress_bar(f"{draw}, {batch:,} at once") as bar:
-                found[f"{draw} {batch}"] = measured(draw, asked.events, batch, partial(_told, bar, asked.events))
+            with progress_bar(f"{draw}, {batch:,} at once") as progress:
+                found[f"{draw} {batch}"] = measured(draw, asked.events, batch, progress)
     header = ["people, events at once", *PHASES, "all but the store", "projected"]
     show("CPU us an event", header, [[name, *(f"{one:,.3g}" for one in row.values())] for name, row in found.items()])
     keep(asked.results, __doc__ or "", {**found, "events": asked.events}, quiet)

@@ -59,9 +59,7 @@ def obey(asked: Asked, rules: IdentityRules, blocked: frozenset[str], standing: 
         yield from _say([_answer(refused, asked), _answer(recorded, asked)], there, asked)
         return refused
     yield from _say([_answer(recorded, asked)], there, asked)
-    if (
-        recorded.status == "done" and recorded.position == asked.mark.position
-    ):  # else it was done when its own record was read
+    if recorded.status == "done" and recorded.position == asked.mark.position:  # else when its own record was read
         erases = recorded.type == "erase"
         yield from erase(recorded, asked, lives.seal) if erases else apply(recorded, asked.traceparent)
     return recorded

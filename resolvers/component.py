@@ -196,7 +196,8 @@ class Draft:
         if facet is None:
             there = self._base.facets.get(key)
             facet = self._facets[key] = unseen(display) if there is None else there.shared()
-            self._shorthand = self._shorthand if there is not None else None
+            if there is None:
+                self._shorthand = None
         return facet
 
     def own(self, key: str, facet: Facet, *, values: bool) -> None:

@@ -38,14 +38,8 @@ class Pair(NamedTuple):
     weak: str
 
     def joined(self) -> str:
-        """The pair as one string, for a field's name; identifiers hold no control characters."""
+        """The pair as one string, like no other's; identifiers hold no control characters."""
         return f"{self.strong}\x1f{self.weak}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Pair":
-        """The pair that `joined` wrote."""
-        strong, _, weak = text.partition("\x1f")
-        return cls(strong, weak)
 
 
 class Edge(msgspec.Struct, array_like=True, frozen=True, gc=False):

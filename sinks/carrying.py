@@ -4,7 +4,6 @@ Each round, all store steps go in one call and all records in another, side by s
 answered. Must not know: Redis, Kafka, what the protocol decides.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from resolvers import steps
 from resolvers.steps import Notify, Publish, Reply, Step, Together
 from sinks.publisher import Publisher
+from sinks.waiting import all_of
 
 T = TypeVar("T")
 
@@ -110,20 +110,10 @@ async def _answer(step: Step, store: ManySteps, publisher: Publisher) -> Reply:
         going.append(_publish(by_whom.publish, publisher))
     if by_whom.notify:
         going.append(_notify(by_whom.notify, publisher))
-    answers = [await going[0]] if len(going) == 1 else await _all(going)
+    answers = await all_of(going)
     if len(answers) == 1 and len(by_whom.store) == len(by_whom.all):
         return _rebuilt(step, iter(answers[0]))
     return _rebuilt(step, _in_order(by_whom, answers))
-
-
-async def _all(going: list[Coroutine[Any, Any, list[Reply]]]) -> list[list[Reply]]:
-    """Wait for all even when one fails: what is still on its way must not meet what is done next."""
-    answers = []
-    for outcome in await asyncio.gather(*going, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
-        answers.append(outcome)
-    return answers
 
 
 def _in_order(by_whom: _Round, answers: list[Any]) -> Iterator[Reply]:

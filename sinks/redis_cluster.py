@@ -17,6 +17,7 @@ from sinks.redis_scripts import SOURCES, accepted, call, in_full
 from sinks.redis_servers import SCAN_COUNT, Server, checked, facts_of, require_generation
 from sinks.redis_slots import ClusterAddress, Node, cluster_address, owners, slot_of, slot_of_command
 from sinks.store import StoreFullError, StoreLostError, StoreRefusedError
+from sinks.waiting import all_of
 
 PAUSE_SECONDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
 """Before commands are sent again: at once after the first redirect, then ever later."""
@@ -187,7 +188,7 @@ class Cluster:
             places.setdefault(node, []).append(at)
             packed.setdefault(node, []).extend([["ASKING"], command] if at in asking else [command])
         await self._join(packed)
-        replies = await _all([self._members[node].link.call(some) for node, some in packed.items()])
+        replies = await all_of([self._members[node].link.call(some) for node, some in packed.items()])
         found = []
         for (node, there), some in zip(places.items(), replies, strict=True):
             answers = iter(some)
@@ -200,7 +201,7 @@ class Cluster:
     async def _require_primaries(self, nodes: Iterable[Node]) -> None:
         """Raise `StoreLostError` if a node has become a replica: a failover may have lost what it acknowledged."""
         asked = list(nodes)
-        roles = await _all([call(self._members[node].link, [["ROLE"]]) for node in asked])
+        roles = await all_of([call(self._members[node].link, [["ROLE"]]) for node in asked])
         for node, [role] in zip(asked, roles, strict=True):
             if role[0] != b"master":
                 raise StoreLostError(f"{node} is a replica now: a failover may have lost what it had acknowledged")
@@ -210,7 +211,7 @@ class Cluster:
         if all(node in self._members for node in nodes):
             return
         async with self._joining:
-            await _all([self._connect(node) for node in dict.fromkeys(nodes) if node not in self._members])
+            await all_of([self._connect(node) for node in dict.fromkeys(nodes) if node not in self._members])
 
     async def _connect(self, node: Node) -> None:
         link = await RedisLink.open(self._address.url(node), self._timeout_seconds)
@@ -251,14 +252,3 @@ async def ask_owners(address: ClusterAddress, timeout_seconds: float) -> list[No
             raise StoreLostError(f"{len(table) - len(served)} slots of the cluster are served by nobody")
         return served
     raise StoreLostError(failure)
-
-
-async def _all(calls: Sequence[Coroutine[Any, Any, Found]]) -> list[Found]:
-    """What all of them return; if some fail, wait for the others and raise the first."""
-    if len(calls) == 1:
-        return [await calls[0]]
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):
-            raise one
-    return found  # type: ignore[return-value]

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
+from sinks.waiting import all_of
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
 from stream.garbage import collect_between_batches
@@ -87,8 +88,8 @@ class Batches(Generic[Prepared]):
         self._session = session
         self._progress = progress
         self._stage = stage
-        self._largest = records_max
-        self._records_max = max(records_max // SMALLEST_SHARE, 1)  # of the next batch
+        self._largest, self._smallest = records_max, max(records_max // SMALLEST_SHARE, 1)
+        self._records_max = self._smallest  # of the next batch
         self._before = before
         self._batch_records = metrics.batch_records.labels(agent)
         self._batch_seconds = metrics.batch_seconds.labels(agent)
@@ -212,7 +213,7 @@ class Batches(Generic[Prepared]):
         if seconds <= BEGIN_SECONDS_MAX:
             self._records_max = min(self._records_max * 2, self._largest)
         else:
-            self._records_max = max(self._records_max // 2, self._largest // SMALLEST_SHARE, 1)
+            self._records_max = max(self._records_max // 2, self._smallest)
 
     async def _finished(self) -> None:
         """Wait for the batch before."""
@@ -249,6 +250,4 @@ class Batches(Generic[Prepared]):
             else self._progress.advance(chunk, store, intake)
             for chunk in begun.chunks
         ]
-        for ended in await asyncio.gather(*moving, return_exceptions=True):
-            if isinstance(ended, BaseException):
-                raise ended
+        await all_of(moving)

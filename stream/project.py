@@ -19,6 +19,7 @@ from resolvers.sources import Sources
 from resolvers.steps import Notice
 from sinks.carrying import carry
 from sinks.publisher import unpacked
+from sinks.waiting import all_of
 from stream.batches import Finish
 from stream.chunks import Chunk
 from stream.metrics import Metrics
@@ -71,31 +72,17 @@ class Projecting:
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
         size = min(max(len(notices) // SLICES_AT_ONCE, SLICE_COMPONENTS_MIN), SLICE_COMPONENTS)
-        room = asyncio.Semaphore(SLICES_AT_ONCE)
+        slices = iter([notices[at : at + size] for at in range(0, len(notices), size)])
+        turn = asyncio.Lock()
 
-        async def publish(some: list[Notice]) -> None:
-            try:
+        async def publish_slices() -> None:
+            for some in slices:
+                async with turn:
+                    await asyncio.sleep(0)  # one is computed, then whoever else has got an answer, then the next one
                 protocol = project(some, parts.cache, self._rulebook, now_us)
                 self._count(some, await carry(protocol, parts.store, parts.publisher))
-            finally:
-                room.release()
 
-        publishing: list[asyncio.Task[None]] = []
-        try:
-            for at in range(0, len(notices), size):
-                await room.acquire()
-                publishing.append(asyncio.create_task(publish(notices[at : at + size])))
-                await asyncio.sleep(0)  # it is computed now; then whoever else has got an answer, before the next one
-        except asyncio.CancelledError:
-            for one in publishing:
-                one.cancel()
-            raise
-        finally:
-            # All are waited for even when one fails: what is still on its way must not meet what is done next.
-            outcomes = await asyncio.gather(*publishing, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await all_of([publish_slices() for _ in range(SLICES_AT_ONCE)])
         self._pages.published(notices)
         return _nothing_left
 
