@@ -48,6 +48,8 @@ class Work:
 
     def apply(self, arrival: Arrival) -> Sequence[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
+        if id(arrival) in self._group.reused:
+            return ()
         draft, time_us, cuts = self.draft, arrival.mark.time_us, arrival.touchpoint.type in NO_EVIDENCE
         here: Sequence[Seen] = arrival.seen
         if cuts or not self._small:  # otherwise all hang together
@@ -66,6 +68,16 @@ class Work:
             for key, facet in facets.items():
                 apply_cuts(facet, key, arrival)
         return self._observed(arrival, said, facets)
+
+    def know_all(self) -> None:
+        """Let each identifier of the group have a facet, as each has a home by now.
+
+        Without one is whoever was named only by an event of which it turns out late that it bears another one's name.
+        """
+        for arrival in self._group.arrivals:
+            for one in arrival.seen:
+                if one.key in self._group.keys and self.draft.peek(one.key) is None:
+                    self.draft.heard_of(one.key, one.display)
 
     def _observed(self, arrival: Arrival, said: Said, facets: dict[str, Facet]) -> list[Observation]:
         """The evidence of an event where caps may matter."""

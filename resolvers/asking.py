@@ -27,7 +27,7 @@ from topics.commands import (
     decode_command,
 )
 from topics.headers import traceparent
-from topics.records import Record
+from topics.records import APPEND_MS_END, NOT_APPENDED, Record
 from topics.refusals import Refusal
 
 _canonical = msgspec.json.Encoder(order="sorted")
@@ -63,6 +63,8 @@ def ask(record: Record, admission: Admission) -> Asked:
     trace = traceparent(record.headers) if record.headers else None
     if isinstance(command, Refusal):
         return Asked(name, None, command.message, (), (), "", mark, trace)
+    if record.append_ms >= APPEND_MS_END:
+        return Asked(name, None, NOT_APPENDED, (), (), "", mark, trace)
     body = admission.pseudonyms.sealed(_canonical.encode(command))
     texts = _texts(command)
     named: dict[str, Seen] = {}

@@ -115,6 +115,7 @@ class _Differ:
         self._held: frozenset[str] = frozenset()
         self._component_version = component.version
         self._before = before
+        self._reported = frozenset(before.refused)
         self._version = max(before.version + 1, now_us)
         self._again = notice.again
         self._member = member
@@ -167,7 +168,7 @@ class _Differ:
                 if old is not None:
                     gone += self._nobodys(old)
         merges = self._merges(assigned, now.persons) if moved and before.profiles else []
-        news = [one for one in now.refused if _digest_of(one) not in before.refused]
+        news = [one for one in now.refused if _digest_of(one) not in self._reported]
         conflicts = [conflict(one.pair, one.rule, _marks(self._edges[one.pair]), self._headers) for one in news]
         over = self._over(assigned) if assigned.ended or assigned.erased else assigned.ended
         ended = [self._ended(*one) for one in ({**before.ended, **over} if self._again else over).items()]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from resolvers.arrivals import Arrival
 from resolvers.component import Component
-from resolvers.dedupe import verdict
+from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
 from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
@@ -24,7 +24,8 @@ class Group(Struct, frozen=True, gc=False):
     """Events, in log order, and the identifiers among theirs that hang together.
 
     `capped`: evidence that would have made a component too large. `root`: the one component that all of the identifiers
-    are in, as far as is known; None if they are in several. `small`: no cap can matter.
+    are in, as far as is known; None if they are in several. `small`: no cap can matter. `reused`: of the events, by
+    Python's `id`, those of which another group has found that they bear the name of another event.
     """
 
     keys: dict[str, None]
@@ -32,6 +33,7 @@ class Group(Struct, frozen=True, gc=False):
     capped: frozenset[Pair] = frozenset()
     root: Component | None = None
     small: bool = False
+    reused: frozenset[int] = frozenset()
 
 
 def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules) -> list[Group]:
@@ -40,7 +42,7 @@ def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], 
     Grouped without a look at the caps first; only where so many hang together that a cap could matter, once more with.
     """
     groups: list[Group] = []
-    for keys, events in _hanging_together(arrivals, _Places(roots)):
+    for keys, events in _hanging_together(_counted(arrivals, roots, rules), _Places(roots)):
         if is_small({root.name: root for key in keys if (root := roots[key]) is not None}, len(keys), rules):
             groups.append(Group(keys, events, small=True))
         else:
@@ -58,13 +60,12 @@ def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
             yield replace(group, arrivals=arrivals)
 
 
-def without_facts(groups: Sequence[Group], reused: Container[int]) -> Iterator[Group]:
+def without_facts(groups: Sequence[Group], reused: frozenset[int]) -> Iterator[Group]:
     """The groups with those of their events whose facts are elsewhere: a hub, a cap or no evidence parts them."""
     for group in groups:
         arrivals = [one for one in group.arrivals if one.strongest not in group.keys]
-        arrivals = [one for one in arrivals if id(one) not in reused] if arrivals else arrivals
         if arrivals:
-            yield replace(group, arrivals=arrivals, root=None)
+            yield replace(group, arrivals=arrivals, root=None, reused=reused)
 
 
 def _grouped_with_care(
@@ -75,7 +76,7 @@ def _grouped_with_care(
     near = _Neighbours(roots, rules)
     capped: set[Pair] = set()
     linked: set[Pair] = set()
-    for arrival in _not_reused(arrivals, roots, rules):
+    for arrival in arrivals:
         for pair in arrival.pairs:
             if near.add(pair):
                 continue
@@ -84,18 +85,49 @@ def _grouped_with_care(
     return [Group(keys, events, frozenset(capped)) for keys, events in grouped]
 
 
-def _not_reused(
+def _counted(
     arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules
-) -> Iterator[Arrival]:
-    """The events but for those that bear the name of another event: they are evidence of nothing."""
-    bodies: dict[tuple[str, int], int] = {}
-    for arrival in arrivals:
-        signed, root = arrival.signature, roots.get(arrival.strongest)
-        facet = None if root is None else root.facets.get(arrival.strongest)
-        known = "new" if facet is None else verdict(facet.recent, signed, rules.dedupe)
-        same_body = bodies.setdefault((arrival.strongest, signed.name), signed.body) == signed.body
-        if same_body and known != "reused":
-            yield arrival
+) -> Sequence[Arrival]:
+    """The events; of one that bears the name of another no more than that it came: it is evidence of nothing.
+
+    So nothing is united for it, and who is named only there gets no home.
+    """
+    doubtful = {one.strongest for one in arrivals if _would_gather(one, roots)}
+    recent: dict[str, bytes] = {}
+    counted: list[Arrival] = []
+    for arrival in arrivals if doubtful else ():
+        strongest, mark, signed = arrival.strongest, arrival.mark, arrival.signature
+        if strongest in doubtful:
+            root = roots[strongest]
+            facet = None if root is None else root.facets.get(strongest)
+            before = recent.get(strongest, b"" if facet is None else facet.recent)
+            known = verdict(before, signed, rules.dedupe)
+            if known == "reused":
+                # Or was given a home all the same, by a worker that did not know better and died.
+                seen = tuple([one for one in arrival.seen if one.key == strongest or _is_homeless(one.key, roots)])
+                keys = tuple([one.key for one in seen])
+                counted.append(replace(arrival, seen=seen, keys=keys, pairs=(), asserted=None))
+                continue
+            if known == "new" and (facet is None or mark.offset > facet.fence.get(mark.partition, -1)):
+                recent[strongest] = remembered(before, signed, rules.dedupe)
+        counted.append(arrival)
+    return counted if doubtful else arrivals
+
+
+def _is_homeless(key: str, roots: Mapping[str, Component | None]) -> bool:
+    root = roots.get(key)
+    return root is not None and key not in root.facets
+
+
+def _would_gather(arrival: Arrival, roots: Mapping[str, Component | None]) -> bool:
+    """Whether an identifier of an event would be given a home, or united with another, because of it.
+
+    Whoever its strongest one was may be erased: then nobody remembers its name.
+    """
+    root = roots.get(arrival.strongest)
+    if root is None:
+        return arrival.strongest in roots
+    return any([roots[key] is not root for key in arrival.keys])
 
 
 def is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) -> bool:

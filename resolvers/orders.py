@@ -1,6 +1,6 @@
 """Orders: joined by order id, so that no event counts twice at any distance.
 
-Rule: every part of an order is a maximum or, of refunds, a union. An order seen through two facets is one order.
+Rule: every part of an order is a maximum, of refunds one for each name. An order seen through two facets is one order.
 Must not know: facets, profiles, what orders come to.
 """
 
@@ -42,8 +42,8 @@ class Status(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False)
     status: str
 
 
-class Refund(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One `order.refunded`."""
+class Refund(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """One `order.refunded`; of two under one name, which no publisher should send, the greater by text."""
 
     amount: str
     currency: str
@@ -74,9 +74,13 @@ def joined(a: Order, b: Order) -> Order:
     return Order(
         max(a.status, b.status) if a.status and b.status else a.status or b.status,
         max(a.paid, b.paid) if a.paid and b.paid else a.paid or b.paid,
-        {**a.refunds, **b.refunds} if a.refunds and b.refunds else a.refunds or b.refunds,
+        _joined_refunds(a.refunds, b.refunds) if a.refunds and b.refunds else a.refunds or b.refunds,
         max(a.shipment, b.shipment) if a.shipment and b.shipment else a.shipment or b.shipment,
     )
+
+
+def _joined_refunds(a: dict[str, Refund], b: dict[str, Refund]) -> dict[str, Refund]:
+    return {**a, **{name: max(a[name], refund) if name in a else refund for name, refund in b.items()}}
 
 
 def all_orders(facets: Iterable[dict[str, Order]]) -> dict[str, Order]:

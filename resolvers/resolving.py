@@ -61,7 +61,8 @@ def resolve(
     roots = yield from find_all(keys, cache)
     groups = yield from _housed(grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in with_facts(groups)])
-    reused = {id(one.arrival) for some in settled for one in some.observations if one.rule == "id_reused"}
+    found = [one for some in settled for one in some.observations]
+    reused = frozenset([id(one.arrival) for one in found if one.rule == "id_reused"])
     # What an event says to identifiers elsewhere waits until it is known that the event counts.
     settled += yield from together([_settle(group, cache, rules) for group in without_facts(groups, reused)])
     changed = [one.changed for one in settled]
@@ -110,6 +111,8 @@ def _settle(group: Group, cache: Cache, rules: IdentityRules) -> Protocol[_Settl
             unions += gathered.unions
         work = Work(root, group, rules)
         observations = [seen for arrival in group.arrivals for seen in work.apply(arrival)]
+        if observations or group.reused:
+            work.know_all()
         version = yield Commit(root.name, root.version, work.draft.changes())
         if version is not None:
             component = work.draft.taken(version)

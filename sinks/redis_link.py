@@ -103,8 +103,16 @@ class RedisLink:
         raise StoreLostError(self._lost)
 
     async def _send(self, data: list[bytes]) -> None:
+        """Hand commands over, all of them or none; then wait while too much is on its way.
+
+        By the connection's writer: the client's own way closes the connection for everybody when one who waits is
+        cancelled.
+        """
+        writer = self._connection._writer  # noqa: SLF001 - the same
+        assert writer is not None, "it is connected"
         try:
-            await self._connection.send_packed_command(data, check_health=False)
+            writer.writelines(data)
+            await writer.drain()
         except RuntimeError as error:
             # So uvloop calls it when the other side has closed the connection, and who reads has not been told yet.
             raise ConnectionResetError(str(error)) from error
@@ -146,6 +154,7 @@ class RedisLink:
         for call in self._calls:
             if not call.waiting.done():
                 call.waiting.set_exception(StoreLostError(why))
+                call.waiting.exception()  # who waits may have been cancelled: nobody is to be told that nobody asked
         self._calls.clear()
 
 

@@ -58,7 +58,8 @@ class Barrier:
         young = received_at + TICK_SECONDS - time.monotonic()
         if young > 0:
             await asyncio.sleep(young)
-        (first, end), position = await asyncio.gather(asyncio.to_thread(self._ends), self._position(store))
+        asking = asyncio.to_thread(_ends, self._consumer, TopicPartition(*self._commands))
+        (first, end), position = await asyncio.gather(asking, self._position(store))
         while max(position, first) < end:
             await asyncio.sleep(AGAIN_SECONDS)
             position = await self._position(store)
@@ -68,14 +69,15 @@ class Barrier:
         await store.ping()  # a command that is carried out by now may have ended this session
         return position
 
-    def _ends(self) -> tuple[int, int]:
-        try:
-            first, end = self._consumer.get_watermark_offsets(TopicPartition(*self._commands), BROKER_SECONDS)
-        except KafkaException as error:
-            raise BrokerSilentError(f"Kafka does not answer: {error.args[0].str()}") from error
-        return first, end
-
     @cached_property
     def _consumer(self) -> Consumer:
         """Made when it is first needed, because it starts threads."""
         return Consumer(self._settings)
+
+
+def _ends(consumer: Consumer, of: TopicPartition) -> tuple[int, int]:
+    try:
+        first, end = consumer.get_watermark_offsets(of, BROKER_SECONDS)
+    except KafkaException as error:
+        raise BrokerSilentError(f"Kafka does not answer: {error.args[0].str()}") from error
+    return first, end

@@ -8,6 +8,7 @@ Must not know: what a command does.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -27,6 +28,13 @@ BATCH_RECORDS = 100
 log = structlog.get_logger("idweave.command")
 
 
+class Read(NamedTuple):
+    """The commands of a batch, in order. `lost`: how many offsets were deleted before they were read."""
+
+    commands: list[Asked]
+    lost: int
+
+
 class Commanding:
     """What `Batches` does with chunks of commands."""
 
@@ -35,17 +43,17 @@ class Commanding:
         self._rulebook = rulebook
         self._metrics = metrics
 
-    def prepare(self, chunks: Sequence[Chunk]) -> list[Asked]:
-        """The commands of the chunks, in order."""
-        lost = sum(chunk.expired for chunk in chunks)
-        if lost:
-            log.error("commands were deleted before they were carried out", offsets=lost)
-            self._metrics.position_gap.inc(lost)
-        return [ask(record, self._admission) for chunk in chunks for record in chunk.records]
+    def prepare(self, chunks: Sequence[Chunk]) -> Read:
+        """The commands of the chunks."""
+        commands = [ask(record, self._admission) for chunk in chunks for record in chunk.records]
+        return Read(commands, sum(chunk.expired for chunk in chunks))
 
-    async def begin(self, commands: list[Asked], parts: Parts) -> Finish:
+    async def begin(self, read: Read, parts: Parts) -> Finish:
         """Carry the commands out."""
-        for asked in commands:
+        if read.lost:
+            log.error("commands were deleted before they were carried out", offsets=read.lost)
+            self._metrics.position_gap.inc(read.lost)
+        for asked in read.commands:
             named = await self._named(asked, parts)
             protocol = obey(named, self._rulebook.rules, self._rulebook.blocked, parts.standing)
             answer = await carry(protocol, parts.store, parts.publisher)

@@ -8,7 +8,7 @@ Must not know: why a record was refused.
 """
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
@@ -19,6 +19,14 @@ LOOK_SECONDS: Final = 1.0
 PERCENT: Final = 100
 
 log = structlog.get_logger("idweave.flood")
+
+
+class Share(NamedTuple):
+    """How many records of a stretch of the log are refused, and when the last of it was appended."""
+
+    append_ms: int
+    records: int
+    refused: int
 
 
 class Words(Protocol):
@@ -39,17 +47,18 @@ class Flood:
         self._seen = self._refused = 0
         self._until_ms = 0
 
-    def add(self, append_ms: int, records: int, refused: int) -> int:
-        """Count some records, the last of them appended then -> that instant, if too many are refused; otherwise 0."""
-        if append_ms <= self._until_ms:
+    def add(self, share: Share) -> int:
+        """Count some records -> when the last of them was appended, if too many are refused; otherwise 0."""
+        if share.append_ms <= self._until_ms:
             return 0
-        self._seen += records
-        self._refused += refused
+        self._seen += share.records
+        self._refused += share.refused
         if self._seen < self._limit.window:
             return 0
-        too_many = self._refused * PERCENT > self._seen * self._limit.most_percent
+        if self._refused * PERCENT > self._seen * self._limit.most_percent:
+            return share.append_ms  # and again for whatever comes, until an operator has spoken
         self._seen = self._refused = 0
-        return append_ms if too_many else 0
+        return 0
 
     async def pause(self, flood_ms: int, store: Words) -> None:
         """Wait until an operator has said that what was appended up to this instant may pass.
@@ -70,6 +79,7 @@ class Flood:
                     )
                 await asyncio.sleep(LOOK_SECONDS)
             self._until_ms = until_ms
+            self._seen = self._refused = 0
             if self.is_paused:
                 log.info("reading touchpoints again")
         finally:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -41,6 +42,13 @@ SLICES_AT_ONCE = 8
 """Slices that are under way at once: enough that one is computed while others wait, and a bound to the memory."""
 
 
+class Told(NamedTuple):
+    """The notices of a batch, one for each component. `lost`: how many offsets were deleted before they were read."""
+
+    notices: list[Notice]
+    lost: int
+
+
 class Projecting:
     """What `Batches` does with chunks of changes."""
 
@@ -53,26 +61,28 @@ class Projecting:
         for name in self._sources.names:
             metrics.source_merges.labels(name)  # at 0 from the start: a series that begins at 1 has not increased
 
-    def prepare(self, chunks: Sequence[Chunk]) -> list[Notice]:
-        """The notices of the chunks, one for each component."""
-        lost = sum(chunk.expired for chunk in chunks)
-        if lost:
-            log.error("changes were deleted before they were published: profiles are missing or old", offsets=lost)
-            self._metrics.position_gap.inc(lost)
-        return conflated(
+    def prepare(self, chunks: Sequence[Chunk]) -> Told:
+        """The notices of the chunks."""
+        notices = conflated(
             notice
             for chunk in chunks
             for record in chunk.records
             if record.value is not None
             for notice in unpacked(record.value)
         )
+        return Told(notices, sum(chunk.expired for chunk in chunks))
 
-    async def begin(self, notices: list[Notice], parts: Parts) -> Finish:
+    async def begin(self, told: Told, parts: Parts) -> Finish:
         """Publish what the notices speak of, slice by slice: while one waits for the broker, others are computed."""
+        notices = told.notices
+        if told.lost:
+            log.error("changes were deleted before they were published: profiles are missing or old", offsets=told.lost)
+            self._metrics.position_gap.inc(told.lost)
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
         size = min(max(len(notices) // SLICES_AT_ONCE, SLICE_COMPONENTS_MIN), SLICE_COMPONENTS)
-        slices = iter([notices[at : at + size] for at in range(0, len(notices), size)])
+        sliced = [notices[at : at + size] for at in range(0, len(notices), size)]
+        slices = iter(sliced)
         turn = asyncio.Lock()
 
         async def publish_slices() -> None:
@@ -82,7 +92,7 @@ class Projecting:
                 protocol = project(some, parts.cache, self._rulebook, now_us)
                 self._count(some, await carry(protocol, parts.store, parts.publisher))
 
-        await all_of([publish_slices() for _ in range(SLICES_AT_ONCE)])
+        await all_of([publish_slices() for _ in sliced[:SLICES_AT_ONCE]])
         self._pages.published(notices)
         return _nothing_left
 

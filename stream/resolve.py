@@ -1,14 +1,13 @@
 """The resolve agent: touchpoints in, the identity graph changed, and the projection told.
 
 The way of a batch: take in (decode, admit) -> commands from before it are done -> the resolver's protocol against the
-store -> dead letters, conflicts
-and notices acknowledged by Kafka -> the position moves on. The last two run while the next batch is resolved.
+store -> dead letters, conflicts and notices acknowledged by Kafka -> the position moves on. The last two run while the
+next batch is resolved.
 Rules: I5, a position moves only after its effects are in the store and its notices are acknowledged; I6, a refused
 record is in the dead letters before its position is passed.
 Must not know: how people are published.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,10 +26,11 @@ from resolvers.steps import Notice
 from sinks.carrying import carry
 from sinks.dead_letters import dead_letter
 from sinks.publisher import Sendable
+from sinks.waiting import all_of
 from stream.barrier import Barrier
 from stream.batches import Finish
 from stream.chunks import Chunk
-from stream.flood import Flood
+from stream.flood import Flood, Share
 from stream.metrics import Metrics
 from stream.session import Parts
 from topics.envelope import Limits
@@ -46,8 +46,7 @@ class TakenIn(NamedTuple):
     """A batch's events that count, and the records to send about the others and about dropped values.
 
     `refused`: records by code. `gap`: offsets that were deleted before they were read. `received_at`: when the last of
-    them was. `chunks`: what it is made of, with these values blocked. `flood_ms`: when too many are refused, the append
-    time of the last of them; 0: not so.
+    them was. `chunks`: what it is made of, with these values blocked. `shares`: of each chunk, what a flood is told by.
     """
 
     arrivals: list[Arrival]
@@ -57,7 +56,7 @@ class TakenIn(NamedTuple):
     received_at: float
     chunks: Sequence[Chunk]
     blocks: Blocks | None
-    flood_ms: int = 0
+    shares: list[Share]
 
 
 class Resolving:
@@ -79,8 +78,7 @@ class Resolving:
     def prepare(self, chunks: Sequence[Chunk]) -> TakenIn:
         """The records that count, and what there is to report of the others and of dropped values."""
         received_at = max([chunk.received_at for chunk in chunks], default=0.0)
-        taken_in = TakenIn([], [], Counter(), [], received_at, chunks, self._blocks)
-        flood_ms = 0
+        taken_in = TakenIn([], [], Counter(), [], received_at, chunks, self._blocks, [])
         for chunk in chunks:
             taken_in.gap.append(chunk.expired)
             before = len(taken_in.arrivals)
@@ -95,18 +93,18 @@ class Resolving:
                     taken_in.reports.extend(_dropped(one, taken.arrival) for one in taken.dropped)
             if chunk.records:
                 refused = len(chunk.records) - (len(taken_in.arrivals) - before)
-                flood_ms = max(flood_ms, self._flood.add(chunk.records[-1].append_ms, len(chunk.records), refused))
-        return taken_in._replace(flood_ms=flood_ms)
+                taken_in.shares.append(Share(chunk.records[-1].append_ms, len(chunk.records), refused))
+        return taken_in
 
     async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:
         """Resolve the events; what is left is to tell."""
-        if taken_in.flood_ms:
-            await self._flood.pause(taken_in.flood_ms, parts.store)
         if self._barrier is not None:
             await self._barrier.passed(parts.store, taken_in.received_at)
         lives, self._blocks = parts.standing
         if taken_in.blocks is not self._blocks and (taken_in.blocks or self._blocks):
             taken_in = self.prepare(taken_in.chunks)  # it was read before what is blocked now was known
+        if flood_ms := max([self._flood.add(share) for share in taken_in.shares], default=0):
+            await self._flood.pause(flood_ms, parts.store)
         alive = lives.alive(taken_in.arrivals) if lives else Alive(taken_in.arrivals, [])
         protocol = resolve(alive.arrivals, parts.cache, self._rules, alive.orphans)
         resolved = await carry(protocol, parts.store, parts.publisher)
@@ -118,7 +116,7 @@ class Resolving:
         self._count(taken_in, resolved)
 
         async def finish() -> None:
-            await asyncio.gather(parts.publisher.send([*taken_in.reports, *observed]), parts.publisher.notify(notices))
+            await all_of([parts.publisher.send([*taken_in.reports, *observed]), parts.publisher.notify(notices)])
 
         return finish
 

@@ -1,13 +1,14 @@
 """Waking: components that are due, or whose rules have changed, are made known to the projection as any change is.
 
 Rules: an entry of `due` is taken off only when its notice is acknowledged; one that comes twice is no harm. A worker
-looks after the partitions of `changes` that it reads, so that nothing is told twice for long, and no page is sent
-before the one before it is published: a million people may be due at one instant, and events go first.
+looks after the shares of `due` that fall to the partitions of `changes` that it reads, so that nothing is told twice
+for long. No page is sent before what this worker publishes of the one before is published: a million people may be due
+at one instant, and events go first.
 Must not know: what time or rules change in a person.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -35,16 +36,19 @@ log = structlog.get_logger("idweave.waking")
 
 
 class Pages:
-    """Which components of the page that was sent are not published yet."""
+    """Which components of the page that was sent, as far as they are this worker's, are not published yet."""
 
     def __init__(self) -> None:
         self._waiting: set[str] = set()
         self._published = asyncio.Event()
 
-    def sent(self, notices: Sequence[Notice]) -> None:
-        """A page is on its way."""
-        self._waiting = {notice.component for notice in notices}
-        self._published.clear()
+    def sent(self, components: Iterable[str]) -> None:
+        """A page is on its way, with these that this worker will publish."""
+        self._waiting = {*components}
+        if self._waiting:
+            self._published.clear()
+        else:
+            self._published.set()
 
     def published(self, notices: Sequence[Notice]) -> None:
         """These, some of them perhaps ours, are published."""
@@ -182,7 +186,9 @@ class Waking:
         """Send a page when the resolver is not behind."""
         while self._is_behind():  # noqa: ASYNC110 - nobody says when that ends
             await asyncio.sleep(BEHIND_SECONDS)
-        self._pages.sent(notices)
+        partitions, reading = parts.publisher.changes_partitions, {*self._reading()}
+        names = [notice.component for notice in notices]
+        self._pages.sent(name for name in names if partition_of(name.encode(), partitions) in reading)
         await parts.publisher.notify(notices)
 
 

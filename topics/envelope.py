@@ -25,7 +25,7 @@ from topics.events import (
     Touchpoint,
 )
 from topics.instants import to_text, to_us
-from topics.records import Record
+from topics.records import APPEND_MS_END, NOT_APPENDED, Record
 from topics.refusals import Refusal, RefusalCode
 
 
@@ -224,6 +224,8 @@ def _without_nulls(content: object) -> object:
 
 
 def _touchpoint(attributes: Attributes, data: Data, append_ms: int, limits: Limits, root: str) -> Touchpoint | Refusal:
+    if append_ms >= APPEND_MS_END:
+        return _invalid(NOT_APPENDED)
     if "\0" in attributes.id + attributes.source + attributes.type:
         return _invalid("A NUL character - at `$.id`, `$.source` or `$.type`")
     reason = _identifiers_fault(data.identifiers, limits) or (

@@ -1,6 +1,10 @@
 """Log records as they lie on a topic, and where they lie. Knows nothing of what is in them."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+APPEND_MS_END: Final = 2**32 * 1000
+"""Append times from here on (2106) are no broker's clock: the topic takes its publishers' word for them."""
+NOT_APPENDED: Final = "The record's append time is after 2106: its topic needs message.timestamp.type=LogAppendTime"
 
 
 class LogPosition(NamedTuple):

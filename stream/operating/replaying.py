@@ -43,7 +43,7 @@ from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.metrics import Metrics
 from stream.operating.quiet import Quiet
-from stream.project import Projecting
+from stream.project import Projecting, Told
 from stream.resolve import BATCH_RECORDS, Resolving
 from stream.session import Parts
 from stream.waking import Pages, note_of
@@ -265,7 +265,9 @@ class Replaying:
                 raise ReplayFailedError("Somebody else works on the store: stop that, empty the store and start again.")
             notices = [self._notice(one.component, now_us) for one in page]
             while notices:
-                finish = await self._projecting.begin(notices, Parts(self._store, quiet, self._cache, self.standing))
+                finish = await self._projecting.begin(
+                    Told(notices, 0), Parts(self._store, quiet, self._cache, self.standing)
+                )
                 await finish()
                 notices, quiet.notices = quiet.notices, []
         return quiet.sent

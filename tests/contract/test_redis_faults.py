@@ -1,7 +1,9 @@
 """What goes wrong between us and Redis: lost connections, restarts, flushed scripts, full memory, bad settings."""
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -128,6 +130,24 @@ async def test_a_cancelled_caller_harms_nobody(open_one: Open) -> None:
     kept = {number: outcome for number, outcome in enumerate(outcomes) if number % 3}
     assert kept == {number: f"home of {number}" for number in kept}
     assert await do(store, ReadHome("7")) == "home of 7"
+
+
+async def test_who_gives_up_while_the_way_is_full_harms_nobody(open_one: Open, operator: redis.Redis) -> None:
+    """A server that does not read for a while, more than the socket takes, and a caller that does not wait for that."""
+    store = await open_one()
+    pid = operator.info("server")["process_id"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        large = asyncio.create_task(do(store, Commit("large", 0, {"a:x": b"x" * 8_000_000})))
+        await asyncio.sleep(0.05)
+        other = asyncio.create_task(do(store, ClaimHome("k", "c")))
+        await asyncio.sleep(0.05)
+        large.cancel()
+        await asyncio.wait([large])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await other == "c"
+    assert await do(store, ReadHome("k")) == "c"
 
 
 async def test_a_server_that_hangs_is_given_up(server: RedisServer, topic_prefix: str) -> None:

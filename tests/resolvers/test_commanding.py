@@ -332,6 +332,18 @@ def test_a_record_that_is_no_command_is_answered(value: bytes) -> None:
     assert desk.store.content.decisions == {}
 
 
+def test_a_command_with_an_append_time_that_no_broker_has_is_answered() -> None:
+    """What lies before or after it cannot be told, so it is not carried out."""
+    desk = two()
+    record = Record("t.commands", 0, 9, NOON_MS * 1000, None, encode({"id": "c", "type": "erase"}), ())
+    valid = record._replace(value=encode({"id": "c", "type": "erase", "by": "amy", "identifier": "card:A"}))
+    for one in (record, valid):
+        answer = desk.obey(ask(one, desk.reading))
+        assert answer.status == "invalid"
+    assert "LogAppendTime" in answer.detail
+    assert desk.store.content.decisions == {}
+
+
 def crashes(body: dict[str, Any]) -> Iterator[tuple[Desk, Asked, bool]]:
     """A desk after each possible crash of a command, and whether there was one."""
     for steps in count():

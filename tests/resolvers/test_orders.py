@@ -1,6 +1,7 @@
 """Orders: one order however it is told, twice, in pieces, backwards."""
 
 import random
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -126,3 +127,9 @@ def test_times_are_the_payments() -> None:
     orders = {f"o{n}": Order(paid=Payment(n * 1_000_000, "p", "s", "1.00", "CNY")) for n in (3, 1, 2)}
     shown = summary(orders)
     assert (shown["first_at"], shown["last_at"]) == ("1970-01-01T00:00:01Z", "1970-01-01T00:00:03Z")
+
+
+def test_refunds_under_one_name_are_joined_alike_in_any_order() -> None:
+    """A publisher that uses a name again, for another refund, must not make people depend on who was read first."""
+    told = [Order(refunds={"s\0r": Refund(amount, "CNY")}) for amount in ("10.00", "20.00", "5.00")]
+    assert len({str(fold(list(order))) for order in permutations(told)}) == 1

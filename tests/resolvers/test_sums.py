@@ -197,7 +197,12 @@ CLAIMS = (money_is_what_was_said, halves_add_up)
 MUTANTS = (
     (Mutant("the payment processed last counts", orders.joined, "max(a.paid, b.paid)", "b.paid"), CLAIMS),
     (Mutant("the word processed last counts", orders.joined, "max(a.status, b.status)", "b.status"), CLAIMS),
-    (Mutant("a second refund replaces the first", orders.joined, "{**a.refunds, **b.refunds}", "b.refunds"), CLAIMS),
+    (
+        Mutant(
+            "a second refund replaces the first", orders.joined, "_joined_refunds(a.refunds, b.refunds)", "b.refunds"
+        ),
+        CLAIMS,
+    ),
     (Mutant("refunds are lost with a payment", ledger.Ledger._count, "in order.refunds.values()", "in ()"), CLAIMS),
     (Mutant("a year forgets refunds", activity._window, "orders.refunded)", "{})"), CLAIMS),
     (Mutant("what is cancelled counts", orders.is_cancelled, '== "cancelled"', '== ""'), CLAIMS),

@@ -1,6 +1,7 @@
 """Random input logs, small and nasty: few identifiers, many conflicts, duplicates, refunds before payments."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -68,6 +69,44 @@ def random_log(seed: int, events: int | None = None) -> list[Record]:
 def cutting_log(seed: int) -> list[Record]:
     """A crowded log in which cards are unbound and sessions end."""
     return crowded_log(seed, kinds=CUTTING_KINDS)
+
+
+STRENGTH = ("card", "unionid", "phone", "email", "openid", "mac", "cookie")
+"""Of the namespaces of these logs, by the default rules: strongest first."""
+
+
+def reusing_log(seed: int) -> list[Record]:
+    """A crowded log in which publishers use the name of an event again, for another body.
+
+    The other body has the same strongest identifier and lies behind the first in its partition: which of the two counts
+    must not depend on who reads what first.
+    """
+    rng = random.Random(f"reusing {seed}")
+    log: list[Record] = []
+    for record in crowded_log(seed):
+        log.append(record)
+        named_before = rng.choice(log)
+        body = decode(named_before.value or b"")
+        named = body["data"]["identifiers"]
+        at = min(map(STRENGTH.index, named))
+        if rng.random() < 0.4 and body["type"] != "card.replaced":
+            weaker = [one for one in CROWD + DEVICES if STRENGTH.index(one[0]) > at]
+            others = dict(rng.sample(weaker, rng.randint(0, min(2, len(weaker)))))
+            data = {"identifiers": {STRENGTH[at]: named[STRENGTH[at]], **others}, "counters": {"seen": 100}}
+            kind = rng.choice(["wifi.login", "card.unbind" if at == 0 else "page.viewed"])
+            again = encode({**body, "type": kind, "data": data})
+            log.append(record._replace(partition=named_before.partition, value=again))
+    return _numbered(log)
+
+
+def _numbered(log: list[Record]) -> list[Record]:
+    """The records with offsets by their order in each partition."""
+    offsets: Counter[int] = Counter()
+    numbered: list[Record] = []
+    for record in log:
+        numbered.append(record._replace(offset=offsets[record.partition]))
+        offsets[record.partition] += 1
+    return numbered
 
 
 RULINGS = ("merge", "merge", "split", "split", "split", "undo")

@@ -27,6 +27,7 @@ from resolvers import (
     difference,
     erasing,
     finding,
+    grouping,
     linking,
     lives,
     partition,
@@ -72,6 +73,15 @@ MUTANTS = (
         applying.Work._apply_facts,
         "done = there is not None and mark.offset <= there.fence.get(mark.partition, -1)",
         "done, said = False, 'new'",
+    ),
+    Mutant("a name used again gathers", grouping._counted, 'if known == "reused":', "if False:", world="reusing"),
+    Mutant(
+        "a name used again is found out too late",
+        applying.Work.know_all,
+        "self.draft.heard_of(one.key, one.display)",
+        "pass",
+        world="reusing",
+        first=1122,
     ),
     Mutant("absorbs twice", uniting.finish, "name in into.absorbed or", "False or"),
     Mutant(

@@ -17,6 +17,7 @@ from tests.simulation.logs import (
     erasing_log,
     governed_log,
     random_log,
+    reusing_log,
     ruled_log,
     unbinding_log,
 )
@@ -79,6 +80,8 @@ WORLDS = (
     World("cutting", DEFAULT_RULES, cutting_log),
     World("cutting, loose, latest", small_rules("latest", LOOSE), cutting_log),
     World("cutting, loose, drop", small_rules("drop", LOOSE), cutting_log),
+    World("reusing", DEFAULT_RULES, reusing_log),
+    World("reusing, tight, latest", small_rules("latest", TIGHT), reusing_log),
     World("commanded", DEFAULT_RULES, commanded_log),
     World("commanded, loose, latest", small_rules("latest", LOOSE), commanded_log),
     World("commanded, loose, first", small_rules("first", LOOSE), commanded_log),

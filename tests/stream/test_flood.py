@@ -1,7 +1,10 @@
 """A flood of refusals: what makes one, and what ends it."""
 
+import pytest
+
+from sinks.store import StoreLostError
 from stream.config.configuration import DeadLetterLimit
-from stream.flood import Flood
+from stream.flood import Flood, Share
 from stream.metrics import Metrics
 
 
@@ -18,27 +21,44 @@ class Operator:
         return self._until_ms if self.looks > 1 else 0
 
 
+class Gone:
+    """A store that is away."""
+
+    async def let_pass_until_ms(self) -> int:
+        """As a store that is away."""
+        raise StoreLostError("it is away")
+
+
 def test_most_of_a_window_is_a_flood() -> None:
     """Not before the window is full, not at the limit itself, and each window is judged by itself."""
     one = Flood(Metrics(), DeadLetterLimit(100, 50))
-    assert one.add(1, 99, 99) == 0
-    assert one.add(2, 1, 0) == 2
-    assert one.add(3, 100, 50) == 0
-    assert one.add(4, 100, 51) == 4
+    assert one.add(Share(1, 99, 49)) == 0
+    assert one.add(Share(2, 1, 1)) == 0
+    assert one.add(Share(3, 99, 99)) == 0
+    assert one.add(Share(4, 1, 0)) == 4
+
+
+async def test_a_flood_stands_until_an_operator_has_spoken() -> None:
+    """Whatever ends the waiting before that, the batch comes again, and is a flood again."""
+    one = Flood(Metrics(), DeadLetterLimit(100, 50))
+    assert one.add(Share(5, 100, 51)) == 5
+    with pytest.raises(StoreLostError):
+        await one.pause(5, Gone())
+    assert one.add(Share(5, 100, 51)) == 5
 
 
 def test_by_default_there_is_no_flood() -> None:
     """All of them may be refused for as long as nobody has set a limit."""
     one = Flood(Metrics(), DeadLetterLimit())
-    assert not any(one.add(at, 1_000, 1_000) for at in range(10))
+    assert not any(one.add(Share(at, 1_000, 1_000)) for at in range(10))
 
 
 async def test_an_operator_lets_it_pass() -> None:
     """It waits for the word, and from then on judges only what came after that."""
     one, operator = Flood(Metrics(), DeadLetterLimit(100, 50)), Operator(7)
-    assert one.add(5, 100, 100) == 5
+    assert one.add(Share(5, 100, 100)) == 5
     await one.pause(5, operator)
     assert operator.looks == 2
     assert not one.is_paused
-    assert one.add(7, 100, 100) == 0
-    assert one.add(8, 100, 100) == 8
+    assert one.add(Share(7, 100, 100)) == 0
+    assert one.add(Share(8, 100, 100)) == 8

@@ -12,7 +12,7 @@ from resolvers.pseudonyms import mint
 from resolvers.steps import Notice
 from stream import project
 from stream.metrics import Metrics
-from stream.project import SLICE_COMPONENTS_MIN, SLICES_AT_ONCE, Projecting
+from stream.project import SLICE_COMPONENTS_MIN, SLICES_AT_ONCE, Projecting, Told
 from stream.session import Parts
 from stream.waking import Pages
 
@@ -62,7 +62,7 @@ def begun(count: int) -> asyncio.Task[Any]:
     rulebook = Rulebook(DEFAULT_RULES, frozenset(), lambda key, nth: mint(b"i" * 32, key, nth))
     projecting = Projecting(rulebook, Metrics(), Pages())
     notices = [Notice(f"c{n}", 1, "id", "source", 0) for n in range(count * SLICE_COMPONENTS_MIN)]
-    return asyncio.create_task(projecting.begin(notices, Parts(cast("Any", Clock()), NOBODY, Cache(), NOBODY)))
+    return asyncio.create_task(projecting.begin(Told(notices, 0), Parts(cast("Any", Clock()), NOBODY, Cache(), NOBODY)))
 
 
 async def a_moment() -> None:

@@ -9,7 +9,7 @@ from topics.codec import encode
 from topics.envelope import Limits, decode
 from topics.events import Data, OrderData, PricedOrderData, Touchpoint
 from topics.instants import to_text
-from topics.records import Record
+from topics.records import APPEND_MS_END, Record
 from topics.refusals import Refusal, RefusalCode
 
 ORDER = {"order_id": "1", "amount": "12.50", "currency": "CNY"}
@@ -224,6 +224,16 @@ def test_a_time_may_lie_a_day_after_the_append_time_and_no_longer() -> None:
     late = refused(visit(time=to_text(edge_us + 1)))
     assert (late.code, late.message.partition(" after")[0]) == (RefusalCode.TIME_IN_FUTURE, "More than 86,400 s")
     assert refused(visit(time="9999-12-31T23:59:59-08:00")).code is RefusalCode.TIME_IN_FUTURE
+
+
+def test_an_append_time_that_no_broker_has_is_refused() -> None:
+    """Microseconds of a publisher's clock, on a topic that takes publishers' word for it: a letter, and no crash."""
+    assert isinstance(decode(record(VISIT)._replace(append_ms=APPEND_MS_END - 1), Limits()), Touchpoint)
+    for append_ms in (APPEND_MS_END, APPEND_MS * 1000, 2**63 - 1):
+        found = decode(record(VISIT)._replace(append_ms=append_ms), Limits())
+        assert isinstance(found, Refusal)
+        assert found.code is RefusalCode.INVALID_EVENT
+        assert "LogAppendTime" in found.message
 
 
 def test_size_is_limited_before_anything_is_read() -> None:
