@@ -48,7 +48,7 @@ class Work:
 
     def apply(self, arrival: Arrival) -> Sequence[Observation]:
         """Apply what an event says to those of its identifiers that are here."""
-        if id(arrival) in self._group.reused:
+        if self._group.reused and arrival.mark in self._group.reused:
             return ()
         draft, time_us, cuts = self.draft, arrival.mark.time_us, arrival.touchpoint.type in NO_EVIDENCE
         here: Sequence[Seen] = arrival.seen

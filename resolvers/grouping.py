@@ -7,6 +7,7 @@ Must not know: how a group is committed.
 
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from resolvers.arrivals import Arrival
 from resolvers.component import Component
 from resolvers.dedupe import remembered, verdict
-from resolvers.evidence import Pair
+from resolvers.evidence import Mark, Pair
 from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
 from resolvers.partition import neighbour_cap
@@ -24,8 +25,8 @@ class Group(Struct, frozen=True, gc=False):
     """Events, in log order, and the identifiers among theirs that hang together.
 
     `capped`: evidence that would have made a component too large. `root`: the one component that all of the identifiers
-    are in, as far as is known; None if they are in several. `small`: no cap can matter. `reused`: of the events, by
-    Python's `id`, those of which another group has found that they bear the name of another event.
+    are in, as far as is known; None if they are in several. `small`: no cap can matter. `reused`: events by their
+    marks, of which another group has found that they bear the name of another one.
     """
 
     keys: dict[str, None]
@@ -33,7 +34,7 @@ class Group(Struct, frozen=True, gc=False):
     capped: frozenset[Pair] = frozenset()
     root: Component | None = None
     small: bool = False
-    reused: frozenset[int] = frozenset()
+    reused: frozenset[Mark] = frozenset()
 
 
 def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules) -> list[Group]:
@@ -42,7 +43,8 @@ def grouped(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], 
     Grouped without a look at the caps first; only where so many hang together that a cap could matter, once more with.
     """
     groups: list[Group] = []
-    for keys, events in _hanging_together(_counted(arrivals, roots, rules), _Places(roots)):
+    counted = _counted(arrivals, _doubtful(arrivals, roots), roots, rules)
+    for keys, events in _hanging_together(counted, _Places(roots)):
         if is_small({root.name: root for key in keys if (root := roots[key]) is not None}, len(keys), rules):
             groups.append(Group(keys, events, small=True))
         else:
@@ -60,7 +62,7 @@ def with_facts(groups: Sequence[Group]) -> Iterator[Group]:
             yield replace(group, arrivals=arrivals)
 
 
-def without_facts(groups: Sequence[Group], reused: frozenset[int]) -> Iterator[Group]:
+def without_facts(groups: Sequence[Group], reused: frozenset[Mark]) -> Iterator[Group]:
     """The groups with those of their events whose facts are elsewhere: a hub, a cap or no evidence parts them."""
     for group in groups:
         arrivals = [one for one in group.arrivals if one.strongest not in group.keys]
@@ -76,6 +78,7 @@ def _grouped_with_care(
     near = _Neighbours(roots, rules)
     capped: set[Pair] = set()
     linked: set[Pair] = set()
+    arrivals = _counted(arrivals, roots.keys(), roots, rules)
     for arrival in arrivals:
         for pair in arrival.pairs:
             if near.add(pair):
@@ -86,13 +89,16 @@ def _grouped_with_care(
 
 
 def _counted(
-    arrivals: Sequence[Arrival], roots: Mapping[str, Component | None], rules: IdentityRules
+    arrivals: Sequence[Arrival],
+    doubtful: AbstractSet[str],
+    roots: Mapping[str, Component | None],
+    rules: IdentityRules,
 ) -> Sequence[Arrival]:
     """The events; of one that bears the name of another no more than that it came: it is evidence of nothing.
 
-    So nothing is united for it, and who is named only there gets no home.
+    So nothing is united for it, and who is named only there gets no home. Looked at are those of `doubtful` strongest
+    identifiers.
     """
-    doubtful = {one.strongest for one in arrivals if _would_gather(one, roots)}
     recent: dict[str, bytes] = {}
     counted: list[Arrival] = []
     for arrival in arrivals if doubtful else ():
@@ -119,15 +125,26 @@ def _is_homeless(key: str, roots: Mapping[str, Component | None]) -> bool:
     return root is not None and key not in root.facets
 
 
-def _would_gather(arrival: Arrival, roots: Mapping[str, Component | None]) -> bool:
-    """Whether an identifier of an event would be given a home, or united with another, because of it.
+def _doubtful(arrivals: Sequence[Arrival], roots: Mapping[str, Component | None]) -> set[str]:
+    """Strongest identifiers of events that would give somebody a home, or unite, and may not be the first of a name.
 
-    Whoever its strongest one was may be erased: then nobody remembers its name.
+    Whoever was erased is in no component: nobody remembers the names of their events.
     """
-    root = roots.get(arrival.strongest)
-    if root is None:
-        return arrival.strongest in roots
-    return any([roots[key] is not root for key in arrival.keys])
+    new: set[str] = set()
+    doubtful: set[str] = set()
+    for arrival in arrivals:
+        strongest = arrival.strongest
+        root = roots.get(strongest)
+        if root is not None:
+            for key in arrival.keys:
+                if roots[key] is not root:
+                    doubtful.add(strongest)
+                    break
+        elif strongest not in new:
+            new.add(strongest)
+        elif strongest in roots:
+            doubtful.add(strongest)
+    return doubtful
 
 
 def is_small(roots: Mapping[str, Component], keys: int, rules: IdentityRules) -> bool:

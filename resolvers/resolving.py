@@ -62,7 +62,7 @@ def resolve(
     groups = yield from _housed(grouped(arrivals, roots, rules), roots, cache)
     settled = yield from together([_settle(group, cache, rules) for group in with_facts(groups)])
     found = [one for some in settled for one in some.observations]
-    reused = frozenset([id(one.arrival) for one in found if one.rule == "id_reused"])
+    reused = frozenset([one.arrival.mark for one in found if one.rule == "id_reused"])
     # What an event says to identifiers elsewhere waits until it is known that the event counts.
     settled += yield from together([_settle(group, cache, rules) for group in without_facts(groups, reused)])
     changed = [one.changed for one in settled]
