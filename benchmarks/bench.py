@@ -3,9 +3,9 @@
 `python -m benchmarks.bench [--scale F]`. Each figure is measured by the module that has its question: end_to_end,
 side_by_side, latency, memory, growth. To be done in time, runs are shorter than those of `make bench-full`: 100,000
 events of skewed people, half as many with two workers, 40,000 of a million people, three times each, of which the
-median counts; one run of each rival. `--scale` makes all of it smaller, for a first look.
-Figures go to benchmarks/results/latest.json as `{name: {"value", "unit"}}`, with the machine, and docs/capacity.md
-and its picture are made anew from them.
+median counts; one run of each rival. `--scale` makes all of it smaller, for a first look, which is kept in
+.cache/bench/. Figures of the whole go to benchmarks/results/latest.json as `{name: {"value", "unit"}}`, with the
+machine, and docs/capacity.md and its picture are made anew from them.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from benchmarks.running import Servers, real_servers, server_options, with_serve
 from stream.cli.console import ERR, say
 
 RESULT: Final = RESULTS / "latest.json"
+FIRST_LOOK: Final = Path(__file__).parents[1] / ".cache/bench/latest.json"
 SHARES: Final = {"end_to_end_skewed": 1.0, "end_to_end_skewed_2_workers": 0.5, "end_to_end_uniform": 0.4}
 EVENTS: Final = 100_000
 RUNS: Final = 3
@@ -104,8 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server_options(parser)
     parser.add_argument("--scale", type=float, default=1.0, help="of all numbers of events and people (%(default)s)")
     parser.add_argument("--runs", type=int, default=RUNS, help="of the engine's own rates (%(default)s)")
-    parser.add_argument("--results", type=Path, default=RESULT, help="where the result is kept")
+    parser.add_argument("--results", type=Path, help="where the result is kept")
     asked = parser.parse_args(arguments)
+    if asked.results is None:
+        asked.results = RESULT if asked.scale == 1 else FIRST_LOOK
+        asked.results.parent.mkdir(parents=True, exist_ok=True)
     quiet = Quiet.look()
 
     def work(servers: Servers) -> int:

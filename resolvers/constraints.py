@@ -121,14 +121,15 @@ def _same(constraints: Iterable[Constraint]) -> dict[str, str]:
 
 
 def parted_by(constraints: Constraints, members: Iterable[str]) -> tuple[str, ...]:
-    """The splits in force that keep some of these identifiers apart from others of them, by command id."""
+    """The splits that stand and part some of these identifiers from others of them, by command id.
+
+    Those that a merge has lifted are among them: where that merge is taken back, the next one lifts them still.
+    """
     inside = frozenset(members)
-    standing = {name: one for name, one in constraints.items() if not one.undone}
-    lifted = {name for one in standing.values() for name in one.lifts}
     return tuple(
         name
-        for name, one in sorted(standing.items())
-        if name not in lifted and not inside.isdisjoint(one.keys) and not inside.isdisjoint(one.apart)
+        for name, one in sorted(constraints.items())
+        if not one.undone and not inside.isdisjoint(one.keys) and not inside.isdisjoint(one.apart)
     )
 
 

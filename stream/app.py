@@ -34,7 +34,7 @@ from stream.pulse import Pulse
 from stream.resolve import BATCH_RECORDS as RESOLVE_RECORDS
 from stream.resolve import Resolving
 from stream.rulebook import admission_of, rulebook_of
-from stream.serving import lag, not_ready, web_server
+from stream.serving import lag, not_ready, same_log, web_server
 from stream.session import Parts, Session
 from stream.transport import ChunkApp, create_app
 from stream.waking import Pages, Waking
@@ -51,6 +51,7 @@ class Worker:
         self.metrics = metrics or Metrics()
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
+        self._same_log = same_log(settings)
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
@@ -86,6 +87,11 @@ class Worker:
         self._agent(CHANGES.full_name(settings.topic_prefix), projects)
         self._agent(commands_topic, commands)
         self.app.task(self.session.watch)
+
+        async def watch_the_log() -> None:
+            await self._same_log.watch(self.session)
+
+        self.app.task(watch_the_log)
         changes = CHANGES.full_name(settings.topic_prefix)
         waking = Waking(
             self.session,
@@ -106,8 +112,9 @@ class Worker:
 
     def _rolled_back(self, lost: Mapping[TP, int]) -> None:
         log.error(
-            "Redis has lost writes that it had acknowledged: they are done again from the log, as far as it is kept;"
-            " afterwards run `idweave republish`: docs/runbook.md#idweavestorelostwrites",
+            "Redis has lost writes that it had acknowledged, or workers of another store (IDWEAVE_REDIS_PREFIX) read"
+            " the same topics: what is missing here is done again from the log, as far as it is kept; afterwards run"
+            " `idweave republish`: docs/runbook.md#idweavestorelostwrites",
             records={f"{tp.topic}-{tp.partition}": count for tp, count in lost.items()},
         )
         self.metrics.store_rollback_records.inc(sum(lost.values()))
@@ -133,6 +140,7 @@ class Worker:
         )
         try:
             brokers = ",".join(settings.brokers)
+            await self._same_log.require(store)
             publisher = await self._publisher_type.open(brokers, settings.topic_prefix, settings.kafka_settings())
         except BaseException:
             await store.close()

@@ -41,7 +41,7 @@ Under load nobody waits for this, and an idle partition's first record does not 
 """
 
 
-class LogTruncatedError(Exception):
+class LogTruncatedError(OSError):
     """A position lies beyond its partition's log: the topic was made anew or the broker lost its end."""
 
     def __init__(self, tp: TP, position: int, end: int) -> None:

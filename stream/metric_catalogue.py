@@ -213,6 +213,14 @@ POSITION_GAP: Final = Metric(
     says="Offsets that retention deleted before they were read.",
     bad="Any: events are lost. Lengthen the topic's retention, and import what is missing from its source.",
 )
+FOREIGN_CHANGES: Final = Metric(
+    name="idweave_foreign_changes_total",
+    kind="counter",
+    unit="records",
+    says="Records of the internal topic `changes` that hold nothing a worker of this version wrote, and were left out.",
+    bad="Any: something else writes there, or a newer version did before this one. `idweave republish` says again what"
+    " they may have been about.",
+)
 SESSION_LOSSES: Final = Metric(
     name="idweave_session_losses_total",
     kind="counter",
@@ -297,6 +305,7 @@ ALL: Final = (
     DEAD_LETTERS,
     COMPONENT_IDENTIFIERS_MAX,
     POSITION_GAP,
+    FOREIGN_CHANGES,
     SESSION_LOSSES,
     STORE_ROLLBACK,
     READY,

@@ -33,6 +33,7 @@ class Metrics:
         self.dead_letters = self._counter(catalogue.DEAD_LETTERS)
         self.component_identifiers_max = self._gauge(catalogue.COMPONENT_IDENTIFIERS_MAX)
         self.position_gap = self._counter(catalogue.POSITION_GAP)
+        self.foreign_changes = self._counter(catalogue.FOREIGN_CHANGES)
         self.session_losses = self._counter(catalogue.SESSION_LOSSES)
         self.store_rollback_records = self._counter(catalogue.STORE_ROLLBACK)
         self.ready = self._gauge(catalogue.READY)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from resolvers.difference import Difference
@@ -31,22 +32,27 @@ from stream.waking import Pages
 BATCH_RECORDS = 64
 """Records of changes projected together; each holds the notices of one batch of the resolver for one partition."""
 
-
 log = structlog.get_logger("idweave.project")
 
 SLICE_COMPONENTS = 250
 """Components that go through the projection's steps together, at most."""
 SLICE_COMPONENTS_MIN = 10
 """Fewer don't pay for the rounds that they take; but the first are not to wait until many are computed."""
+FOREIGN_SHOWN = 10
+"""So many places are logged of records that are nobody's."""
 SLICES_AT_ONCE = 8
 """Slices that are under way at once: enough that one is computed while others wait, and a bound to the memory."""
 
 
 class Told(NamedTuple):
-    """The notices of a batch, one for each component. `lost`: how many offsets were deleted before they were read."""
+    """The notices of a batch, one for each component.
+
+    `lost`: how many offsets were deleted before they were read. `foreign`: where records lie that hold no notices.
+    """
 
     notices: list[Notice]
     lost: int
+    foreign: tuple[str, ...] = ()
 
 
 class Projecting:
@@ -63,14 +69,15 @@ class Projecting:
 
     def prepare(self, chunks: Sequence[Chunk]) -> Told:
         """The notices of the chunks."""
-        notices = conflated(
-            notice
-            for chunk in chunks
-            for record in chunk.records
-            if record.value is not None
-            for notice in unpacked(record.value)
-        )
-        return Told(notices, sum(chunk.expired for chunk in chunks))
+        notices: list[Notice] = []
+        foreign: list[str] = []
+        for chunk in chunks:
+            for record in chunk.records:
+                try:
+                    notices += unpacked(record.value or b"")
+                except msgspec.DecodeError:
+                    foreign.append(f"{record.partition}:{record.offset}")
+        return Told(conflated(notices), sum(chunk.expired for chunk in chunks), tuple(foreign))
 
     async def begin(self, told: Told, parts: Parts) -> Finish:
         """Publish what the notices speak of, slice by slice: while one waits for the broker, others are computed."""
@@ -78,6 +85,14 @@ class Projecting:
         if told.lost:
             log.error("changes were deleted before they were published: profiles are missing or old", offsets=told.lost)
             self._metrics.position_gap.inc(told.lost)
+        if told.foreign:
+            log.error(
+                "records of `changes` that no worker of this version wrote are left out: whoever they were about is"
+                " published by `idweave republish`, and `idweave audit` says who is missing",
+                at=told.foreign[:FOREIGN_SHOWN],
+                records=len(told.foreign),
+            )
+            self._metrics.foreign_changes.inc(len(told.foreign))
         self._metrics.projection_backlog.set(len(notices))
         now_us = await parts.store.clock_us()
         size = min(max(len(notices) // SLICES_AT_ONCE, SLICE_COMPONENTS_MIN), SLICE_COMPONENTS)

@@ -14,6 +14,7 @@ from sinks.history_reader import History, read_history
 from sinks.newest_reader import NewestReader
 from sinks.profile_reader import ProfileReader
 from sinks.redis_store import RedisStore
+from sinks.topic_ids import TopicIds
 from stream.config.settings import Settings
 from stream.flood import Flood
 from stream.lag import Lag, LogEnds
@@ -28,6 +29,7 @@ from stream.reading.profile_source import ProfileSource
 from stream.reading.recalling import READ_SECONDS, Keys, Recalling
 from stream.reading.recent import NewestSource, Recently
 from stream.reading.walking import UnavailableError
+from stream.same_log import SameLog
 from stream.session import Session
 from stream.web.guard import Guard
 from stream.web.routes import WebParts, create_web
@@ -89,6 +91,12 @@ def web_server(
     )
     guard = Guard(web, settings.http, settings.api_tokens, settings.own_operator)
     return WebServer(guard, settings.http, [source, newest, desk])
+
+
+def same_log(settings: Settings) -> SameLog:
+    """Whether topics are those that the store was filled from."""
+    topics = [topic.full_name(settings.topic_prefix) for topic in READ]
+    return SameLog(TopicIds(",".join(settings.brokers), settings.kafka_settings(), topics))
 
 
 def lag(settings: Settings, session: Session, metrics: Metrics, pulse: Pulse) -> Lag:

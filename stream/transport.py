@@ -44,6 +44,8 @@ from stream.kafka_security import credentials
 
 CHUNK_RECORDS = 2_000
 CHUNKS_AHEAD = 4
+METADATA_MS = 30_000
+"""New partitions are read so long after they were added; Kafka's default is five minutes."""
 SESSION_MS = 10_000
 """How long a killed worker's partitions stay dead, unless `session.timeout.ms` says otherwise."""
 
@@ -79,10 +81,12 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
         unstarted = self._intake.unstarted(partitions)
         if unstarted:
             assignment = self._intake.assignment
+            # What Kafka was told is asked first: whoever had these partitions until now may tell it more meanwhile.
+            committed = await self.committed(unstarted)
             offsets = await self.app.positions.start_offsets(unstarted)
             assert offsets.keys() >= unstarted, f"no start offset for {sorted(unstarted - offsets.keys())}"
             self._intake.start(assignment, {tp: offsets[tp] for tp in unstarted})
-            self.app.positions.committed(await self.committed(unstarted))
+            self.app.positions.committed(committed)
 
     def _message(self, chunk: Chunk) -> ConsumerMessage:
         # Faust drops messages below the last offset it saw, but here reading may go back; chunks prove their continuity
@@ -199,6 +203,7 @@ def create_app(
         "broker_heartbeat_interval": min(3.0, session_seconds / 3),
         "broker_commit_interval": 1.0,
         "broker_max_poll_records": chunk_records,
+        "consumer_metadata_max_age_ms": METADATA_MS,
         "consumer_auto_offset_reset": "none",  # see stream.fetching: a position that is gone must not pass silently
         "stream_wait_empty": False,
         "table_standby_replicas": 0,  # no tables: plain round robin instead of Faust's assignor

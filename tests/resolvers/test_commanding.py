@@ -257,6 +257,19 @@ def test_a_later_merge_lifts_a_split_and_its_undo_restores_it() -> None:
     assert len(desk.groups()) == 1
 
 
+def test_of_two_merges_the_one_that_stands_lifts_the_split() -> None:
+    """Whichever of them is taken back; without both the split holds again."""
+    for first, second in (("m1", "m2"), ("m2", "m1")):
+        desk = one()
+        desk.say("split", "openid:o", name="s")
+        for name in ("m1", "m2"):
+            desk.say("merge", "unionid:u", "openid:o", name=name)
+        desk.say("undo", of=first, name="x")
+        assert len(desk.groups()) == 1
+        desk.say("undo", of=second, name="y")
+        assert len(desk.groups()) == 2
+
+
 @pytest.mark.parametrize(
     ("of", "status", "told"),
     [

@@ -29,6 +29,7 @@ CONTRACT = {
     "idweave_component_identifiers_max": (),
     "idweave_projection_backlog": (),
     "idweave_position_gap_total": (),
+    "idweave_foreign_changes_total": (),
 }
 
 
