@@ -17,7 +17,7 @@ from sinks.topic_ids import TopicId
 from stream.session import Session, WorldError
 
 NOTE = "topic"
-EVERY_SECONDS = 30.0
+EVERY_SECONDS = 5.0
 
 
 class Asking(Protocol):
@@ -74,7 +74,7 @@ class SameLog:
             await store.note(f"{NOTE}:{name}", topic.text)
 
     async def watch(self, session: Session) -> NoReturn:
-        """Look again every half minute, until cancelled: a topic may be made anew below workers that read it."""
+        """Look again every few seconds, until cancelled: a topic may be made anew below workers that read it."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             number = session.number

@@ -25,6 +25,7 @@ from tests.live.redis_server import RedisServer
 from tests.live.test_end_to_end import parts, retail_day
 from tests.live.test_faults import whole
 from tests.live.test_replay import said
+from tests.live.test_republish import lose_topic
 
 PEOPLE = 80
 GROWTH_KIB = 100_000
@@ -184,6 +185,31 @@ def test_records_that_retention_took_are_counted(engine: Engine, kafka: Broker) 
     assert engine.resolved() == done + lost + 20
     assert "touchpoints were deleted before they were resolved: events are lost" in engine.logs()
     assert engine.metric(worker, "idweave_position_gap_total") == lost
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["while nobody reads", "below a worker"])
+def test_an_input_that_is_made_anew_is_not_read_on(engine: Engine, kafka: Broker, *, running: bool) -> None:
+    """It has grown past the positions, so no offset shows it: not one of its records is done, and it is said why.
+
+    Without positions in it, which an operator deletes, a topic is a beginning like any other.
+    """
+    first, second = parts(retail_day(36, 40), 2)
+    worker = engine.start_worker(**QUICK)
+    engine.publish(first)
+    engine.settle()
+    done = engine.resolved()
+    if not running:
+        worker.stop()
+        engine.workers.remove(worker)
+    lose_topic(kafka, engine, "touchpoints")
+    engine.publish([*second, *first, *second])
+    if not running:
+        worker = engine.start_worker(**QUICK)
+    engine.until(lambda: "touchpoints was deleted and made anew" in engine.logs(), "it is told")
+    assert engine.reasons(worker) == ["servers_unavailable"]
+    assert running or engine.resolved() == done
+    engine.forget_positions()
+    engine.until(lambda: engine.is_ready(worker), "it reads again")
 
 
 @pytest.mark.chaos
