@@ -1,4 +1,4 @@
-"""Garbage: when Python looks for reference cycles. Between batches, when least is alive, and not in the midst of one.
+"""Garbage: when Python looks for reference cycles: when a batch is done, and not in the midst of one's beginning.
 
 What the cache holds lives long and has no cycles, and each collection walks what it collects: with Python's defaults
 that was two thirds of the worker's CPU. Rarer ones, started by Python in the midst of a batch, when most of what it
@@ -23,7 +23,7 @@ def spare_the_collector() -> None:
 
 
 def collect_between_batches() -> None:
-    """Look through the young, if there are enough of them: called when a batch is done and nothing holds it."""
+    """Look through the young, if there are enough of them: called when a batch is done, and the next one begun."""
     young, collections, _ = gc.get_count()
     if young >= YOUNG_OBJECTS:
         gc.collect(1 if collections >= COLLECTIONS else 0)

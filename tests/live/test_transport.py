@@ -442,6 +442,39 @@ async def test_a_broker_that_dies_and_returns_is_survived(
         assert [row[2] for row in store.seen() if row[1] == partition] == list(range(count))
 
 
+class Killing(Store):
+    """A store whose positions are known at the moment at which the broker dies."""
+
+    def __init__(self, path: Path, broker: KafkaServer) -> None:
+        super().__init__(path)
+        self.asked = 0
+        self._broker = broker
+
+    async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
+        """As every store's."""
+        self.asked += 1
+        if self.asked == 1:
+            self._broker.kill()
+        return await super().start_offsets(partitions)
+
+
+async def test_a_broker_that_dies_before_it_says_where_the_log_begins_is_waited_for(
+    own_kafka: KafkaServer, topic_prefix: str, tmp_path: Path
+) -> None:
+    """A new group, no position yet: the beginning is asked of a broker that has just died, and once more later."""
+    log = Log(own_kafka, topic_prefix, partitions=2)
+    log.write(1_000)
+    log.write(1_000, partition=1)
+    with closing(Killing(tmp_path / "store.sqlite", own_kafka)) as store:
+        async with running(log, store):
+            await until(lambda: store.asked > 0)
+            await asyncio.sleep(5)
+            await asyncio.to_thread(own_kafka.start)
+            await until(lambda: store.count() >= 2_000, seconds=60)
+        for partition in (0, 1):
+            assert [row[2] for row in store.seen() if row[1] == partition] == list(range(1_000))
+
+
 @pytest.mark.parametrize(("position", "said"), [(500, "lies beyond the log's end 10"), ("broken", "ValueError")])
 async def test_a_position_that_cannot_be_read_from_ends_the_process(
     kafka: Broker, topic_prefix: str, tmp_path: Path, position: int | str, said: str
