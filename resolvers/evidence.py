@@ -32,7 +32,7 @@ class Mark(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
 
 
 class Pair(NamedTuple):
-    """The two ends of an edge: keys of identifiers, the event's strongest first; asserted to be one value: in order."""
+    """The two ends of an edge: keys of identifiers, the event's strongest first; of an asserted one, in order."""
 
     strong: str
     weak: str
