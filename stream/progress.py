@@ -1,8 +1,8 @@
 """Progress: where this worker is in each partition, held against the store's positions.
 
 Two places per partition: what was handed to the agents (`_next`), and what the store has (`_stored`). They differ by
-what is in flight; where the store has none yet, `_earliest` is where its first batch began. Rule (I5): the store's position moves by compare-and-set from what it was, on the server that the
-batch worked on.
+what is in flight; where the store has none yet, `_earliest` is where its first batch began. Rule (I5): the store's
+position moves by compare-and-set from what it was, on the server that the batch worked on.
 Must not know: what is in a chunk.
 """
 
