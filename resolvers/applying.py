@@ -15,9 +15,8 @@ from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Pair
 from resolvers.facets import Facet
 from resolvers.grouping import Group, is_small
-from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
-from resolvers.partition import neighbour_cap
+from resolvers.partition import Neighbours
 
 Said = Literal["new", "same", "done", "reused", "elsewhere"]
 """What an event is to a group: new; a copy of a known one; this very record again; another body under a used name; or
@@ -43,7 +42,7 @@ class Work:
         self._root = root
         self._group = group
         self._rules = rules
-        self._near: dict[str, set[str]] = {}
+        self._near = Neighbours(root.neighbours_of, rules)
         self._small = group.small and is_small({root.name: root}, len(group.keys), rules)
 
     def apply(self, arrival: Arrival) -> Sequence[Observation]:
@@ -124,9 +123,7 @@ class Work:
         """
         ends = [(facets[key], key, other) for key, other in (pair, (pair.weak, pair.strong)) if key in facets]
         for facet, key, other in ends:
-            near = self._near_of(key)
-            near.add(shown(other))
-            if len(near) > neighbour_cap(key, self._rules):
+            if self._near.add(key, other):
                 facet.hub = True
         if pair in self._group.capped:
             return "component"
@@ -145,9 +142,3 @@ class Work:
                 facet.strangers = tuple(sorted((*facet.strangers, other)))
                 news = True
         return news
-
-    def _near_of(self, key: str) -> set[str]:
-        near = self._near.get(key)
-        if near is None:
-            near = self._near[key] = set(self._root.neighbours_of(key))
-        return near

@@ -16,9 +16,8 @@ from resolvers.arrivals import Arrival
 from resolvers.component import Component
 from resolvers.dedupe import remembered, verdict
 from resolvers.evidence import Mark, Pair
-from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
-from resolvers.partition import neighbour_cap
+from resolvers.partition import Neighbours
 
 
 class Group(Struct, frozen=True, gc=False):
@@ -75,13 +74,15 @@ def _grouped_with_care(
 ) -> list[Group]:
     """The same where hubs, which cause no unions, and the cap of a component may matter."""
     places = _Places(roots, rules.caps.component)
-    near = _Neighbours(roots, rules)
+    known = {key: root for key, root in roots.items() if root is not None}
+    near = Neighbours(lambda key: known[key].neighbours_of(key) if key in known else (), rules)
     capped: set[Pair] = set()
     linked: set[Pair] = set()
     arrivals = _counted(arrivals, roots.keys(), roots, rules)
     for arrival in arrivals:
         for pair in arrival.pairs:
-            if near.add(pair):
+            ends = (pair, (pair.weak, pair.strong))  # both are counted, whichever of them is a hub
+            if any([near.add(*end) or (end[0] in known and known[end[0]].is_hub(end[0])) for end in ends]):
                 continue
             (linked if places.join(pair.strong, pair.weak) else capped).add(pair)
     grouped = _hanging_together(arrivals, places, linked)
@@ -220,27 +221,3 @@ class _Places:
             self._parent[a] = b
             self._size[b] = size
         return True
-
-
-class _Neighbours:
-    """Distinct neighbours as a batch adds them, and which identifiers are hubs by now."""
-
-    __slots__ = ("_roots", "_rules", "_sets")
-
-    def __init__(self, roots: Mapping[str, Component | None], rules: IdentityRules) -> None:
-        self._roots = roots
-        self._rules = rules
-        self._sets: dict[str, set[str]] = {}
-
-    def add(self, pair: Pair) -> bool:
-        """Count a pair's ends as neighbours -> whether one of them is a hub."""
-        strong = self._is_hub(pair.strong, pair.weak)
-        return self._is_hub(pair.weak, pair.strong) or strong
-
-    def _is_hub(self, key: str, other: str) -> bool:
-        near = self._sets.get(key)
-        root = self._roots.get(key)
-        if near is None:
-            near = self._sets[key] = set() if root is None else set(root.neighbours_of(key))
-        near.add(shown(other))
-        return len(near) > neighbour_cap(key, self._rules) or (root is not None and root.is_hub(key))

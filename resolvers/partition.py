@@ -8,7 +8,7 @@ What operators have ruled comes before all evidence: a merge joins, a split keep
 Must not know: facts, profiles, stores, clocks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -61,9 +61,28 @@ def neighbours(pairs: Iterable[Pair]) -> dict[str, set[str]]:
     return found
 
 
-def neighbour_cap(key: str, rules: IdentityRules) -> int:
+def _neighbour_cap(key: str, rules: IdentityRules) -> int:
     """More distinct neighbours than this make an identifier a hub."""
     return rules.caps.weak if namespace_of(key, rules).weak else rules.caps.other
+
+
+class Neighbours:
+    """Distinct neighbours as evidence comes; `known`: those that an identifier has had before."""
+
+    __slots__ = ("_known", "_rules", "_sets")
+
+    def __init__(self, known: Callable[[str], Iterable[str]], rules: IdentityRules) -> None:
+        self._known = known
+        self._rules = rules
+        self._sets: dict[str, set[str]] = {}
+
+    def add(self, key: str, other: str) -> bool:
+        """Count a neighbour of an identifier -> whether it has more than its cap."""
+        near = self._sets.get(key)
+        if near is None:
+            near = self._sets[key] = set(self._known(key))
+        near.add(shown(other))
+        return len(near) > _neighbour_cap(key, self._rules)
 
 
 def hubs(sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: IdentityRules) -> frozenset[str]:
@@ -74,7 +93,7 @@ def hubs(sights: Mapping[str, Sight], edges: Mapping[Pair, Edge], rules: Identit
         return frozenset(marked)
     linked = neighbours(edges)
     for key in sights:
-        if len(linked.get(key, set()).union(map(shown, strangers.get(key, ())))) > neighbour_cap(key, rules):
+        if len(linked.get(key, set()).union(map(shown, strangers.get(key, ())))) > _neighbour_cap(key, rules):
             marked.add(key)
     return frozenset(marked)
 

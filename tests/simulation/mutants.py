@@ -208,7 +208,7 @@ MUTANTS = (
         "self.content.decisions.setdefault(step.command, step.decision)",
         "self.content.decisions.update({step.command: step.decision}) or step.decision",
         world="commanded",
-        first=37,
+        first=29,
     ),
     Mutant(
         "another body has the last word",
