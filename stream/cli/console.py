@@ -6,7 +6,7 @@ Must not know: any one command.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sinks.store import StoreLostError
+from stream.config.mistakes import ConfigError, Mistake
 from stream.config.settings import Settings, load_settings
 
 FAILED: Final = 1
@@ -81,10 +82,18 @@ def settings_for(overrides: Mapping[str, str], defaults: Mapping[str, str] | Non
     Raises:
         ConfigError: with every mistake found.
     """
-    settings = load_settings(os.environ, Path.cwd(), overrides=overrides, defaults=defaults)
-    for warning in settings.warnings:
-        complain(f"warning: {warning}", "yellow")
+    try:
+        settings = load_settings(os.environ, Path.cwd(), overrides=overrides, defaults=defaults)
+    except ConfigError as error:
+        _warn(error.warnings)
+        raise
+    _warn(settings.warnings)
     return settings
+
+
+def _warn(warnings: Iterable[Mistake]) -> None:
+    for warning in warnings:
+        complain(f"warning: {warning}", "yellow")
 
 
 def broker_list(settings: Settings) -> str:

@@ -170,7 +170,7 @@ def _said(one: Why) -> str:
 
 def _part(part: Part, depth: int) -> Iterator[str]:
     saw = "" if part.parts else f": {_value(part.saw)}"
-    until = f" (until {to_text(part.until_us)[:16].replace('T', ' ')})" if part.until_us is not None else ""
+    until = f" (until {to_text(part.until_us)[:16].replace('T', ' ')} UTC)" if part.until_us is not None else ""
     yield f"{'  ' * depth}{'yes' if part.holds else 'no ':<3}  {part.asks}{saw}{until}"
     for one in part.parts:
         yield from _part(one, depth + 1)

@@ -229,7 +229,7 @@ def load_settings(
         for name, hint in in_plain_text(settings.brokers, settings.redis_url.reveal(), settings.kafka):
             variables.mistake(name, "this server is elsewhere, and all would go there in plain text", hint)
     if variables.mistakes or mistakes or wrong_rules:
-        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
+        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules], settings.warnings)
     return settings
 
 

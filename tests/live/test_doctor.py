@@ -52,7 +52,8 @@ def test_good_servers_are_good(
     assert (code, [one["about"] for one in found]) == (1, ["topics"])
     assert "idweave topics create" in found[0]["do"]
     create_topics(kafka.bootstrap, topic_prefix, {}, 1)
-    assert doctor(kafka.bootstrap, redis_server.url, capsys) == (0, [])
+    code, found = doctor(kafka.bootstrap, redis_server.url, capsys)
+    assert (code, [(one["about"], one["state"]) for one in found]) == (0, [("clock", "unknown")])
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
     producer.produce(f"{topic_prefix}.touchpoints", b"{}")
     assert producer.flush(20) == 0

@@ -165,6 +165,19 @@ def test_every_configuration_mistake_is_named_with_its_place(
     assert code == 2, "the worker refuses what the check refuses"
 
 
+def test_a_misspelt_variable_is_warned_of_beside_the_mistake_that_it_makes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wrote IDWEAVE_HASHKEY learns that no key is set, and why."""
+    monkeypatch.delenv("IDWEAVE_HASH_KEY")
+    monkeypatch.setenv("IDWEAVE_HASHKEY", KEYS["IDWEAVE_HASH_KEY"])
+    code, _, err = said(capsys, "config", "check")
+    assert code == 2
+    warning = "warning: environment: IDWEAVE_HASHKEY: unknown variable, not used; did you mean 'IDWEAVE_HASH_KEY'?"
+    assert err.splitlines()[0] == warning
+    assert "environment: IDWEAVE_HASH_KEY: is not set" in err
+
+
 def test_a_good_configuration_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     """`config check` says which file counts and shows no secret."""
     code, out, err = said(capsys, "--redis", "redis://:geheim@127.0.0.1:6379/0", "config", "check")

@@ -301,7 +301,7 @@ def test_why_shows_each_condition_with_its_value() -> None:
     ]
     [stage] = why(book, contents, 1_795_233_660_125_007, "active")
     assert "    yes  activity.last_at is within the last 90 days" in "\n".join(lines(stage))
-    assert "(until 2027-02-19 04:01)" in "\n".join(lines(stage))
+    assert "(until 2027-02-19 04:01 UTC)" in "\n".join(lines(stage))
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL))

@@ -68,7 +68,7 @@ async def test_a_merge_is_told_by_every_name() -> None:
     assert (entry["type"], entry["from"], entry["to"]) == ("merged", [({first, second} - {survivor}).pop()], [survivor])
     assert entry["evidence"][0]["id"] == "event-3"
     text = list(lines(told))
-    assert text[0][0].startswith(f"Profile {survivor}, version {told['version']}. Kept are merges for 7 days and conf")
+    assert text[0][0].startswith(f"Profile {survivor}, version {told['version']}; times are UTC. Kept are merg")
     assert (f"{entry['at'][:10]}" in text[1][0], text[1][1]) == (True, "green")
     assert text[-1][0].strip() == "because of event-3 (/test) at 2026-08-01 10:00"
 
