@@ -133,7 +133,7 @@ class Letters:
     def _starts(self, choice: Choice) -> dict[Place, int | None]:
         """Where to begin: only partitions that are meant, and no earlier than the first letter that is.
 
-        Nor beyond the last one: not every broker says that an offset is past the end, and who waits there hears nothing.
+        Nor beyond the last one: not every broker says that an offset is past the end; who waits there hears nothing.
         """
         if not choice.spans:
             return dict.fromkeys(self._places)

@@ -70,7 +70,9 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["audit", "--redis", " "], "--redis is empty"),
         (["up", "--brokers", NOBODY], "No such option: --brokers"),
         (["--brokers", NOBODY, "up"], "run `idweave worker`"),
+        (["up", "--broker-port", "8080", "--store-port", "8080"], "--broker-port and --store-port both name 8080"),
         (["generate", "--day", "yesterday"], "--day is a calendar day, written YYYY-MM-DD."),
+        (["generate", "--out", "a.json", "--truth", "./a.json"], "--out and --truth name one file"),
         (["publish", "nothing.jsonl"], "nothing.jsonl cannot be opened: no such file or directory."),
         (["token", "phone"], "An identifier is written namespace:value"),
         (["token", "fax:123"], "The namespace is not declared"),
@@ -121,6 +123,23 @@ def test_a_server_that_speaks_something_else_is_named_with_a_reason(capsys: pyte
     assert code == 1
     assert f"No Redis answers at rediss://127.0.0.1:{port}/0 (" in err
     assert "()" not in err
+
+
+def test_all_taken_ports_are_named_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broker, store and console, each with how to choose another, before any server is started."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [listener.getsockname()[1] for listener in (one, other)]
+        monkeypatch.setenv("IDWEAVE_HTTP", f"127.0.0.1:{ports[0]}")
+        code, out, err = said(capsys, "up", "--broker-port", str(ports[0]), "--store-port", str(ports[1]))
+    assert (code, out) == (1, "")
+    broker, store, http, last = err.splitlines()
+    taken = "on 127.0.0.1 is taken, so the embedded"
+    assert broker == f"Port {ports[0]} {taken} broker cannot start there. `--broker-port N` names another."
+    assert store == f"Port {ports[1]} {taken} store cannot start there. `--store-port N` names another."
+    assert http.startswith(f"Cannot serve HTTP on 127.0.0.1:{ports[0]}: Address already in use. Set IDWEAVE_HTTP")
+    assert last.startswith("Is an `idweave up` running already?")
 
 
 @pytest.mark.parametrize(
