@@ -62,7 +62,9 @@ def _show(findings: Sequence[Finding]) -> None:
         say(f"{one.state:<8} {one.about:<8} {one.says}", STYLES[one.state])
         if one.do:
             say(f"{INDENT}{one.do}")
-    wrong, warnings, unknown = (sum(one.state == state for one in findings) for state in ("wrong", "warning", "unknown"))
+    wrong, warnings, unknown = (
+        sum(one.state == state for one in findings) for state in ("wrong", "warning", "unknown")
+    )
     more = f", {plural(unknown, 'thing')} not known yet" if unknown else ""
     if wrong or warnings:
         say(f"{plural(wrong, 'thing')} wrong, {plural(warnings, 'warning')}{more}.")

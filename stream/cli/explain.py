@@ -70,13 +70,14 @@ async def _told(a: Identifier, b: Identifier, settings: Settings) -> Explanation
     try:
         explaining = Explaining(current, settings.configuration.rules, lives_in(store, settings).current)
         told = await explaining.between(a, b)
-        if told is None:
-            raise CommandFailedError(_nobody((a, b), [await explaining.known(one) for one in (a, b)]))
-        return told
+        known = [await explaining.known(one) for one in (a, b)] if told is None else []
     except UnavailableError as error:
         raise CommandFailedError(f"The evidence cannot be read: {error}. Try again in a moment.") from error
     finally:
         await store.close()
+    if told is None:
+        raise CommandFailedError(_nobody((a, b), known))
+    return told
 
 
 def _nobody(asked: Sequence[Identifier], known: Sequence[bool]) -> str:
@@ -85,8 +86,9 @@ def _nobody(asked: Sequence[Identifier], known: Sequence[bool]) -> str:
     if any(known) and not all(known):
         which, other = (0, 1) if known[1] else (1, 0)
         return (
-            f"Nobody is known by the {ordinals[which]} of the two, that {asked[which].namespace}. The {ordinals[other]},"
-            f" that {asked[other].namespace}, is known. Was the {ordinals[which]} published, and is a worker running?"
+            f"Nobody is known by the {ordinals[which]} of the two, that {asked[which].namespace}."
+            f" The {ordinals[other]}, that {asked[other].namespace}, is known."
+            f" Was the {ordinals[which]} published, and is a worker running?"
         )
     kinds = " or that ".join(dict.fromkeys(one.namespace for one in asked))
     return f"Nobody is known by that {kinds}. Was it published, and is a worker running?"

@@ -349,7 +349,10 @@ def _redis_prefix(text: str) -> str:
 
 
 def _http(text: str) -> Address:
-    return _address(text, 0)
+    try:
+        return _address(text, 0)
+    except WrongTextError as wrong:
+        raise WrongTextError(wrong.reason, wrong.hint and "for example 127.0.0.1:6066") from None
 
 
 def _plaintext(text: str) -> str:
