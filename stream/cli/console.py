@@ -6,6 +6,7 @@ Must not know: any one command.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,11 @@ def say(line: str = "", style: str | None = None) -> None:
 def complain(line: str, style: str = "red") -> None:
     """A line of an error."""
     ERR.print(line, style=style, markup=False)
+
+
+def at_a_terminal() -> bool:
+    """Whether a person can be asked: one who types, and reads the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def servers(context: typer.Context, brokers: str | None, redis: str | None = None) -> dict[str, str]:

@@ -29,7 +29,7 @@ def page() -> str:
 
 def _sections() -> Iterator[str]:
     top = typer.main.get_command(app)
-    with typer.Context(top, info_name=PROGRAM, terminal_width=COLUMNS) as context:
+    with typer.Context(top, info_name=PROGRAM, terminal_width=COLUMNS, **top.context_settings) as context:
         yield from _section(top, context, PROGRAM)
 
 

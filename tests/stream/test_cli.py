@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from typing import BinaryIO
 import pytest
 import structlog
 
+from stream.cli import command as command_module
 from stream.cli.console import complain, say
 from stream.cli.main import run
 from stream.logging_setup import set_up_logging
@@ -166,6 +168,43 @@ def test_kafka_settings_that_do_not_go_together_are_a_sentence(
     assert err.startswith("environment: IDWEAVE_KAFKA_*: ")
     assert word in err
     assert "hunter2" not in err
+
+
+def test_the_version_is_all_that_is_said_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """For scripts and bug reports."""
+    assert said(capsys, "--version") == (0, f"{metadata.version('idweave')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("person", "arguments", "answer", "requests"),
+    [
+        (True, [], "n\n", 0),
+        (True, [], "\n", 0),
+        (True, [], "y\n", 1),
+        (True, ["--yes"], "", 1),
+        (True, ["--dry-run"], "", 1),
+        (False, [], "", 1),
+    ],
+)
+def test_an_erase_asks_a_person_once(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    person: bool,
+    arguments: list[str],
+    answer: str,
+    requests: int,
+) -> None:
+    """At a terminal, unless --yes says so or nothing is changed; a script is never asked."""
+    sent: list[object] = []
+    monkeypatch.setattr(command_module, "at_a_terminal", lambda: person)
+    monkeypatch.setattr(command_module, "_request", lambda *asked, **_: sent.append(asked))
+    monkeypatch.setattr("sys.stdin", StringIO(answer))
+    code, out, err = said(capsys, "erase", "phone:13800138000", *arguments)
+    assert (len(sent), code, out.strip()) == (requests, 0 if requests else 1, "")
+    assert ("Erase this person? [y/N]" in err) == (answer != "")
+    assert ("Nothing was erased." in err) == (requests == 0)
+    assert "138" not in err
 
 
 def test_every_configuration_mistake_is_named_with_its_place(
