@@ -95,8 +95,8 @@ def yaml_slip(text: str, error: MarkedYAMLError) -> Slip:
     for line in range(mark.line, max(mark.line - LINES_BACK, 0) - 1, -1):
         if line < len(lines) and (found := _in_line(lines[line])):
             return Slip((line, found[0]), "this is not YAML", found[1])
-    if (found := _no_colon(lines, error, problem)) is not None:
-        return Slip(found[0], "this is not YAML", found[1])
+    if (missing := _no_colon(lines, error, problem)) is not None:
+        return Slip(missing[0], "this is not YAML", missing[1])
     begun = error.context_mark
     if begun is not None and "quoted scalar" in (error.context or ""):
         return Slip((begun.line, begun.column), "this is not YAML", "the quote that begins here does not end")
