@@ -19,7 +19,7 @@ from resolvers.publication import State
 from topics.answers import TimelineEntry, TimelineIdentifier
 from topics.catalogue import CONFLICTS, MERGES, RESULTS
 from topics.codec import decode
-from topics.commands import decode_result
+from topics.commands import Result, decode_result
 from topics.instants import to_text
 
 ENTRIES_MAX: Final = 1_000
@@ -125,6 +125,7 @@ def _of_change(record: Mapping[str, Any], subject: Subject | None, shown: Mappin
         "status": None,
         "cause": record["cause"],
         "evidence": record["evidence"],
+        "undone": [],
     }
 
 
@@ -146,6 +147,7 @@ def _of_conflict(record: Mapping[str, Any], subject: Subject | None, shown: Mapp
         "status": None,
         "cause": None,
         "evidence": record["evidence"],
+        "undone": [],
     }
 
 
@@ -170,7 +172,14 @@ def _of_result(value: bytes, subject: Subject | None, shown: Mapping[str, str]) 
         "status": result.status,
         "cause": None,
         "evidence": [],
+        "undone": _undone(result),
     }
+
+
+def _undone(result: Result) -> list[str]:
+    """The ids of the commands that it took back: an undo has one, an unblock all that blocked the value."""
+    of = result.effect.get("of", []) if result.status == "done" else []
+    return [of] if isinstance(of, str) else list(of)
 
 
 def _shown(namespace: str, token: str, shown: Mapping[str, str], profile_id: str | None = None) -> TimelineIdentifier:

@@ -4,12 +4,11 @@ Rule: what is in the catalogue is here, and nothing else.
 Must not know: where they are counted, how they are served.
 """
 
-from importlib.metadata import PackageNotFoundError, version
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from stream import metric_catalogue as catalogue
 from stream.metric_catalogue import Metric
+from stream.release import release
 
 
 class Metrics:
@@ -41,7 +40,7 @@ class Metrics:
         self.commands = self._counter(catalogue.COMMANDS)
         self.due = self._counter(catalogue.DUE)
         self.rule_errors = self._counter(catalogue.RULE_ERRORS)
-        self._gauge(catalogue.BUILD).labels(_version()).set(1)
+        self._gauge(catalogue.BUILD).labels(release()).set(1)
 
     def _counter(self, metric: Metric) -> Counter:
         assert metric.kind == "counter", metric.name
@@ -57,10 +56,3 @@ class Metrics:
     def _histogram(self, metric: Metric) -> Histogram:
         assert metric.kind == "histogram", metric.name
         return Histogram(metric.name, metric.says, metric.labels, buckets=metric.buckets, registry=self.registry)
-
-
-def _version() -> str:
-    try:
-        return version("idweave")
-    except PackageNotFoundError:  # it runs out of a folder that was never installed
-        return "unknown"

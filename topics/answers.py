@@ -78,7 +78,8 @@ class TimelineEntry(_FromProfiles):
     `id`: of the record on its topic; of a command, the command's. `at`: when it was decided; of a conflict, when its
     latest event was appended. `merged`, `split`, `moved`: `from` and `to` are profile ids. `conflict`: evidence that
     did not count, or a value that was dropped, by `rule`. `command`: what an operator asked for, and the answer to it.
-    `cause`: the event or command that brought it about. `evidence`: events behind it.
+    `cause`: the event or command that brought it about. `evidence`: events behind it. `undone`: of a command that took
+    others back, their ids.
     """
 
     id: str
@@ -92,6 +93,7 @@ class TimelineEntry(_FromProfiles):
     status: str | None
     cause: Cause | None
     evidence: list[EvidenceRef]
+    undone: list[str]
 
 
 class Timeline(TypedDict):

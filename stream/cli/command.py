@@ -20,6 +20,7 @@ from stream.cli.console import (
     Brokers,
     CommandFailedError,
     Person,
+    at_a_terminal,
     broker_list,
     complain,
     no_broker,
@@ -134,6 +135,7 @@ def erase(
     who: Person,
     *,
     dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also at a terminal.")] = False,
     by: By = None,
     reason: Reason = None,
     name: Name = None,
@@ -143,11 +145,15 @@ def erase(
 ) -> None:
     """Forget a person, and everything that was merged into them. This cannot be undone.
 
-    Events from before now bring nothing back, however late they come; later ones are of somebody new.
+    Events from before now bring nothing back, however late they come; later ones are of somebody new. At a terminal it
+    asks once.
     """
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     text = given(who)
     identifier, profile_id = (_readable([text], settings)[0], None) if ":" in text else (None, text)
+    sure = "An erase cannot be undone; --dry-run says whom it would be of. Erase this person?"
+    if not (dry_run or yes or not at_a_terminal() or typer.confirm(sure, err=True)):
+        raise CommandFailedError("Nothing was erased.")
     command = Erase(
         id=name or _new_id(), by=by, reason=reason, dry_run=dry_run, identifier=identifier, profile_id=profile_id
     )

@@ -6,7 +6,8 @@ Must not know: any one command.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sinks.store import StoreLostError
+from stream.config.mistakes import ConfigError, Mistake
 from stream.config.settings import Settings, load_settings
 
 FAILED: Final = 1
@@ -59,6 +61,11 @@ def complain(line: str, style: str = "red") -> None:
     ERR.print(line, style=style, markup=False)
 
 
+def at_a_terminal() -> bool:
+    """Whether a person can be asked: one who types, and reads the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def servers(context: typer.Context, brokers: str | None, redis: str | None = None) -> dict[str, str]:
     """What the command line says of servers, by the variable's name; the command's own options beat the global ones.
 
@@ -81,10 +88,18 @@ def settings_for(overrides: Mapping[str, str], defaults: Mapping[str, str] | Non
     Raises:
         ConfigError: with every mistake found.
     """
-    settings = load_settings(os.environ, Path.cwd(), overrides=overrides, defaults=defaults)
-    for warning in settings.warnings:
-        complain(f"warning: {warning}", "yellow")
+    try:
+        settings = load_settings(os.environ, Path.cwd(), overrides=overrides, defaults=defaults)
+    except ConfigError as error:
+        _warn(error.warnings)
+        raise
+    _warn(settings.warnings)
     return settings
+
+
+def _warn(warnings: Iterable[Mistake]) -> None:
+    for warning in warnings:
+        complain(f"warning: {warning}", "yellow")
 
 
 def broker_list(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from stream.operating.doctor import Finding, State, examine_address, examine_pyt
 from stream.operating.doctor_store import examine_store
 from topics.codec import encode
 
-STYLES: Final[dict[State, str]] = {"ok": "green", "warning": "yellow", "wrong": "red"}
+STYLES: Final[dict[State, str]] = {"ok": "green", "unknown": "cyan", "warning": "yellow", "wrong": "red"}
 INDENT: Final = " " * 18
 
 commands = Commands()
@@ -62,8 +62,11 @@ def _show(findings: Sequence[Finding]) -> None:
         say(f"{one.state:<8} {one.about:<8} {one.says}", STYLES[one.state])
         if one.do:
             say(f"{INDENT}{one.do}")
-    wrong, warnings = (sum(one.state == state for one in findings) for state in ("wrong", "warning"))
-    if not wrong and not warnings:
-        say("Everything is as it should be.")
+    wrong, warnings, unknown = (
+        sum(one.state == state for one in findings) for state in ("wrong", "warning", "unknown")
+    )
+    more = f", {plural(unknown, 'thing')} not known yet" if unknown else ""
+    if wrong or warnings:
+        say(f"{plural(wrong, 'thing')} wrong, {plural(warnings, 'warning')}{more}.")
     else:
-        say(f"{plural(wrong, 'thing')} wrong, {plural(warnings, 'warning')}.")
+        say(f"Nothing is wrong{more}." if unknown else "Everything is as it should be.")

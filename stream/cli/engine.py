@@ -43,8 +43,8 @@ from stream.cli.publish import yesterday
 from stream.config.settings import DEMO_KEYS, Address, Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
-from stream.servers.child_process import ServerError
-from stream.servers.embedded import EmbeddedServers, embedded_servers
+from stream.servers.child_process import LOOPBACK, PortTakenError, ServerError, require_free_port
+from stream.servers.embedded import EmbeddedServers, embedded_servers, redis_url
 from stream.servers.redis_client import stock_client
 from topics.catalogue import ALL
 
@@ -103,10 +103,12 @@ def up(
 
     if servers(context, None):
         raise CommandFailedError("`up` starts servers of its own; with yours, run `idweave worker`.", USAGE)
+    own = _embedded_settings(f"{LOOPBACK}:{broker_port}", redis_url(store_port), {})
+    _require_ports(broker_port, store_port, own.http)
     with stopped_by_signals(), embedded_servers(broker_port, store_port) as there:
         say(there.banner)
         own_operator = Secret(secrets.token_urlsafe(OPERATOR_BYTES))
-        settings = replace(_embedded_settings(there, {}), own_operator=own_operator)
+        settings = replace(own, own_operator=own_operator)
         _create_topics(settings)
         say("A worker joins its group, which takes some seconds ...")
         try:
@@ -116,6 +118,37 @@ def up(
             if not ending.code:
                 say("Ended. What it held is gone with it.")
             raise
+
+
+def _require_ports(broker_port: int, store_port: int, http: Address) -> None:
+    """See that all of them are free, before anything is started.
+
+    Raises:
+        CommandFailedError: with each that is not, and how to choose another.
+    """
+    from stream.web.server import AddressError, listening  # noqa: PLC0415 - as above
+
+    if broker_port == store_port:
+        raise CommandFailedError(f"--broker-port and --store-port both name {store_port}: give each its own.", USAGE)
+    taken = []
+    for port, server, option in (
+        (broker_port, "embedded broker", "--broker-port"),
+        (store_port, "embedded store", "--store-port"),
+    ):
+        try:
+            require_free_port(port, server)
+        except PortTakenError:
+            there = f"Port {port} on {LOOPBACK} is taken, so the {server} cannot start there."
+            taken.append((there, f"`{option} N` names another."))
+    try:
+        listening(http).close()
+    except AddressError as error:
+        says, _, do = str(error).partition(". ")
+        taken.append((f"{says}.", do))
+    if taken:
+        lines = [" ".join(one) for one in taken]
+        last = "Is an `idweave up` running already? Then use that one; or stop what listens there."
+        raise CommandFailedError("\n".join([*lines, last]))
 
 
 def _say_what_next(settings: Settings, there: EmbeddedServers, address: Address, own_operator: Secret) -> None:
@@ -191,7 +224,7 @@ def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
     if not named:
         with embedded_servers() as there:
             say(f"{there.banner} Use your own with --brokers and --redis.")
-            settings = _embedded_settings(there, {"IDWEAVE_TOPIC_PREFIX": "idweave"})
+            settings = _embedded_settings(there.brokers, there.redis_url, {"IDWEAVE_TOPIC_PREFIX": "idweave"})
             _create_topics(settings)
             yield settings
         return
@@ -211,8 +244,8 @@ def _engine(named: dict[str, str], *, keep: bool) -> Iterator[Settings]:
             remove_run(settings)
 
 
-def _embedded_settings(there: EmbeddedServers, own: dict[str, str]) -> Settings:
-    addresses = {"IDWEAVE_BROKERS": there.brokers, "IDWEAVE_REDIS_URL": there.redis_url}
+def _embedded_settings(brokers: str, redis: str, own: dict[str, str]) -> Settings:
+    addresses = {"IDWEAVE_BROKERS": brokers, "IDWEAVE_REDIS_URL": redis}
     return without_kafka_settings(settings_for({**own, **addresses}, DEMO_KEYS))
 
 

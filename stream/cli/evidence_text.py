@@ -22,6 +22,8 @@ def lines(told: Explanation) -> Iterator[str]:
             yield from _link(link)
     if told["around_more"]:
         yield f"  ... and {told['around_more']:,} more"
+    if any(link["first"] is not None for link in (*told["path"], *told["around"])):
+        yield "Times are UTC."
 
 
 def shown(identifier: ShownIdentifier) -> str:

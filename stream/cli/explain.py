@@ -5,6 +5,7 @@ repeated.
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,9 +47,6 @@ def explain(
     settings = settings_for(servers(context, brokers, redis))
     asked = [read_identifier(given(one), settings) for one in (a, b)]
     told = asyncio.run(_told(asked[0], asked[1], settings))
-    if told is None:
-        kinds = " or that ".join(dict.fromkeys(one.namespace for one in asked))
-        raise CommandFailedError(f"Nobody is known by that {kinds}. Was it published, and is a worker running?")
     if svg is not None:
         try:
             svg.write_text(picture(told), encoding="utf-8")
@@ -58,15 +56,39 @@ def explain(
         say(line)
 
 
-async def _told(a: Identifier, b: Identifier, settings: Settings) -> Explanation | None:
+async def _told(a: Identifier, b: Identifier, settings: Settings) -> Explanation:
+    """The explanation.
+
+    Raises:
+        CommandFailedError: one of them was never seen, or was erased, or nobody can tell now.
+    """
     store = await open_store(settings)
 
     async def current() -> RedisStore:
         return store
 
     try:
-        return await Explaining(current, settings.configuration.rules, lives_in(store, settings).current).between(a, b)
+        explaining = Explaining(current, settings.configuration.rules, lives_in(store, settings).current)
+        told = await explaining.between(a, b)
+        known = [await explaining.known(one) for one in (a, b)] if told is None else []
     except UnavailableError as error:
         raise CommandFailedError(f"The evidence cannot be read: {error}. Try again in a moment.") from error
     finally:
         await store.close()
+    if told is None:
+        raise CommandFailedError(_nobody((a, b), known))
+    return told
+
+
+def _nobody(asked: Sequence[Identifier], known: Sequence[bool]) -> str:
+    """Which of the two nobody is known by."""
+    ordinals = ("first", "second")
+    if any(known) and not all(known):
+        which, other = (0, 1) if known[1] else (1, 0)
+        return (
+            f"Nobody is known by the {ordinals[which]} of the two, that {asked[which].namespace}."
+            f" The {ordinals[other]}, that {asked[other].namespace}, is known."
+            f" Was the {ordinals[which]} published, and is a worker running?"
+        )
+    kinds = " or that ".join(dict.fromkeys(one.namespace for one in asked))
+    return f"Nobody is known by that {kinds}. Was it published, and is a worker running?"

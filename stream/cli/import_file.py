@@ -92,7 +92,7 @@ def import_command(
         settings = settings_for(named, {"IDWEAVE_ID_KEY": UNUSED_KEYS["IDWEAVE_ID_KEY"]})
     job = _Job(file, map_file, read, settings, per_second)
     started = time.monotonic()
-    with _opened(file) as opened, _bar(file) as bar:
+    with _opened(file) as opened, _bar("checking" if only_check else "importing", file) as bar:
         rows = _rows(opened, file, read)
         if only_check:
             state = State(file="", map="", topic="", cluster="")
@@ -207,6 +207,12 @@ def _rows(opened: BinaryIO, file: Path, read: ImportMap) -> Rows:
     except UnreadableFileError as error:
         raise CommandFailedError(f"{file} cannot be read: {error}.", USAGE) from error
     missing = [] if rows.header is None else missing_columns(read, rows.header)
+    if len(missing) > 1 and rows.header is not None and len(rows.header) == 1 and read.header is None:
+        raise CommandFailedError(
+            f"{file}: the first line has 1 column, and the map names {len(read.columns)}. Is `delimiter` right? As the"
+            f" map is, it is {read.delimiter!r}.",
+            USAGE,
+        )
     if missing:
         raise ConfigError(missing)
     return rows
@@ -224,13 +230,13 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _bar(file: Path) -> Iterator[Shown]:
+def _bar(doing: str, file: Path) -> Iterator[Shown]:
     """A progress bar in bytes, on a terminal, with the counts so far."""
     if not ERR.is_terminal:
         yield lambda _done, _state: None
         return
     columns = (
-        TextColumn("importing"),
+        TextColumn(doing),
         BarColumn(),
         DownloadColumn(),
         TextColumn("{task.fields[rows]:,} rows, {task.fields[rejected]:,} rejected"),

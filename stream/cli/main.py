@@ -47,6 +47,7 @@ from stream.cli.console import (
 from stream.cli.help import PROGRAM, Commands
 from stream.cli.rules import counted
 from stream.config.mistakes import ConfigError
+from stream.release import release
 from stream.servers.child_process import ServerError
 from topics.codec import encode
 
@@ -89,8 +90,25 @@ app.add_typer(doctor.commands)
 app.add_typer(config, name="config")
 
 
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - so Typer calls it
+    if asked:
+        say(release())
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+]
+
+
 @app.callback()
-def idweave(context: typer.Context, brokers: Brokers = None, redis: Redis = None) -> None:
+def idweave(
+    context: typer.Context,
+    *,
+    brokers: Brokers = None,
+    redis: Redis = None,
+    version: Version = False,  # noqa: ARG001 - its callback has acted
+) -> None:
     """Real-time identity resolution: touchpoint events in from Kafka, people out."""
     context.obj = servers(context, brokers, redis)
 

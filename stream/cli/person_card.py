@@ -49,7 +49,7 @@ def card(profile: Mapping[str, Any]) -> list[str]:
     contents = {name: one for name, one in profile.items() if name not in FRAME and name != "identifiers"}
     members = [f'"{name}": {orjson.dumps(one).decode()}' for name, one in trimmed(contents).items()]
     return [
-        f"profile {profile['profile_id']}, version {profile['version']}",
+        f"profile {profile['profile_id']}, version {profile['version']}; times are UTC",
         *(
             f"  {one['namespace']:<{names}}  {one['display']:<{width}}"
             f"  {_day(one['first_seen'])} - {_day(one['last_seen'])}"

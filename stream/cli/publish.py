@@ -95,6 +95,8 @@ def generate_command(
 
     With duplicates, late files, shared devices, junk identifiers and broken records.
     """
+    if out.resolve() == truth.resolve():
+        raise CommandFailedError("--out and --truth name one file: the truth would replace the events.", USAGE)
     world = generate(seed, people, _day(day))
     _write(out, b"".join(record.value + b"\n" for record in world.records))
     _write(truth, orjson.dumps(told(world), option=orjson.OPT_INDENT_2))

@@ -93,8 +93,11 @@ def why_command(
     book = Rulebook(settings.member_rules.rules, ZoneInfo(settings.configuration.rules.timezone))
     known = [f"{section}.{one.rule.name}" for section, rules in book.sections.items() for one in rules]
     if name not in known and name not in {one.partition(".")[2] for one in known}:
-        hint = closest(name, [one.partition(".")[2] for one in known])
-        raise CommandFailedError(f"There is no rule '{name}'; {hint or 'rules.yaml has their names.'}", USAGE)
+        names = [*known, *dict.fromkeys(one.partition(".")[2] for one in known)]
+        near = closest(name, names) or closest(name.rpartition(".")[2], names)
+        raise CommandFailedError(
+            f"There is no rule '{name}'; {near or f'{settings.rules_file} has their names.'}", USAGE
+        )
     found = last_published(given(who), settings)
     told = why(book, decode(found.json), _now_us(), name)
     if as_json:
@@ -170,7 +173,7 @@ def _said(one: Why) -> str:
 
 def _part(part: Part, depth: int) -> Iterator[str]:
     saw = "" if part.parts else f": {_value(part.saw)}"
-    until = f" (until {to_text(part.until_us)[:16].replace('T', ' ')})" if part.until_us is not None else ""
+    until = f" (until {to_text(part.until_us)[:16].replace('T', ' ')} UTC)" if part.until_us is not None else ""
     yield f"{'  ' * depth}{'yes' if part.holds else 'no ':<3}  {part.asks}{saw}{until}"
     for one in part.parts:
         yield from _part(one, depth + 1)

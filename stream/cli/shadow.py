@@ -1,6 +1,7 @@
 """`idweave shadow`: who would merge, split or move under other rules, before anybody switches to them.
 
-Rules: nothing is written, so it may run beside workers; identifiers are named as the store names them, by token.
+Rules: nothing is written, so it may run beside workers; a value of a hashed namespace is never repeated: people read
+its display, programs (`--json`) its token too.
 """
 
 import asyncio
@@ -143,7 +144,9 @@ def _people(count: int) -> str:
 
 def _person(person: Shown) -> str:
     more = f" and {person.more:,} more" if person.more else ""
-    return f"{f'{person.profile_id}  ' if person.profile_id else ''}{', '.join(person.identifiers)}{more}"
+    named = zip(person.identifiers, person.displays, strict=True)
+    names = ", ".join(f"{key.partition(':')[0]} {display}" for key, display in named)
+    return f"{f'{person.profile_id}  ' if person.profile_id else ''}{names}{more}"
 
 
 def _as_json(report: Report, candidate: Path) -> dict[str, object]:

@@ -29,7 +29,8 @@ Line = tuple[str, str | None]
 def lines(told: Timeline) -> Iterator[Line]:
     """The timeline, a line at a time, newest last."""
     kept = " and ".join(f"{name} for {plural(days, 'day')}" for name, days in told["kept_days"].items())
-    yield f"Profile {told['profile_id']}, version {told['version']}. Kept are {kept}: what is older is gone.", None
+    whose = f"Profile {told['profile_id']}, version {told['version']}; times are UTC"
+    yield f"{whose}. Kept are {kept}: what is older is gone.", None
     if not told["whole"]:
         since = f"since {told['since'][:16].replace('T', ' ')}" if told["since"] else "the newest, and not all of them"
         yield f"There was no time to read everything: these are the entries {since}.", "yellow"

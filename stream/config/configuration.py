@@ -173,7 +173,7 @@ def _namespace(name: str, line: Section) -> Namespace:
         limit=_limit(line),
         pii=line.word("pii", piis) or ("hash" if name in ALWAYS_HASHED else None),
         normalise=normalise,
-        region=line.word("region", REGIONS) or "CN",
+        region=line.word("region", REGIONS, "write two letters, such as CN") or "CN",
         randomised=line.word("randomised", randomised) or "link",
     )
     line.refuse_others()

@@ -23,10 +23,14 @@ class Mistake(NamedTuple):
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; `mistakes` holds all of what is wrong with it, and str() one line for each."""
+    """The configuration cannot be used; `mistakes` holds all of what is wrong with it, and str() one line for each.
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    `warnings`: what was unwise beside them, which may be why something is missing.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake], warnings: Iterable[Mistake] = ()) -> None:
         self.mistakes = tuple(mistakes)
+        self.warnings = tuple(warnings)
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 

@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from resolvers.judging import Rulebook
 from resolvers.profile_fields import DECIDED, ENTRIES, OPEN, field_of, known_paths
-from resolvers.rules import Rules
+from resolvers.rules import Rule, Rules
 from stream.config.mistakes import closest
 from stream.config.sections import Section
 from topics.instants import DAY_US, to_text, to_us
@@ -62,6 +62,7 @@ def read_examples(top: Section, rules: Rules) -> tuple[Example, ...]:
     if len(section.content) > EXAMPLES_MAX:
         top.mistake("examples", f"may hold {EXAMPLES_MAX} examples")
         return ()
+    declared = {name: _declared(top, name, getattr(rules, name)) for name in ("lifecycle", "tiers", *_GROUPS)}
     found = []
     for name in section.content:
         line = section.section(str(name)) if isinstance(name, str) else None
@@ -69,13 +70,20 @@ def read_examples(top: Section, rules: Rules) -> tuple[Example, ...]:
             section.mistake(name, "an example has a profile and what to expect", at_name=True)
             continue
         before = len(line.reading.mistakes)
-        example = _example(str(name), line, rules)
+        example = _example(str(name), line, declared)
         if len(line.reading.mistakes) == before:
             found.append(example)
     return tuple(found)
 
 
-def _example(name: str, line: Section, rules: Rules) -> Example:
+def _declared(top: Section, name: str, rules: Sequence[Rule]) -> list[str]:
+    """Names of a section's rules, also of those that were left out: what is wrong with one is said where it is."""
+    content = top.content.get(name)
+    written = [str(one) for one in content if content[one] is not None] if isinstance(content, CommentedMap) else []
+    return list(dict.fromkeys([*(rule.name for rule in rules), *written]))
+
+
+def _example(name: str, line: Section, declared: Mapping[str, Sequence[str]]) -> Example:
     profile = line.section("profile")
     contents = _profile(profile) if profile is not None else {}
     if profile is None and line.content.get("profile") is None:
@@ -89,14 +97,14 @@ def _example(name: str, line: Section, rules: Rules) -> Example:
             line.missing("expect", "what the rules must say: stage, tier, tags, segments, ...")
         line.refuse_others()
         return Example(name, contents)
-    found = _expected(expect, rules)
+    found = _expected(expect, declared)
     line.refuse_others()
     return Example(name, contents, _text(now) if now is not None else "", **found)
 
 
-def _expected(expect: Section, rules: Rules) -> dict[str, Any]:
-    stage = expect.word("stage", [rule.name for rule in rules.lifecycle])
-    tier = expect.word("tier", [NO_TIER, *(rule.name for rule in rules.tiers)])
+def _expected(expect: Section, declared: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    stage = expect.word("stage", declared["lifecycle"])
+    tier = expect.word("tier", [NO_TIER, *declared["tiers"]])
     completeness = expect.value("completeness")
     if completeness is not None and (isinstance(completeness, bool) or not isinstance(completeness, int | float)):
         expect.mistake("completeness", "must be a number from 0 to 1")
@@ -107,8 +115,8 @@ def _expected(expect: Section, rules: Rules) -> dict[str, Any]:
         names = ("recency", "frequency", "monetary")
         numbers = {name: scores.integer(name, 0, 5, least=0) for name in names if name in scores.content}
         scores.refuse_others()
-    there = {group: _names(expect, group, getattr(rules, group)) for group in _GROUPS}
-    absent = {group: _names(expect, f"no_{group}", getattr(rules, group)) for group in _GROUPS}
+    there = {group: _names(expect, group, declared[group]) for group in _GROUPS}
+    absent = {group: _names(expect, f"no_{group}", declared[group]) for group in _GROUPS}
     expect.refuse_others()
     return {
         "stage": stage,
@@ -120,14 +128,13 @@ def _expected(expect: Section, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _names(expect: Section, name: str, rules: Sequence[Any]) -> tuple[str, ...]:
+def _names(expect: Section, name: str, known: Sequence[str]) -> tuple[str, ...]:
     values = expect.value(name)
     if values is None:
         return ()
     if not isinstance(values, CommentedSeq):
         expect.mistake(name, "must be a list of names", f"write it as {name}: [...]")
         return ()
-    known = [rule.name for rule in rules]
     for value in values:
         if value not in known:
             expect.mistake(name, f"there is no '{value}'", closest(str(value), known))

@@ -168,11 +168,11 @@ class Section:
         self.mistake(name, "must be text", "write it in quotes")
         return None
 
-    def word(self, name: str, words: Iterable[Word]) -> Word | None:
-        """One of the words."""
+    def word(self, name: str, words: Iterable[Word], hint: str = "") -> Word | None:
+        """One of the words. `hint`: what to say of another one, where it is not which words there are."""
         known = {str(word): word for word in words}
         value = self.text(name)
         self._known(name, ", ".join(f"`{word}`" for word in sorted(known)))
         if value is not None and value not in known:
-            self.mistake(name, "unknown value", closest(value, sorted(known)))
+            self.mistake(name, "unknown value", hint or closest(value, sorted(known)))
         return known.get(value) if value is not None else None

@@ -229,7 +229,7 @@ def load_settings(
         for name, hint in in_plain_text(settings.brokers, settings.redis_url.reveal(), settings.kafka):
             variables.mistake(name, "this server is elsewhere, and all would go there in plain text", hint)
     if variables.mistakes or mistakes or wrong_rules:
-        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules])
+        raise ConfigError([*variables.mistakes, *mistakes, *wrong_rules], settings.warnings)
     return settings
 
 
@@ -349,7 +349,10 @@ def _redis_prefix(text: str) -> str:
 
 
 def _http(text: str) -> Address:
-    return _address(text, 0)
+    try:
+        return _address(text, 0)
+    except WrongTextError as wrong:
+        raise WrongTextError(wrong.reason, wrong.hint and "for example 127.0.0.1:6066") from None
 
 
 def _plaintext(text: str) -> str:

@@ -45,6 +45,11 @@ _NO_SPACE = re.compile(r"(?:^\s*|[{,]\s*|- )(?P<name>[A-Za-z_][\w.-]*):(?=[^\s:/
 _TAB = re.compile(r"^ *\t")
 
 
+_NAME_ALONE = re.compile(r"\s*(?P<name>[A-Za-z_][\w.-]*)(?=\s|$)")
+_TWICE = "found duplicate key"
+_AFTER_A_TEXT = ("mapping values are not allowed", "expected '<document start>'")
+
+
 class Slip(NamedTuple):
     """What most likely happened. `at`: line and column, from 0; `hint`: what it is, and what to write."""
 
@@ -90,14 +95,16 @@ def yaml_slip(text: str, error: MarkedYAMLError) -> Slip:
     for line in range(mark.line, max(mark.line - LINES_BACK, 0) - 1, -1):
         if line < len(lines) and (found := _in_line(lines[line])):
             return Slip((line, found[0]), "this is not YAML", found[1])
+    if (missing := _no_colon(lines, error, problem)) is not None:
+        return Slip(missing[0], "this is not YAML", missing[1])
     begun = error.context_mark
     if begun is not None and "quoted scalar" in (error.context or ""):
         return Slip((begun.line, begun.column), "this is not YAML", "the quote that begins here does not end")
     if begun is not None and "flow" in (error.context or ""):
         what = f"the bracket of line {begun.line + 1} is not closed, or a comma is missing before this"
         return Slip(at, f"this is not YAML: {problem}", what)
-    if problem.startswith("found duplicate key"):
-        return Slip(at, "this is not YAML: found duplicate key", "this name was there before; give one another name")
+    if problem.startswith(_TWICE):
+        problem = _TWICE  # without the name and its value
     return Slip(at, f"this is not YAML: {problem}", _explained(problem, lines, mark.line))
 
 
@@ -115,9 +122,27 @@ def _in_line(line: str) -> tuple[int, str] | None:
     return missing.end(), f"write a space after the {'colon' if missing['name'] else 'dash'}"
 
 
+def _no_colon(lines: Sequence[str], error: MarkedYAMLError, problem: str) -> tuple[tuple[int, int], str] | None:
+    """Where a name has no colon, and the hint. YAML takes it for a text, and stumbles over the line after it."""
+    if problem.startswith("could not find expected ':'") and error.context_mark is not None:
+        line = error.context_mark.line
+    elif problem.startswith(_AFTER_A_TEXT) and error.problem_mark is not None:
+        after = error.problem_mark.line
+        before = [at for at in range(after) if lines[at].strip() and not lines[at].lstrip().startswith("#")]
+        if not before or _indent(lines[before[-1]]) != _indent(lines[after]):
+            return None
+        line = before[-1]
+    else:
+        return None
+    named = _NAME_ALONE.match(_QUOTED_OR_COMMENT.sub("", lines[line]))
+    return None if named is None else ((line, named.end()), f"write a colon and a space after '{named['name']}'")
+
+
 def _explained(problem: str, lines: Sequence[str], line: int) -> str:
     if problem.startswith("expected <block end>"):
         return f"this line begins after {_indent(lines[line])} spaces: begin it where the lines beside it begin"
+    if problem == _TWICE:
+        return "this name was there before; give one another name"
     if problem.startswith("mapping values are not allowed"):
         return "this line is indented more than the one that it belongs beside, or a text with a colon needs quotes"
     if problem.startswith("could not find expected ':'"):

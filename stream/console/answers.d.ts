@@ -248,6 +248,7 @@ export interface TimelineEntry {
   status: string | null;
   to: Array<string>;
   type: "command" | "conflict" | "erased" | "merged" | "moved" | "split";
+  undone: Array<string>;
 }
 
 export interface TimelineIdentifier {
@@ -276,6 +277,7 @@ export interface RecentEntry {
   status: string | null;
   to: Array<string>;
   type: "command" | "conflict" | "erased" | "merged" | "moved" | "split";
+  undone: Array<string>;
 }
 
 export interface Live {

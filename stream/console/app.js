@@ -35,15 +35,24 @@ function show(view) {
   byId("main").replaceChildren(view);
 }
 
+// A part of the address; what is no text there is nobody's.
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Problem(404, "");
+  }
+}
+
 async function route() {
   const [, name = "", ...rest] = location.hash.split("/");
-  const parts = rest.map(decodeURIComponent);
   const turn = ++shown;
   for (const link of byId("nav").children) {
     link.toggleAttribute("aria-current", link.getAttribute("href") === `#/${name}`);
   }
   if (name !== "person") setAround([]);
   try {
+    const parts = rest.map(plain);
     if (name === "person") {
       const view = await personView(parts[0], forms);
       if (turn === shown) show(view);
@@ -55,7 +64,7 @@ async function route() {
       stop = overview.stop;
     }
   } catch (problem) {
-    if (turn === shown) show(failed(problem, route));
+    if (turn === shown) show(failed(problem, route, name === "person"));
   }
 }
 

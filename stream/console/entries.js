@@ -61,19 +61,28 @@ function evidence(entry) {
   );
 }
 
+// Commands that nobody can take back, or not any more, as far as any list has told.
+const settled = new Set();
+
+/** @param {(TimelineEntry | RecentEntry)[]} entries */
+export function settle(entries, forms) {
+  for (const entry of entries.filter((one) => one.type === "command")) {
+    if (entry.status !== "done" || !forms[entry.command ?? ""]?.undoable) settled.add(entry.id);
+    for (const id of entry.undone) settled.add(id);
+  }
+}
+
 // The command that can be taken back: the entry itself, or what brought it about.
 /** @param {TimelineEntry} entry */
-function undoable(entry, forms) {
+function undoable(entry) {
   if (entry.type === "erased") return null;
-  if (entry.type === "command") {
-    return entry.status === "done" && forms[entry.command ?? ""]?.undoable ? entry.id : null;
-  }
-  return entry.cause?.source === COMMANDS ? entry.cause.id : null;
+  const id = entry.type === "command" ? entry.id : entry.cause?.source === COMMANDS ? entry.cause.id : null;
+  return settled.has(id) ? null : id;
 }
 
 /** @param {TimelineEntry} entry */
-function undoButton(entry, forms) {
-  const of = isOperator() ? undoable(entry, forms) : null;
+function undoButton(entry) {
+  const of = isOperator() ? undoable(entry) : null;
   return (
     of &&
     h(
@@ -85,7 +94,7 @@ function undoButton(entry, forms) {
 }
 
 /** @param {TimelineEntry | RecentEntry} entry  @param {string | null} own  @param {boolean} isNew */
-function entryItem(entry, forms, own, isNew) {
+function entryItem(entry, own, isNew) {
   const kind = entry.type === "command" ? entry.command : entry.type;
   const named = namesOnlyDigests(entry.command) ? [] : entry.identifiers;
   const more = ("identifiers_more" in entry ? entry.identifiers_more : 0) + Math.max(named.length - 8, 0);
@@ -102,7 +111,7 @@ function entryItem(entry, forms, own, isNew) {
       ),
       entry.status && h("span", { class: `badge status-${entry.status}` }, t(`status.${entry.status}`)),
       h("time", { datetime: entry.at, title: instant(entry.at) }, ago(entry.at)),
-      undoButton(entry, forms),
+      undoButton(entry),
     ),
     h("p", { class: "what" }, headline(entry, own)),
     named.length > 0 &&
@@ -122,10 +131,11 @@ function entryItem(entry, forms, own, isNew) {
  */
 export function entryList(entries, forms, options = {}) {
   if (!entries.length) return h("p", { class: "empty" }, t("entry.none"));
+  settle(entries, forms);
   const seen = options.seen;
   return h(
     "ol",
     { class: "entries" },
-    entries.map((entry) => entryItem(entry, forms, options.own ?? null, Boolean(seen && !seen.has(entry.id)))),
+    entries.map((entry) => entryItem(entry, options.own ?? null, Boolean(seen && !seen.has(entry.id)))),
   );
 }

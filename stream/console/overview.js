@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { h, s } from "./dom.js";
 import { clock, instant, number, t } from "./words.js";
-import { entryList } from "./entries.js";
+import { entryList, settle } from "./entries.js";
 import { failed } from "./failed.js";
 /** @import { Beat, Live, Recent } from "./answers.d.ts" */
 
@@ -88,12 +88,16 @@ export function overviewView(forms) {
 
   async function look() {
     if (!document.hidden) {
+      const asked = Object.fromEntries(feeds.map(({ name }) => [name, ask(`/v1/${name}?limit=${SHOWN}`)]));
+      // What was taken back is known before anything is offered to be.
+      const settled = asked.commands.then(({ entries }) => settle(entries, forms), () => null);
       await Promise.all([
         fill(beat, async () => live(await ask("/v1/live"))),
         ...feeds.map((feed) =>
           fill(feed.element, async () => {
             /** @type {Recent} */
-            const { entries } = await ask(`/v1/${feed.name}?limit=${SHOWN}`);
+            const { entries } = await asked[feed.name];
+            await settled;
             // A page is newest first by when it was told; people read by when it happened.
             entries.sort((one, other) => other.at.localeCompare(one.at));
             const list = entryList(entries, forms, { seen: feed.seen });

@@ -8,6 +8,7 @@ Must not know: a terminal, settings.
 """
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from stream.importing.cells import Wrong
 from stream.importing.events import EventMaker, filled
 from stream.importing.maps import ImportMap
 from stream.importing.publishing import Line
-from stream.importing.rows import CsvRows, FileRow, JsonRows, Rows
+from stream.importing.rows import CsvRows, FileRow, JsonRows, Rows, UnreadableFileError
 from stream.importing.state import Rejects, State, forget_state, write_state
 from topics.envelope import Limits
 from topics.records import Record
@@ -30,6 +31,9 @@ from topics.refusals import Refusal
 CHUNK_ROWS: Final = 500
 DIGEST_BYTES: Final = 16
 READ_BYTES: Final = 1_048_576
+MAGIC_BYTES: Final = 4
+NO_TEXT: Final = {b"PK\x03\x04": "an Excel file or a zip", b"PAR1": "a Parquet file"}
+"""What files that are no text begin with."""
 UNREADABLE_ROW: Final = "unreadable_row"
 UNFIT_VALUE: Final = "unfit_value"
 
@@ -93,6 +97,9 @@ def open_rows(file: BinaryIO, name: str, read: ImportMap) -> Rows:
     Raises:
         UnreadableFileError: it is not what it was said to be.
     """
+    start = file.peek(MAGIC_BYTES)[:MAGIC_BYTES] if isinstance(file, io.BufferedReader) else b""
+    if start in NO_TEXT:
+        raise UnreadableFileError(f"this is {NO_TEXT[start]}: save it as CSV, and import that")
     form = read.form or ("jsonl" if name.lower().endswith((".jsonl", ".ndjson")) else "csv")
     if form == "jsonl":
         return JsonRows(file, read.encoding)

@@ -21,7 +21,8 @@ from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
 from stream.config.settings import Address, Settings, load_settings
 from stream.web.server import AddressError, listening
 
-State = Literal["ok", "warning", "wrong"]
+State = Literal["ok", "unknown", "warning", "wrong"]
+"""`unknown`: nobody can tell yet, which is neither good nor bad."""
 
 PYTHON_OLDEST: Final = (3, 11)
 HEALTH_SECONDS: Final = 3.0
@@ -64,7 +65,7 @@ def examine_settings(environ: Mapping[str, str], folder: Path, overrides: Mappin
     try:
         settings = load_settings(environ, folder, overrides=overrides)
     except ConfigError as error:
-        findings = [_of(mistake, "wrong") for mistake in error.mistakes]
+        findings = [_of(one, "wrong") for one in error.mistakes] + [_of(one, "warning") for one in error.warnings]
         return Examined(findings, _best(environ, folder, overrides), complete=False)
     warnings = [_of(mistake, "warning") for mistake in settings.warnings]
     found = [

@@ -56,7 +56,8 @@ async def examine_broker(settings: Settings) -> list[Finding]:
 def append_finding(ahead_seconds: float, *, known: bool) -> Finding:
     """What the stamp of the latest record says of the broker's clock."""
     if not known:
-        return Finding("clock", "ok", "The broker names no touchpoint that it has stamped, so its clock is not known.")
+        says = "The broker names no touchpoint that it has stamped, so its clock is not known."
+        return Finding("clock", "unknown", says, "Look again when events have come.")
     if ahead_seconds > 0:
         return clock_finding("The broker's", ahead_seconds, MATTERS)
     return Finding("clock", "ok", f"The broker stamped its latest touchpoint {-ahead_seconds:,.0f} s ago.")

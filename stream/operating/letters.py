@@ -131,12 +131,17 @@ class Letters:
             self._shown(min(done, of), of)
 
     def _starts(self, choice: Choice) -> dict[Place, int | None]:
-        """Where to begin: only partitions that are meant, and no earlier than the first letter that is."""
+        """Where to begin: only partitions that are meant, and no earlier than the first letter that is.
+
+        Nor beyond the last one: not every broker says that an offset is past the end; who waits there hears nothing.
+        """
         if not choice.spans:
             return dict.fromkeys(self._places)
         firsts = {place: [one.first for one in choice.spans if one.partition == place[1]] for place in self._places}
         bounds = self._reader.bounds(self._places)
-        return {place: max(min(some), bounds[place][0]) for place, some in firsts.items() if some}
+        return {
+            place: max(min(*some, bounds[place][1] - 1), bounds[place][0]) for place, some in firsts.items() if some
+        }
 
     def _last(self, choice: Choice) -> dict[Place, int]:
         lasts = {place: [one.last for one in choice.spans if one.partition == place[1]] for place in self._places}

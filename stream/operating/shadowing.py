@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from resolvers.component import Component
+from resolvers.life_keys import shown
 from resolvers.namespaces import IdentityRules
 from resolvers.publication import Publication
 from resolvers.shadow import Change, Compared, Group, compare, is_sound
@@ -23,11 +25,15 @@ PEOPLE_MAX: Final = 8
 
 
 class Shown(NamedTuple):
-    """A person of an example: the profile id, where one was published, and identifiers by key; `more` are not named."""
+    """A person of an example: the profile id, where one was published, and identifiers by key; `more` are not named.
+
+    `displays`: what may be shown of each of the identifiers, in their order.
+    """
 
     profile_id: str | None
     identifiers: tuple[str, ...]
     more: int
+    displays: tuple[str, ...]
 
 
 class Example(NamedTuple):
@@ -78,7 +84,7 @@ class Shadowing:
         self._affected: Counter[str] = Counter()
         self._refused_before: Counter[str] = Counter()
         self._refused_after: Counter[str] = Counter()
-        self._examples: dict[str, list[tuple[int, str, int, Change]]] = {}
+        self._examples: dict[str, list[tuple[int, str, int, Change, dict[str, str]]]] = {}
 
     async def run(self, sample: int | None) -> Report:
         """Compare every component, or so many drawn by lot.
@@ -89,7 +95,7 @@ class Shadowing:
         async for components in component_pages(self._store, sample, self._progress):
             for component in components:
                 if is_sound(component):
-                    self._count(component.name, compare(component, self._live, self._candidate))
+                    self._count(component, compare(component, self._live, self._candidate))
                 else:
                     self._left_out += 1
         return Report(
@@ -104,7 +110,7 @@ class Shadowing:
             await self._shown(),
         )
 
-    def _count(self, name: str, found: Compared) -> None:
+    def _count(self, component: Component, found: Compared) -> None:
         self._components += 1
         self._before += found.before
         self._after += found.after
@@ -114,14 +120,15 @@ class Shadowing:
             self._changes[change.kind] += 1
             self._affected[change.kind] += len(change.before)
             kept = self._examples.setdefault(change.kind, [])
-            heapq.heappush(kept, (len(change.before) + len(change.after), name, nth, change))
+            size = len(change.before) + len(change.after)
+            heapq.heappush(kept, (size, component.name, nth, change, _displays(component, change)))
             if len(kept) > EXAMPLES_MAX:
                 heapq.heappop(kept)
 
     async def _shown(self) -> list[Example]:
         """The largest changes of each kind, with the ids of the people in them."""
         kept = [one for kind in sorted(self._examples) for one in sorted(self._examples[kind], reverse=True)]
-        names = list(dict.fromkeys(name for _, name, _, _ in kept))
+        names = list(dict.fromkeys(one[1] for one in kept))
         publications: list[Publication] = await self._store.execute_many([ReadPublication(name) for name in names])
         ids = {
             name: {key: one for one, published in publication.state.profiles.items() for key in published.members}
@@ -132,19 +139,26 @@ class Shadowing:
                 change.kind,
                 len(change.before),
                 len(change.after),
-                _people(change.before, ids[name]),
-                _people(change.after, {}),
+                _people(change.before, ids[name], displays),
+                _people(change.after, {}, displays),
             )
-            for _, name, _, change in kept
+            for _, name, _, change, displays in kept
         ]
 
 
-def _people(groups: Iterable[Group], id_of: dict[str, str]) -> tuple[Shown, ...]:
+def _displays(component: Component, change: Change) -> dict[str, str]:
+    """What may be shown of the identifiers that are named, as profiles show them."""
+    named = {key for groups in (change.before, change.after) for one in groups[:PEOPLE_MAX] for key in one[:PEOPLE_MAX]}
+    return {shown(key): facet.display for key, facet in component.facets.items() if shown(key) in named}
+
+
+def _people(groups: Iterable[Group], id_of: dict[str, str], displays: dict[str, str]) -> tuple[Shown, ...]:
     return tuple(
         Shown(
             next((id_of[key] for key in group if key in id_of), None),
             group[:PEOPLE_MAX],
             max(len(group) - PEOPLE_MAX, 0),
+            tuple(displays[key] for key in group[:PEOPLE_MAX]),
         )
         for group in list(groups)[:PEOPLE_MAX]
     )

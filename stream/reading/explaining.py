@@ -58,6 +58,16 @@ class Explaining:
         components = [other.component] if key_a in other.component.facets else [one.component, other.component]
         return explain(key_a, key_b, scene(components, self._rules), self._rules)
 
+    async def known(self, identifier: Identifier) -> bool:
+        """Whether somebody is known by an identifier.
+
+        Raises:
+            UnavailableError: it can't be read now.
+        """
+        async with bounded():
+            await self._store()
+            return await self._settled(self._current(identifier.key)) is not None
+
     async def around(self, profile_id: str) -> ProfileGraph | None:
         """The evidence of a profile; of an id that merged away, of the survivor. None: unknown or erased.
 

@@ -18,7 +18,8 @@ Made from `idweave --help` and each command's own by `python -m stream.reference
 
 `--brokers` and `--redis` are before the environment, wherever they stand. Exit codes: 0 done, 1 failed, 2 wrong usage
 or configuration. Errors and progress go to stderr, results to stdout; with `--json` a result is one line of JSON.
-Colours and bars are on a terminal only. `idweave --install-completion` makes the shell complete commands and options.
+Times are UTC. Colours and bars are on a terminal only. `idweave --install-completion` makes the shell complete commands
+and options.
 """
 
 
@@ -29,7 +30,7 @@ def page() -> str:
 
 def _sections() -> Iterator[str]:
     top = typer.main.get_command(app)
-    with typer.Context(top, info_name=PROGRAM, terminal_width=COLUMNS) as context:
+    with typer.Context(top, info_name=PROGRAM, terminal_width=COLUMNS, **top.context_settings) as context:
         yield from _section(top, context, PROGRAM)
 
 

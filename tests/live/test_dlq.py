@@ -4,11 +4,19 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+from confluent_kafka import Producer
+
+from sinks.dead_letters import dead_letter
+from stream.servers.embedded import embedded_servers
 from tests.conftest import Broker
 from tests.live.command_line import Line
 from tests.live.engine import Engine, Published
 from tests.live.test_commands import event
 from tests.live.test_replay import said
+from topics.catalogue import DEAD_LETTERS
+from topics.records import Record
+from topics.refusals import Refusal, RefusalCode
 
 PHONE = "13800138777"
 STRANGE = json.dumps(
@@ -83,6 +91,27 @@ def test_dead_letters_are_counted_shown_and_sent_again(engine: Engine, kafka: Br
     people = line.run("dlq", "retry", "0:4-6")
     assert "Sent 3 records again." in people.stdout
     assert PHONE not in people.stdout
+
+
+@pytest.mark.timeout(25)  # less than the silence after which a reader gives up
+def test_a_place_past_the_end_is_answered_at_once() -> None:
+    """By the embedded broker too, which says nothing of offsets that it does not have, and ends that are too small."""
+    topic = DEAD_LETTERS.full_name("past-the-end")
+    with embedded_servers() as there:
+        line = Line(there.brokers, "past-the-end")
+        assert line.run("topics", "create").returncode == 0
+        empty = line.run("dlq", "show", "0:99")
+        producer = Producer({"bootstrap.servers": there.brokers})
+        for _ in range(5):
+            letter = dead_letter(Record("t", 0, 0, 0, None, b"v", ()), Refusal(RefusalCode.INVALID_JSON, "no JSON"))
+            producer.produce(topic, letter.value, partition=0, headers=list(letter.headers))
+        producer.flush(10)
+        shown = line.run("dlq", "show", "0:99")
+        for ended in (empty, shown):
+            assert (ended.returncode, ended.stdout) == (1, "")
+            assert ended.stderr.startswith("There is no dead letter at that place. `idweave dlq list` says what there")
+        assert "There are no such dead letters." in line.run("dlq", "retry", "0:99-200", "--dry-run").stdout
+        assert said(line, "dlq", "retry", "0:3-200", "--dry-run")["letters"] == 2
 
 
 def test_a_flood_of_refusals_stops_the_reading(engine: Engine, keeper: Line, tmp_path: Path) -> None:

@@ -74,7 +74,13 @@ def test_explain(engine: Engine, redis_server: RedisServer, tmp_path: Path) -> N
     assert "no evidence connects them" in explained("card:C", "cookie:k")
     nobody = command(redis_server.url, engine.prefix, "explain", "card:C", "card:nobody")
     assert nobody.returncode == 1
-    assert nobody.stderr.startswith("Nobody is known by that card.")
+    assert nobody.stderr.startswith(
+        "Nobody is known by the second of the two, that card. The first, that card, is known."
+    )
+    nobody = command(redis_server.url, engine.prefix, "explain", "phone:13800138999", "cookie:k")
+    assert nobody.stderr.startswith("Nobody is known by the first of the two, that phone. The second, that cookie, is")
+    nobody = command(redis_server.url, engine.prefix, "explain", "phone:13800138999", "card:nobody")
+    assert nobody.stderr.startswith("Nobody is known by that phone or that card.")
 
 
 def test_audit(engine: Engine, redis_server: RedisServer) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +15,7 @@ from typing import BinaryIO
 import pytest
 import structlog
 
+from stream.cli import command as command_module
 from stream.cli.console import complain, say
 from stream.cli.main import run
 from stream.logging_setup import set_up_logging
@@ -70,7 +72,9 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["audit", "--redis", " "], "--redis is empty"),
         (["up", "--brokers", NOBODY], "No such option: --brokers"),
         (["--brokers", NOBODY, "up"], "run `idweave worker`"),
+        (["up", "--broker-port", "8080", "--store-port", "8080"], "--broker-port and --store-port both name 8080"),
         (["generate", "--day", "yesterday"], "--day is a calendar day, written YYYY-MM-DD."),
+        (["generate", "--out", "a.json", "--truth", "./a.json"], "--out and --truth name one file"),
         (["publish", "nothing.jsonl"], "nothing.jsonl cannot be opened: no such file or directory."),
         (["token", "phone"], "An identifier is written namespace:value"),
         (["token", "fax:123"], "The namespace is not declared"),
@@ -123,6 +127,23 @@ def test_a_server_that_speaks_something_else_is_named_with_a_reason(capsys: pyte
     assert "()" not in err
 
 
+def test_all_taken_ports_are_named_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broker, store and console, each with how to choose another, before any server is started."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [listener.getsockname()[1] for listener in (one, other)]
+        monkeypatch.setenv("IDWEAVE_HTTP", f"127.0.0.1:{ports[0]}")
+        code, out, err = said(capsys, "up", "--broker-port", str(ports[0]), "--store-port", str(ports[1]))
+    assert (code, out) == (1, "")
+    broker, store, http, last = err.splitlines()
+    taken = "on 127.0.0.1 is taken, so the embedded"
+    assert broker == f"Port {ports[0]} {taken} broker cannot start there. `--broker-port N` names another."
+    assert store == f"Port {ports[1]} {taken} store cannot start there. `--store-port N` names another."
+    assert http.startswith(f"Cannot serve HTTP on 127.0.0.1:{ports[0]}: Address already in use. Set IDWEAVE_HTTP")
+    assert last.startswith("Is an `idweave up` running already?")
+
+
 @pytest.mark.parametrize(
     ("variables", "command", "word"),
     [
@@ -149,6 +170,43 @@ def test_kafka_settings_that_do_not_go_together_are_a_sentence(
     assert "hunter2" not in err
 
 
+def test_the_version_is_all_that_is_said_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """For scripts and bug reports."""
+    assert said(capsys, "--version") == (0, f"{metadata.version('idweave')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("person", "arguments", "answer", "requests"),
+    [
+        (True, [], "n\n", 0),
+        (True, [], "\n", 0),
+        (True, [], "y\n", 1),
+        (True, ["--yes"], "", 1),
+        (True, ["--dry-run"], "", 1),
+        (False, [], "", 1),
+    ],
+)
+def test_an_erase_asks_a_person_once(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    person: bool,
+    arguments: list[str],
+    answer: str,
+    requests: int,
+) -> None:
+    """At a terminal, unless --yes says so or nothing is changed; a script is never asked."""
+    sent: list[object] = []
+    monkeypatch.setattr(command_module, "at_a_terminal", lambda: person)
+    monkeypatch.setattr(command_module, "_request", lambda *asked, **_: sent.append(asked))
+    monkeypatch.setattr("sys.stdin", StringIO(answer))
+    code, out, err = said(capsys, "erase", "phone:13800138000", *arguments)
+    assert (len(sent), code, out.strip()) == (requests, 0 if requests else 1, "")
+    assert ("Erase this person? [y/N]" in err) == (answer != "")
+    assert ("Nothing was erased." in err) == (requests == 0)
+    assert "138" not in err
+
+
 def test_every_configuration_mistake_is_named_with_its_place(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +221,19 @@ def test_every_configuration_mistake_is_named_with_its_place(
     assert any(line.startswith("idweave.yaml:3:9: policy: unknown value") for line in lines)
     code, _, _ = said(capsys, "worker")
     assert code == 2, "the worker refuses what the check refuses"
+
+
+def test_a_misspelt_variable_is_warned_of_beside_the_mistake_that_it_makes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wrote IDWEAVE_HASHKEY learns that no key is set, and why."""
+    monkeypatch.delenv("IDWEAVE_HASH_KEY")
+    monkeypatch.setenv("IDWEAVE_HASHKEY", KEYS["IDWEAVE_HASH_KEY"])
+    code, _, err = said(capsys, "config", "check")
+    assert code == 2
+    warning = "warning: environment: IDWEAVE_HASHKEY: unknown variable, not used; did you mean 'IDWEAVE_HASH_KEY'?"
+    assert err.splitlines()[0] == warning
+    assert "environment: IDWEAVE_HASH_KEY: is not set" in err
 
 
 def test_a_good_configuration_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,7 +109,7 @@ def test_the_brokers_clock_is_only_known_where_it_is_ahead() -> None:
     """A stamp of the past may be an old record; one of the future can only be a clock."""
     states = [append_finding(ahead, known=True).state for ahead in (-9_999.0, 0.3, 30.0, 600.0)]
     assert states == ["ok", "ok", "warning", "wrong"]
-    assert append_finding(-1.8e9, known=False).state == "ok"
+    assert append_finding(-1.8e9, known=False).state == "unknown"
 
 
 def health(outcomes: dict[str, TopicReport], **more: Any) -> TopicsHealth:  # noqa: ANN401 - any of its fields
@@ -142,6 +142,8 @@ def test_settings_that_are_wrong_still_name_the_servers(tmp_path: Path) -> None:
     """Without keys, or with a file that can't be read, Kafka and Redis are looked at all the same."""
     no_keys = examine_settings({"IDWEAVE_BROKERS": "localhost:1"}, tmp_path, {})
     assert [one.about for one in no_keys.findings] == ["keys", "keys"]
+    misspelt = examine_settings({"IDWEAVE_HASHKEY": "x"}, tmp_path, {})
+    assert [one.state for one in misspelt.findings] == ["wrong", "wrong", "warning"], "which may be why"
     (tmp_path / "idweave.yaml").write_text("policy: newest\n")
     for examined in (no_keys, examine_settings({**KEYS, "IDWEAVE_BROKERS": "localhost:1"}, tmp_path, {})):
         assert not examined.complete

@@ -73,6 +73,7 @@ async def test_unknown_is_none(world: SmallWorker) -> None:
     nobody, card = named(world, "card:1"), named(world, "card:8800")
     assert await of(world).between(nobody, card) is None
     assert await of(world).between(card, nobody) is None
+    assert [await of(world).known(one) for one in (nobody, card)] == [False, True]
     assert await of(world).around("nobody") is None
 
 
@@ -134,6 +135,7 @@ async def test_the_text(world: SmallWorker) -> None:
     one = "\n".join(lines(await between(world, "card:9900", PHONE)))
     assert one.startswith("card main:9900 and phone 138****8001 are one person, by 1 link:")
     assert "Evidence around them that does not count:" in one
+    assert [told.splitlines()[-1] for told in (text, one)] == ["Times are UTC."] * 2
     world.publish({"card": "7700"})
     assert next(lines(await between(world, "card:7700", PHONE))).endswith("no evidence connects them.")
     twice = list(lines(await between(world, "card:7700", "card:main:7700")))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from resolvers.admission import Admission
 from resolvers.namespaces import DEFAULT_RULES
@@ -461,6 +462,40 @@ def test_rejected_rows_of_json_lines(tmp_path: Path) -> None:
         (3, "unreadable_row"),
     ]
     assert (rejects[0]["no"], rejects[1]["idweave_text"]) == ("null", '{"no"')
+
+
+def test_a_wrong_delimiter_is_one_line(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """A first line that is one column is said once, and not for every column that is therefore missing."""
+    (folder / "a.csv").write_text("no;mobile;name\n1;13800138001;Zhang Wei\n")
+    (folder / "a.yaml").write_text(SMALL)
+    code, out, err = said(capsys, "import", "a.csv", "--map", "a.yaml", "--check")
+    assert (code, out) == (2, "")
+    told = "a.csv: the first line has 1 column, and the map names 3. Is `delimiter` right? As the map is, it is ','.\n"
+    assert err == told
+    (folder / "a.yaml").write_text(SMALL + 'delimiter: ";"\n')
+    assert said(capsys, "import", "a.csv", "--map", "a.yaml", "--check")[0] == 0
+
+
+@pytest.mark.parametrize(("start", "word"), [(b"PK\x03\x04", "an Excel file or a zip"), (b"PAR1", "a Parquet file")])
+def test_a_file_that_is_no_text(capsys: pytest.CaptureFixture[str], folder: Path, start: bytes, word: str) -> None:
+    """It is told what it is, and what to do."""
+    (folder / "a.csv").write_bytes(start + b"\x14\x00,\xff\n")
+    (folder / "a.yaml").write_text(SMALL)
+    code, _, err = said(capsys, "import", "a.csv", "--map", "a.yaml")
+    assert (code, err) == (2, f"a.csv cannot be read: this is {word}: save it as CSV, and import that.\n")
+
+
+def test_the_bar_says_what_is_done(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who only checks is not told that rows are imported."""
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
+    monkeypatch.setattr(cli_import, "ERR", terminal)
+    (folder / "a.csv").write_text("no,mobile,name\n1,,x\n")
+    (folder / "a.yaml").write_text(SMALL)
+    assert said(capsys, "import", "a.csv", "--map", "a.yaml", "--check")[0] == 0
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined] # it is the StringIO
+    assert ("checking" in shown, "importing" in shown) == (True, False)
 
 
 def test_check_says_lines_and_reasons_and_no_value(

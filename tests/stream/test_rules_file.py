@@ -138,6 +138,25 @@ def test_a_mistake_around_rules_has_a_place_and_a_hint(folder: Path, text: str, 
     assert expected in found
 
 
+def test_a_wrong_rule_is_one_mistake_wherever_it_is_named(folder: Path) -> None:
+    """An example that expects a rule with a mistake is not wrong itself; a name that nobody declared is."""
+    expected = "tags: [a], no_tags: [b], tier: t, stage: later"
+    text = (
+        "tags: {a: {labels: {en: A, zh: A}, when: {field: nosuch, equals: 1}}}\n"
+        "tiers: {t: {labels: {en: T}}}\n"
+        f"examples: {{one: {{profile: {{}}, expect: {{{expected}}}}}}}\n"
+    )
+    stages = STAGES.replace("}}}", "}}, later: {labels: {en: L, zh: L}, when: 5}}")
+    found = mistakes(folder, stages + text)
+    assert [one.split(": ")[1] for one in found] == [
+        "tiers.t.labels.zh",
+        "tiers.t.when",
+        "lifecycle.later.when",
+        "tags.a.when.field",
+        "examples.one.expect.no_tags",
+    ]
+
+
 A_TAG = "tags:\n  a:\n    labels: {en: A, zh: A}\n"
 KNOWN = "when: {field: known, equals: true}\n"
 
@@ -286,6 +305,10 @@ def test_why_of_an_unknown_rule_is_a_wrong_usage(capsys: pytest.CaptureFixture[s
     """It is said before anybody's profile is looked for."""
     assert run(["rules", "why", "phone:13800138000", "high_spendr"]) == 2
     assert capsys.readouterr().err == "There is no rule 'high_spendr'; did you mean 'high_spender'?\n"
+    assert run(["rules", "why", "phone:13800138000", "tag.high_spendr"]) == 2
+    assert capsys.readouterr().err == "There is no rule 'tag.high_spendr'; did you mean 'tags.high_spender'?\n"
+    assert run(["rules", "why", "phone:13800138000", "nosuch"]) == 2
+    assert capsys.readouterr().err == f"There is no rule 'nosuch'; {PACKAGED_FILE} has their names.\n"
 
 
 def test_why_shows_each_condition_with_its_value() -> None:
@@ -301,7 +324,7 @@ def test_why_shows_each_condition_with_its_value() -> None:
     ]
     [stage] = why(book, contents, 1_795_233_660_125_007, "active")
     assert "    yes  activity.last_at is within the last 90 days" in "\n".join(lines(stage))
-    assert "(until 2027-02-19 04:01)" in "\n".join(lines(stage))
+    assert "(until 2027-02-19 04:01 UTC)" in "\n".join(lines(stage))
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL))

@@ -138,7 +138,10 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("namespaces: {Phone: {}}", "1:14: namespaces.Phone: this cannot be a namespace's name"),
         ("namespaces: {phone: yes please}", "1:21: namespaces.phone: must hold settings"),
         ("namespaces: {phone: {normalise: fone}}", "1:33: namespaces.phone.normalise: unknown value; known are: email"),
-        ("namespaces: {phone: {normalise: phone, region: China}}", "1:48: namespaces.phone.region: unknown value"),
+        (
+            "namespaces: {phone: {normalise: phone, region: China}}",
+            "1:48: namespaces.phone.region: unknown value; write two letters, such as CN",
+        ),
         ("namespaces: {mac: {normalise: mac, randomised: dropp}}", "1:48: namespaces.mac.randomised: unknown value"),
         (
             "namespaces: {phone: {normalise: phone, randomised: drop}}",
@@ -172,6 +175,21 @@ retention_days: {merges: 14, touchpoints.dlq: 60}
         ("retention_days: {profiles: 3}", "1:18: retention_days.profiles: unknown setting"),
         ("policy: latest\npolicy: first", "2:1: this is not YAML: found duplicate key"),
         ("policy: [", "this is not YAML"),
+        ("policy latest\ntimezone: UTC", "1:7: this is not YAML; write a colon and a space after 'policy'"),
+        ("timezone: UTC\npolicy latest", "2:7: this is not YAML; write a colon and a space after 'policy'"),
+        (
+            "timezone: UTC\n\npolicy  # which\n\ncaps: {}",
+            "3:7: this is not YAML; write a colon and a space after 'policy'",
+        ),
+        ("policy latest\n# more\ncaps:\n  component: 3", "1:7: this is not YAML; write a colon and a space after"),
+        (
+            "caps:\n  component 3\n  neighbours: {}",
+            "2:12: this is not YAML; write a colon and a space after 'component'",
+        ),
+        (
+            "caps: a\n  component: 3",
+            "2:12: this is not YAML: mapping values are not allowed here; this line is indented",
+        ),
         ("- policy", "1:1: the file must hold settings"),
         ("1: 2", "1:1: 1: unknown setting"),
     ],
@@ -300,7 +318,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("IDWEAVE_REDIS_URL", "rediss+cluster://u:p#w@n1:7000", "percent-encoded"),
         ("IDWEAVE_TOPIC_PREFIX", "a b", "may have letters"),
         ("IDWEAVE_REDIS_PREFIX", "{a}", "may have letters"),
-        ("IDWEAVE_HTTP", "6066", "must be host:port"),
+        ("IDWEAVE_HTTP", "6066", "must be host:port; for example 127.0.0.1:6066"),
         ("IDWEAVE_HTTP", "0.0.0.0:6066", "can be reached from elsewhere"),
         ("IDWEAVE_HTTP", "idweave.example:6066", "can be reached from elsewhere"),
         ("IDWEAVE_HTTP", "127.0.0.1:70000", "the port must be from 0 to 65535"),

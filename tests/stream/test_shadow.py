@@ -157,6 +157,13 @@ async def test_a_store_is_compared(world: SmallWorker) -> None:
     assert "Would merge, several people into one: 30 (60 of the people now)" in text
     assert "... the largest are shown" in text
     assert "1380013" not in text
+    first = report.examples[0].before[0]
+    names = [key.partition(":")[0] for key in first.identifiers]
+    named = ", ".join(f"{name} {display}" for name, display in zip(names, first.displays, strict=True))
+    assert f"    {first.profile_id}  {named}\n" in text
+    displays = {one["display"] for one in profiles[first.profile_id or ""]["identifiers"]}
+    assert displays == set(first.displays)
+    assert "phone 138****80" in text
 
 
 async def test_what_is_broken_is_left_out(world: SmallWorker) -> None:

@@ -1,5 +1,7 @@
 """Timelines: everything that is about a profile and nothing else, whoever asks by whichever name, newest last."""
 
+from typing import Literal
+
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -68,7 +70,7 @@ async def test_a_merge_is_told_by_every_name() -> None:
     assert (entry["type"], entry["from"], entry["to"]) == ("merged", [({first, second} - {survivor}).pop()], [survivor])
     assert entry["evidence"][0]["id"] == "event-3"
     text = list(lines(told))
-    assert text[0][0].startswith(f"Profile {survivor}, version {told['version']}. Kept are merges for 7 days and conf")
+    assert text[0][0].startswith(f"Profile {survivor}, version {told['version']}; times are UTC. Kept are merg")
     assert (f"{entry['at'][:10]}" in text[1][0], text[1][1]) == (True, "green")
     assert text[-1][0].strip() == "because of event-3 (/test) at 2026-08-01 10:00"
 
@@ -116,6 +118,25 @@ async def test_commands_are_told() -> None:
     assert (entry["type"], entry["command"], entry["status"], entry["id"]) == ("command", "split", "refused", "c-0")
     assert [one["display"] for one in entry["identifiers"]] == ["main:a", "main:x"]
     assert any("split c-0: refused. Not all in one person." in line for line, _ in lines(told))
+
+
+async def test_what_was_taken_back_is_told() -> None:
+    """Of an undo the command that it took back, of an unblock all of them; of one that was refused nothing."""
+    world = SmallWorker()
+    world.publish({"card": "a"})
+    [profile_id] = world.profiles()
+    answers: list[tuple[str, Literal["done", "refused"], object]] = [
+        ("undo", "done", "c-9"),
+        ("unblock", "done", ["c-7", "c-8"]),
+        ("undo", "refused", "c-9"),
+    ]
+    for number, (kind, status, of) in enumerate(answers):
+        effect = {"of": of, "was": "split"}
+        named = ("card:~main:a",)
+        result = Result(id=f"c-{number}", type=kind, status=status, identifiers=named, append_ms=number, effect=effect)
+        world.log.append(Outgoing("commands.results", result.id.encode(), encode(result), ()))
+    told = await by_id(world, profile_id)
+    assert [entry["undone"] for entry in told["entries"]] == [["c-9"], ["c-7", "c-8"], []]
 
 
 async def test_who_is_unknown_and_what_does_not_answer() -> None:
