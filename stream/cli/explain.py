@@ -14,7 +14,7 @@ from sinks.redis_store import RedisStore
 from stream.cli.console import AsJson, Brokers, CommandFailedError, Redis, say, servers, settings_for
 from stream.cli.evidence_text import lines
 from stream.cli.help import Commands
-from stream.cli.store import given, lives_in, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier, unread
 from stream.config.settings import Settings
 from stream.reading.evidence_picture import picture
 from stream.reading.explaining import Explaining
@@ -67,6 +67,6 @@ async def _told(a: Identifier, b: Identifier, settings: Settings) -> Explanation
     try:
         return await Explaining(current, settings.configuration.rules, lives_in(store, settings).current).between(a, b)
     except UnavailableError as error:
-        raise CommandFailedError(f"The evidence cannot be read: {error}. Try again in a moment.") from error
+        raise unread(settings, "evidence", error) from error
     finally:
         await store.close()

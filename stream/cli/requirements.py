@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from sinks.kafka_settings import client_settings
 from sinks.redis_store import RedisStore
-from sinks.store import StoreLostError, StoreRefusedError
+from sinks.store import StoreError
 from stream.cli.console import CommandFailedError, broker_list, no_broker, no_store
 from stream.config.settings import Settings
 from topics.catalogue import ALL
@@ -55,7 +55,5 @@ def require_store(settings: Settings) -> None:
 
     try:
         asyncio.run(look())
-    except StoreLostError as error:
+    except StoreError as error:
         raise no_store(settings, error) from error
-    except StoreRefusedError as error:
-        raise CommandFailedError(str(error)) from error
