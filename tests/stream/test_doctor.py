@@ -11,7 +11,7 @@ from sinks.topics_admin import Outcome, TopicReport, TopicsHealth
 from stream.config.settings import Address, Settings
 from stream.operating import doctor
 from stream.operating.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
-from stream.operating.doctor_broker import append_finding, topic_findings
+from stream.operating.doctor_broker import append_finding, stamped_by_broker, topic_findings
 from stream.operating.doctor_store import store_findings
 from stream.servers.child_process import LOOPBACK, free_port
 from stream.web.server import listening
@@ -110,6 +110,14 @@ def test_the_brokers_clock_is_only_known_where_it_is_ahead() -> None:
     states = [append_finding(ahead, known=True).state for ahead in (-9_999.0, 0.3, 30.0, 600.0)]
     assert states == ["ok", "ok", "warning", "wrong"]
     assert append_finding(-1.8e9, known=False).state == "ok"
+
+
+def test_stamps_of_publishers_say_nothing_of_the_brokers_clock() -> None:
+    """Where a topic keeps CreateTime, its latest stamp is somebody else's; another topic's settings do not matter."""
+    stamps = TopicReport("idweave.touchpoints", Outcome.DIFFERS, ("message.timestamp.type is CreateTime, not ...",))
+    cleanup = TopicReport("idweave.touchpoints", Outcome.DIFFERS, ("cleanup.policy is compact, not delete",))
+    asked = [health({one.topic: one}) for one in (stamps, cleanup, stamps._replace(topic="idweave.changes"))]
+    assert [stamped_by_broker(one, "idweave.touchpoints") for one in asked] == [False, True, True]
 
 
 def health(outcomes: dict[str, TopicReport], **more: Any) -> TopicsHealth:  # noqa: ANN401 - any of its fields
