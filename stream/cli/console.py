@@ -152,7 +152,7 @@ def reason_of(error: StoreError) -> str:
     return "connection refused" if "Connect call failed" in reason else reason
 
 
-def remedy_of(error: StoreError) -> str | None:
+def remedy_of(error: Exception) -> str | None:
     """What to do about it; None: its kind says no more than that the store is not there."""
     return next((do for word, do in REMEDIES if word in str(error)), None)
 

@@ -1,9 +1,10 @@
 """The doctor's findings: what each server says comes to the right sentence, and no secret is ever in one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sinks.redis_health import RedisHealth
 from sinks.store import SCHEMA
@@ -12,7 +13,7 @@ from stream.config.settings import Address, Settings
 from stream.operating import doctor
 from stream.operating.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
 from stream.operating.doctor_broker import append_finding, stamped_by_broker, topic_findings
-from stream.operating.doctor_store import store_findings
+from stream.operating.doctor_store import examine_store, store_findings
 from stream.servers.child_process import LOOPBACK, free_port
 from stream.web.server import listening
 from topics.catalogue import ALL
@@ -76,6 +77,18 @@ def test_a_good_redis_is_good(tmp_path: Path) -> None:
 def test_what_loses_identities_is_said(tmp_path: Path, facts: dict[str, str], state: State) -> None:
     """One setting that is not as it must be is one finding, with what to do."""
     assert bad(examined_store(tmp_path, RedisHealth({**GOOD, **facts}, "always", {}, 0, 0.001))) == [("redis", state)]
+
+
+async def test_a_redis_that_is_busy_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any command says it: the address is right, and so is the server."""
+
+    async def busy(*_: object) -> NoReturn:
+        raise ResponseError("BUSY Redis is busy running a script.")
+
+    monkeypatch.setattr("stream.operating.doctor_store.examine", busy)
+    [found] = await examine_store(settings(tmp_path), complete=True)
+    assert found.state == "wrong"
+    assert "SCRIPT KILL" in found.do
 
 
 def test_how_often_the_disk_is_waited_for(tmp_path: Path) -> None:
