@@ -35,6 +35,15 @@ PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """What a prefix may be: no braces, which would make a tag of their own, and nothing that shells or patterns know."""
 
 
+_KIND = re.compile(r"(.{1,64}?:(?:i|c|q|p|due|pos|g):)|.{1,64}?:(?:cmd|meta)")
+
+
+def pattern_of(name: str) -> str:
+    """What kind of key it is, as a glob that holds nothing of anybody: `idweave:c:*`."""
+    found = _KIND.match(name)
+    return "other keys" if found is None else f"{found[0]}*" if found[1] else found[0]
+
+
 class Keys:
     """The keys under one prefix."""
 

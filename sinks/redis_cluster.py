@@ -165,7 +165,7 @@ class Cluster:
                         replies[at] = reply
                         del left[at]
             if not left:
-                return accepted(replies)
+                return accepted(replies, commands)
             await self._require_primaries(moved)
             for slot, node in served.items():
                 self._owners[slot], self._slots = node, None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ClusterDownError, NoScriptError, OutOfMemoryError, ResponseError
 
-from sinks.keys import Keys
+from sinks.keys import Keys, pattern_of
 from sinks.redis_link import Command, RedisLink
 from sinks.store import StoreError, StoreFullError, StoreLostError
 
@@ -79,7 +79,7 @@ async def call(link: RedisLink, commands: Sequence[Command]) -> list[Any]:
         answers = await link.call([in_full(commands[at]) for at in unknown])
         for at, answer in zip(unknown, answers, strict=True):
             replies[at] = answer
-    return accepted(replies)
+    return accepted(replies, commands)
 
 
 def in_full(command: Command) -> Command:
@@ -88,13 +88,13 @@ def in_full(command: Command) -> Command:
     return ["EVAL", SOURCES[str(sha1)], *rest]
 
 
-def accepted(replies: list[Any]) -> list[Any]:
-    """The replies, if the server has refused none of the commands.
+def accepted(replies: list[Any], commands: Sequence[Command]) -> list[Any]:
+    """The replies to commands, if the server has refused none of them.
 
     Raises:
         StoreLostError, StoreFullError, StoreError: as `call`.
     """
-    for reply in replies:
+    for reply, command in zip(replies, commands, strict=True):
         if isinstance(reply, ResponseError):
             if isinstance(reply, OutOfMemoryError) or "OOM" in str(reply):
                 raise StoreFullError(f"Redis has no memory left: {reply}") from reply
@@ -104,6 +104,15 @@ def accepted(replies: list[Any]) -> list[Any]:
                 raise StoreLostError(f"The Redis Cluster is down: {reply}")
             if "BUSY" in str(reply):
                 raise StoreFullError(f"Redis is busy: {reply}") from reply
+            if "WRONGTYPE" in str(reply):
+                raise StoreError(f"Redis refused a command on {patterns(command)}: {reply}") from None
             # An unknown command is answered with its arguments, which may hold identifiers.
             raise StoreError(f"Redis refused a command: {str(reply).partition(', with args')[0]}") from None
     return replies
+
+
+def patterns(command: Command) -> str:
+    """Which kinds of keys a command is about, without what they name."""
+    is_script = str(command[0]) in ("EVALSHA", "EVAL")
+    named = command[3 : 3 + int(command[2])] if is_script else command[1:2]
+    return ", ".join(dict.fromkeys(pattern_of(str(name)) for name in named))

@@ -88,6 +88,9 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         consumer._client.send = _paced(consumer._client.send)
         return consumer
 
+    def on_crash(self, *_: Any, **__: Any) -> None:
+        """Nothing: Faust's prints a traceback to stderr, and what ended the thread is in the log in any case."""
+
     def wake(self) -> None:
         """Let a waiting `fetch` return, because there is something else to fetch now; from any thread."""
         with suppress(RuntimeError):  # the loop is closed: the worker is on its way out

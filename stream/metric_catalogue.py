@@ -58,6 +58,7 @@ def _listed(values: Iterable[str]) -> str:
 LABELS: Final[Mapping[str, str]] = {
     "agent": "`resolve`, `project`, `command`",
     "code": _listed(RefusalCode),
+    "fingerprint": "12 hexadecimal digits; equal where the rules are",
     "op": _listed(OPS),
     "partition": "a partition's number",
     "pattern": f"one of `sources` in idweave.yaml, or `{OTHER}`",
@@ -287,6 +288,14 @@ BUILD: Final = Metric(
     bad="Two versions for longer than a rollout takes: one of them was forgotten.",
     labels=("version",),
 )
+RULES_INFO: Final = Metric(
+    name="idweave_rules_info",
+    kind="gauge",
+    unit="always 1",
+    says="By which rules this worker judges: a fingerprint of `idweave.yaml`'s identity rules and of `rules.yaml`.",
+    bad="Two for longer than a rollout takes: each time a partition changes hands, all of its people are judged again.",
+    labels=("fingerprint",),
+)
 
 ALL: Final = (
     EVENTS,
@@ -314,6 +323,7 @@ ALL: Final = (
     DUE,
     RULE_ERRORS,
     BUILD,
+    RULES_INFO,
 )
 
 PROCESS: Final[Mapping[str, str]] = {

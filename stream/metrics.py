@@ -40,6 +40,7 @@ class Metrics:
         self.commands = self._counter(catalogue.COMMANDS)
         self.due = self._counter(catalogue.DUE)
         self.rule_errors = self._counter(catalogue.RULE_ERRORS)
+        self.rules_info = self._gauge(catalogue.RULES_INFO)
         self._gauge(catalogue.BUILD).labels(release()).set(1)
 
     def _counter(self, metric: Metric) -> Counter:

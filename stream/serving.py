@@ -41,6 +41,9 @@ from topics.catalogue import CHANGES, COMMANDS, TOUCHPOINTS
 READ = (TOUCHPOINTS, CHANGES, COMMANDS)
 """What the agents read."""
 
+RULES_SHOWN = 12
+"""So much of the rules' fingerprint is told."""
+
 Reading = Callable[[], Collection[object]]
 """The partitions that this worker reads now."""
 
@@ -71,6 +74,7 @@ def web_server(
         return await asyncio.to_thread(read_history, brokers, prefix, kafka, keys, seconds=READ_SECONDS)
 
     metrics.ready.set_function(lambda: not reasons())
+    metrics.rules_info.labels(settings.rules_fingerprint[:RULES_SHOWN]).set(1)
     source = ProfileSource(reader)
     newest = NewestSource(lambda: NewestReader(brokers, prefix, kafka))
     desk = Desk(lambda: Requests(brokers, prefix, kafka))

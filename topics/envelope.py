@@ -63,6 +63,7 @@ _REWRITE: Final = msgspec.json.Encoder()
 _WIDTH_CHECK: Final = msgspec.msgpack.Encoder()
 # Of id, source, type and time: two quotes for the key and two for the value; and two for the key `data`.
 _ENVELOPE_QUOTES: Final = 4 * 4 + 2
+STAMPED: Final = "the broker's, if the topic's message.timestamp.type is LogAppendTime"
 _JSON_TYPES: Final = ("", "application/json", "text/json")
 _CLOSED_DEPTH: Final = 5
 """How deep an event without open fields goes at most: the envelope, its data, an order, its items, one of them."""
@@ -238,7 +239,7 @@ def _touchpoint(attributes: Attributes, data: Data, append_ms: int, limits: Limi
         # What programs write where they know no time (year 1, 1900, 1899-12-30) lies there; members' doings do not.
         return _invalid("A time before 1970 - at `$.time`")
     if time_us > (append_ms + limits.future_ms) * 1000:
-        message = f"More than {limits.future_ms // 1000:,} s after the record was appended - at `$.time`"
+        message = f"More than {limits.future_ms // 1000:,} s after the record's time stamp ({STAMPED}) - at `$.time`"
         return Refusal(RefusalCode.TIME_IN_FUTURE, message)
     return Touchpoint(attributes.id, attributes.source, attributes.type, time_us, data)
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sinks.store import StoreLostError
+from sinks.store import StoreError, StoreLostError, StoreRefusedError
 from stream.config.mistakes import ConfigError, Mistake
 from stream.config.settings import Settings, load_settings
 
@@ -32,6 +32,18 @@ UNUSED_KEYS: Final = {
     "IDWEAVE_HASH_KEY": "this-command-keeps-nothing-it-makes-with-this-hash-key",
     "IDWEAVE_ID_KEY": "this-command-keeps-nothing-it-makes-with-this-id-key",
 }
+
+REMEDIES: Final = (
+    ("no memory left", "Give it more, and never let it evict: docs/runbook.md#idweavestorefull."),
+    ("BUSY", "A script of somebody else blocks it: wait for it, or end it with `redis-cli SCRIPT KILL`."),
+    ("LOADING", "It reads its files after a start: wait until it has."),
+    ("loading the dataset", "It reads its files after a start: wait until it has."),
+    ("MISCONF", "It cannot write to its disk: make room there, and look at its log."),
+    ("NOREPLICAS", "Too few of its replicas are connected (min-replicas-to-write): start them."),
+    ("no permissions", "Give its user the rights that docs/security.md lists."),
+    ("WRONGTYPE", "Something else writes under this prefix. Stop it, then rebuild under another one: docs/rebuild.md."),
+)
+"""What to do about a Redis that answers and does not do what it is asked, by a word of its answer."""
 
 Brokers = Annotated[
     str | None, typer.Option(metavar="HOST:PORT,...", help="Kafka; before IDWEAVE_BROKERS.", show_default=False)
@@ -114,25 +126,50 @@ def plural(count: int, noun: str) -> str:
 
 def no_broker(settings: Settings, reason: str) -> CommandFailedError:
     """The sentence for a broker that does not answer."""
+    way = settings.kafka_settings().get("security.protocol", "PLAINTEXT")
+    asked = (
+        f" It is asked by {way}: look at IDWEAVE_KAFKA_* if it does not speak that."
+        if way.upper() != "PLAINTEXT"
+        else " Look at IDWEAVE_KAFKA_* if it asks who you are."
+    )
     return CommandFailedError(
         f"No Kafka broker answers at {broker_list(settings)} ({reason}). Start it, or name yours with --brokers or"
-        " IDWEAVE_BROKERS. `idweave up` starts one, and a worker."
+        f" IDWEAVE_BROKERS.{asked} `idweave up` starts one, and a worker."
     )
 
 
-def no_store(settings: Settings, error: StoreLostError) -> CommandFailedError:
-    """The sentence for a store that does not answer."""
-    reason = reason_of(error)
-    return CommandFailedError(
-        f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
-        " IDWEAVE_REDIS_URL. `idweave up` starts one, and a worker."
-    )
+def no_store(settings: Settings, error: StoreError, again: str = "") -> CommandFailedError:
+    """The sentence for a store that does not answer, or does not do what it is asked.
+
+    `again`: why the command may be run again where it had begun.
+    """
+    reason, remedy = reason_of(error), remedy_of(error)
+    then = f" Then run it again: {again}." if again else ""
+    if isinstance(error, StoreRefusedError):
+        return CommandFailedError(str(error))
+    if remedy is None and isinstance(error, StoreLostError):
+        return CommandFailedError(
+            f"No Redis answers at {settings.redis_shown} ({reason}). Start it, or name yours with --redis or"
+            f" IDWEAVE_REDIS_URL. `idweave up` starts one, and a worker.{then}"
+        )
+    do = remedy or "`idweave doctor` says more, and so does its log."
+    return CommandFailedError(f"Redis at {settings.redis_shown} does not do what it is asked ({reason}). {do}{then}")
 
 
-def reason_of(error: StoreLostError) -> str:
-    """Why a store is lost, in the words of a person: the client library's own repeat the address, with a number."""
-    reason = str(error).removeprefix("Redis does not answer: ").rstrip(".")
+def reason_of(error: StoreError) -> str:
+    """Why a store fails, in the words of a person: the client library's own repeat the address, with a number.
+
+    And a server's go on about the place in a script, or for a paragraph.
+    """
+    reason = str(error).removeprefix("Redis does not answer: ").partition(" script: ")[0].rstrip(".")
+    if not isinstance(error, StoreLostError):
+        reason = reason.partition(". ")[0]
     return "connection refused" if "Connect call failed" in reason else reason
+
+
+def remedy_of(error: Exception) -> str | None:
+    """What to do about it; None: its kind says no more than that the store is not there."""
+    return next((do for word, do in REMEDIES if word in str(error)), None)
 
 
 @contextmanager

@@ -52,6 +52,8 @@ BROKER_PORT: Final = 9092
 STORE_PORT: Final = 6379
 BROKER_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 1.0
+END_SECONDS: Final = 10.0
+"""Less than a worker gives itself."""
 OPERATOR_BYTES: Final = 24
 
 commands = Commands()
@@ -189,7 +191,8 @@ def worker(context: typer.Context, brokers: Brokers = None, redis: Redis = None)
 def ended_with(there: EmbeddedServers) -> Iterator[None]:
     """Say when a server of this process has died, and end it: nothing comes back of what the server kept.
 
-    It is said at once, because a worker without its broker may be too slow to end, and is then cut off.
+    It is said at once, because a worker without its broker may be too slow to end, and is then cut off here: its own
+    way would end as if all were well.
 
     Raises:
         typer.Exit: instead of what ended the block, where that was the reason.
@@ -205,6 +208,8 @@ def ended_with(there: EmbeddedServers) -> Iterator[None]:
                 complain(str(error))
                 died.set()
                 os.kill(os.getpid(), signal.SIGTERM)
+                if not over.wait(END_SECONDS):
+                    os._exit(FAILED)
                 return
 
     watching = threading.Thread(target=watch, name="idweave-watch-servers", daemon=True)

@@ -15,7 +15,7 @@ from sinks.redis_store import RedisStore
 from stream.cli.console import AsJson, Brokers, CommandFailedError, Redis, say, servers, settings_for
 from stream.cli.evidence_text import lines
 from stream.cli.help import Commands
-from stream.cli.store import given, lives_in, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier, unread
 from stream.config.settings import Settings
 from stream.reading.evidence_picture import picture
 from stream.reading.explaining import Explaining
@@ -72,7 +72,7 @@ async def _told(a: Identifier, b: Identifier, settings: Settings) -> Explanation
         told = await explaining.between(a, b)
         known = [await explaining.known(one) for one in (a, b)] if told is None else []
     except UnavailableError as error:
-        raise CommandFailedError(f"The evidence cannot be read: {error}. Try again in a moment.") from error
+        raise unread(settings, "evidence", error) from error
     finally:
         await store.close()
     if told is None:

@@ -15,6 +15,7 @@ import typer
 import typer.exceptions
 from confluent_kafka import KafkaError, KafkaException
 
+from sinks.store import StoreError
 from stream.cli import (
     audit,
     command,
@@ -40,6 +41,8 @@ from stream.cli.console import (
     CommandFailedError,
     Redis,
     complain,
+    reason_of,
+    remedy_of,
     say,
     servers,
     settings_for,
@@ -176,8 +179,8 @@ def _told(error: BaseException) -> tuple[list[str], int]:
             told = ([str(error)], error.exit_code)
         case ConfigError():
             told = ([str(mistake) for mistake in error.mistakes], USAGE)
-        case ServerError():
-            told = ([str(error)], FAILED)
+        case ServerError() | StoreError():
+            told = ([_of_server(error)], FAILED)
         case KafkaException(args=[KafkaError() as reason, *_]) if reason.code() == KafkaError._INVALID_ARG:  # noqa: SLF001
             why = reason.str().rpartition("client: ")[2]
             told = ([f"environment: IDWEAVE_KAFKA_*: no Kafka client can be made with these settings: {why}"], USAGE)
@@ -196,6 +199,14 @@ def _told(error: BaseException) -> tuple[list[str], int]:
             name = type(error).__name__
             told = ([f"idweave ended by a mistake of its own ({name}). Please report it, with what you ran."], FAILED)
     return told
+
+
+def _of_server(error: ServerError | StoreError) -> str:
+    """What a server of ours says; or what a store does in the middle of something that has no sentence for it."""
+    if isinstance(error, ServerError):
+        return str(error)
+    do = remedy_of(error) or "`idweave doctor` says more."
+    return f"The store does not do what it is asked: {reason_of(error)}. {do}"
 
 
 def _usage(error: typer.exceptions.TyperException) -> list[str]:

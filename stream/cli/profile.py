@@ -26,7 +26,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.person_card import card
-from stream.cli.store import given, lives_in, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier, unread
 from stream.config.settings import Settings
 from stream.reading.lookup import Found, Lookup
 from stream.reading.walking import UnavailableError
@@ -101,7 +101,7 @@ async def _found(who: str | Identifier, settings: Settings) -> Found | None:
         lookup = Lookup(current, reader, lives_in(store, settings).current)
         return await (lookup.by_id(who) if isinstance(who, str) else lookup.by_identifier(who))
     except UnavailableError as error:
-        raise CommandFailedError(f"The profile cannot be read: {error}. Try again in a moment.") from error
+        raise unread(settings, "profile", error) from error
     finally:
         await reader.close()
         await store.close()

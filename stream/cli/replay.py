@@ -22,7 +22,7 @@ from sinks.kafka_producer import KafkaPublisher
 from sinks.log_reader import LogReader, LogReadError
 from sinks.publisher import PublishFailedError
 from sinks.redis_store import RedisStore
-from sinks.store import StoreError, StoreLostError, StoreRefusedError
+from sinks.store import StoreError
 from stream.cli.console import (
     ERR,
     FAILED,
@@ -105,14 +105,14 @@ def replay(
     with _bar() as shown:
         try:
             outcome = asyncio.run(_replay(settings, target, dry_run=dry_run, compare=compare, shown=shown))
-        except (StoreRefusedError, ReplayFailedError) as error:
+        except ReplayFailedError as error:
             raise CommandFailedError(str(error)) from error
-        except StoreLostError as error:
-            raise no_store(settings, error) from error
+        except StoreError as error:
+            raise no_store(settings, error, "it goes on where it was") from error
         except LogReadError as error:
             raise no_broker(settings, str(error)) from error
-        except (StoreError, PublishFailedError) as error:
-            raise CommandFailedError(f"{error}. Run it again: it goes on where it was.") from error
+        except PublishFailedError as error:
+            raise CommandFailedError(f"{str(error).rstrip('.')}. Run it again: it goes on where it was.") from error
     publishes = not dry_run and not compare
     for line in [encode(_as_json(outcome)).decode()] if as_json else _lines(outcome, publishes=publishes):
         say(line)

@@ -31,6 +31,7 @@ from stream.cli.console import (
     Redis,
     broker_list,
     no_broker,
+    no_store,
     plural,
     say,
     servers,
@@ -85,8 +86,12 @@ def republish(
             told = asyncio.run(_told(settings, who or [], None if topic is None else TOPICS[topic], shown))
         except LogReadError as error:
             raise no_broker(settings, str(error)) from error
-        except (StoreError, PublishFailedError) as error:
-            raise CommandFailedError(f"{error}. Run it again: saying it twice does no harm.") from error
+        except StoreError as error:
+            raise no_store(settings, error, "saying it twice does no harm") from error
+        except PublishFailedError as error:
+            raise CommandFailedError(
+                f"{str(error).rstrip('.')}. Run it again: saying it twice does no harm."
+            ) from error
     if as_json:
         say(encode(told._asdict()).decode())
         return

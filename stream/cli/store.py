@@ -11,9 +11,10 @@ from resolvers.admission import Unreadable, parse_identifier
 from resolvers.lives import Lives
 from resolvers.standing import standing_of
 from sinks.redis_store import RedisStore
-from sinks.store import StoreError, StoreLostError, StoreRefusedError
-from stream.cli.console import USAGE, CommandFailedError, no_store
+from sinks.store import StoreError, StoreLostError
+from stream.cli.console import USAGE, CommandFailedError, no_store, reason_of, remedy_of
 from stream.config.settings import Settings
+from stream.reading.walking import UnavailableError
 from stream.rulebook import admission_of
 from topics.identifiers import Identifier
 
@@ -22,15 +23,13 @@ async def open_store(settings: Settings) -> RedisStore:
     """The store that the settings name.
 
     Raises:
-        CommandFailedError: it does not answer, or must not be used.
+        CommandFailedError: it does not answer, does not do what it is asked, or must not be used.
     """
     try:
         url = settings.redis_url.reveal()
         return await RedisStore.open(url, settings.redis_prefix, settings.identity_fingerprint)
-    except StoreLostError as error:
+    except StoreError as error:
         raise no_store(settings, error) from error
-    except StoreRefusedError as error:
-        raise CommandFailedError(str(error)) from error
 
 
 @asynccontextmanager
@@ -44,9 +43,21 @@ async def the_store(settings: Settings) -> AsyncIterator[RedisStore]:
     try:
         yield store
     except StoreError as error:
-        raise CommandFailedError(f"The store stopped answering: {error} Run it again.") from error
+        if isinstance(error, StoreLostError) and remedy_of(error) is None:
+            raise CommandFailedError(f"The store stopped answering: {reason_of(error)}. Run it again.") from error
+        raise no_store(settings, error) from error
     finally:
         await store.close()
+
+
+def unread(settings: Settings, what: str, error: UnavailableError) -> CommandFailedError:
+    """The sentence for something that cannot be read now; a store that answers and refuses says what to do."""
+    cause = error.__cause__
+    if isinstance(cause, StoreError) and not isinstance(cause, StoreLostError):
+        return no_store(settings, cause)
+    why = reason_of(cause) if isinstance(cause, StoreError) else str(cause or "")
+    reason = f"{error}: {why.rstrip('.')}" if why else error
+    return CommandFailedError(f"The {what} cannot be read: {reason}. Try again in a moment.")
 
 
 def lives_in(store: RedisStore, settings: Settings) -> Lives:

@@ -27,7 +27,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import given, lives_in, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier, unread
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
 from stream.reading.recalling import Keys, Recalling
@@ -95,8 +95,7 @@ async def _told(who: str | Identifier, settings: Settings, seconds: float, shown
         )
         return await (recalling.by_id(who) if isinstance(who, str) else recalling.by_identifier(who))
     except UnavailableError as error:
-        reason = f"{error}: {error.__cause__}" if error.__cause__ is not None else str(error)
-        raise CommandFailedError(f"The timeline cannot be read: {reason}. Try again in a moment.") from error
+        raise unread(settings, "timeline", error) from error
     finally:
         await store.close()
 

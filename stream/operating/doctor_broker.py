@@ -24,6 +24,7 @@ from stream.operating.doctor import Finding, clock_finding
 from topics.catalogue import ALL, TOUCHPOINTS
 
 BROKER_SECONDS: Final = 5.0
+STAMP_SETTING: Final = "message.timestamp.type"
 PRODUCE_API: Final = 0
 FETCH_API: Final = 1
 INIT_PRODUCER_API: Final = 22
@@ -44,6 +45,8 @@ async def examine_broker(settings: Settings) -> list[Finding]:
         return [producer] if reader.state == "wrong" else [reader, producer]
     findings = [reader, *topic_findings(producer)]
     name = TOUCHPOINTS.full_name(settings.topic_prefix)
+    if not stamped_by_broker(producer, name):
+        return [*findings, append_finding(0, known=False)]
     count = producer.partitions.get(name, 0)
     try:
         appended = await asyncio.to_thread(latest_append_s, brokers, kafka, name, count, BROKER_SECONDS)
@@ -51,6 +54,12 @@ async def examine_broker(settings: Settings) -> list[Finding]:
         says = "The broker does not say when it took its latest record, so its clock is not known."
         return [*findings, Finding("clock", "warning", says, "Look at it by hand: all clocks are to agree.")]
     return [*findings, append_finding(appended - time.time(), known=appended > 0)]
+
+
+def stamped_by_broker(health: TopicsHealth, topic: str) -> bool:
+    """Whether the time stamps on a topic are of the broker's clock; if not, they are of publishers'."""
+    differences = [one for report in health.reports if report.topic == topic for one in report.differences]
+    return not any(STAMP_SETTING in one for one in differences)
 
 
 def append_finding(ahead_seconds: float, *, known: bool) -> Finding:

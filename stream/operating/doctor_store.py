@@ -13,7 +13,7 @@ from sinks.redis_health import RedisHealth, examine, examine_cluster
 from sinks.redis_servers import OLDEST
 from sinks.redis_slots import cluster_address
 from sinks.store import SCHEMA, StoreLostError, StoreRefusedError
-from stream.cli.console import reason_of
+from stream.cli.console import reason_of, remedy_of
 from stream.config.settings import Settings
 from stream.operating.doctor import Finding, State, clock_finding
 
@@ -37,9 +37,11 @@ async def examine_store(settings: Settings, *, complete: bool) -> list[Finding]:
     except StoreLostError as error:
         reason = reason_of(error)
         says = f"No Redis answers at {settings.redis_shown} ({reason})."
-        return [Finding("redis", "wrong", says, "Start it, or name yours with --redis or IDWEAVE_REDIS_URL.")]
+        do = remedy_of(error) or "Start it, or name yours with --redis or IDWEAVE_REDIS_URL."
+        return [Finding("redis", "wrong", says, do)]
     except (StoreRefusedError, ResponseError) as error:
-        return [Finding("redis", "wrong", f"{str(error).rstrip('.')}.", "Put right IDWEAVE_REDIS_URL, or the server.")]
+        do = remedy_of(error) or "Put right IDWEAVE_REDIS_URL, or the server."
+        return [Finding("redis", "wrong", f"{str(error).rstrip('.')}.", do)]
     return store_findings(health, settings, complete=complete)
 
 

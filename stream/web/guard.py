@@ -3,7 +3,8 @@
 Rules: on a loopback address only requests for a loopback name are answered (a web page that rebinds its own name to
 127.0.0.1 reads nothing); an address that asks too often waits (`web.rate`); where tokens are set,
 everything but `OPEN_PATHS` needs one. A route learns who asks as `request.state.role`: `operator`, `reader`, or None.
-What goes wrong in here is logged by kind and place, without messages.
+Beyond `REQUESTS_MAX` under way only
+probes are answered. What goes wrong in here is logged by kind and place, without messages.
 Must not know: the routes.
 """
 
@@ -28,6 +29,8 @@ from stream.web.responses import RefusedError, problem
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v1/openapi.json"})
 PROBES = frozenset({"/healthz", "/readyz"})
 """What is answered however often it is asked: a worker is not to be restarted because somebody else asks too much."""
+REQUESTS_MAX = 256
+"""So many are answered at once, and probes beside them."""
 OPEN_FOLDER = "/console/"
 """What probes, browsers and people ask without a token; nothing about anybody is there."""
 
@@ -74,6 +77,7 @@ class Guard:
         self._loopback = is_loopback_name(self._bound_host)
         self._needed = bool(tokens)
         self._rate = Rate()
+        self._under_way = 0
         self._tokens = (*tokens, *(() if own_operator is None else (ApiToken("operator", own_operator),)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +94,7 @@ class Guard:
         role = self._role(Headers(scope=scope).get("authorization", ""))
         scope.setdefault("state", {})["role"] = role
         refused = self._refused(scope, role)
+        self._under_way += 1
         try:
             await (self._app if refused is None else refused)(scope, receive, send_guarded)
         except (ClientDisconnect, LocalProtocolError):
@@ -97,6 +102,8 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - the answer is sent; what is left is to say where the bug is
             frames = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
             log.error("a bug in answering a request", error=type(error).__name__, frames=frames)  # noqa: TRY400
+        finally:
+            self._under_way -= 1
 
     def _refused(self, scope: Scope, role: Role | None) -> Response | None:
         headers = Headers(scope=scope)
@@ -105,6 +112,9 @@ class Guard:
             return problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "This address asks too often.", {"Retry-After": str(math.ceil(wait_s))}
             )
+        if scope["path"] not in PROBES and self._under_way >= REQUESTS_MAX:
+            detail = "This worker answers as many requests as it can at once."
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
         # Elsewhere a token is needed, which no foreign page has, and names are the network's business.
         if self._loopback and not self._is_ours(headers.get("host", "")):
             return problem(HTTPStatus.MISDIRECTED_REQUEST, "This server answers to its own address and to localhost.")

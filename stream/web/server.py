@@ -18,9 +18,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from stream.config.settings import Address
+from stream.web.protocol import BoundedProtocol
 
 EXIT_ADDRESS: Final = 1
-CONNECTIONS_MAX: Final = 256
 BACKLOG: Final = 128
 STOP_SECONDS: Final = 1
 
@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
 def _configuration(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -103,7 +103,6 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 

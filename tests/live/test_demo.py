@@ -165,3 +165,24 @@ def test_up_ends_when_a_server_of_its_own_has_died(capsys: pytest.CaptureFixture
         signal.signal(signal.SIGTERM, before)
     assert how.value.exit_code == 1
     assert f"The embedded store on port {there.store.port} has stopped by itself." in capsys.readouterr().err
+
+
+CUT_OFF = """
+import os, signal, time
+from stream.cli import engine
+from stream.servers.embedded import embedded_servers
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a worker that is slow to end
+engine.END_SECONDS = 0.5
+with embedded_servers() as there:
+    os.kill(there.broker.pid, signal.SIGKILL)
+    with engine.ended_with(there):
+        time.sleep(3)
+        os._exit(0)  # as a worker does that was told to stop, and could not close everything
+"""
+
+
+def test_up_whose_worker_is_too_slow_to_end_is_cut_off_as_failed() -> None:
+    """A worker that is told to stop ends with 0; where a server of this process has died, all is not well."""
+    done = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, check=False, timeout=40)  # noqa: S603
+    assert done.returncode == 1
+    assert "has stopped by itself" in done.stderr

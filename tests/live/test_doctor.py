@@ -1,6 +1,7 @@
 """`idweave doctor` on real servers: good ones, ones that are set up wrong, and ones that are not there."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,31 @@ def test_a_topic_and_a_store_that_are_set_up_wrong(
     assert "noeviction" in found[1]["do"]
     assert "appendonly" in found[2]["do"]
     assert ("redis", "wrong") in [(one["about"], one["state"]) for one in refused]
+
+
+def test_stamps_of_publishers_are_no_clock_of_the_brokers(
+    kafka: Broker,
+    redis_server: RedisServer,
+    topic_prefix: str,
+    environment: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A touchpoint that its publisher has stamped an hour ahead: the topic is wrong, and nothing is said of a clock."""
+    assert environment
+    create_topics(kafka.bootstrap, topic_prefix, {}, 1)
+    name = f"{topic_prefix}.touchpoints"
+    stamped = ConfigEntry("message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET)
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    topic = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[stamped])
+    for going in admin.incremental_alter_configs([topic]).values():
+        going.result(20)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer.produce(name, b"{}", timestamp=int(time.time() * 1000) + 3_000_000)
+    assert producer.flush(20) == 0
+    code, found = doctor(kafka.bootstrap, redis_server.url, capsys)
+    assert code == 1
+    assert [(one["about"], one["state"]) for one in found] == [("topics", "wrong")]
+    assert "message.timestamp.type is CreateTime" in found[0]["says"]
 
 
 def test_servers_that_are_not_there(environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

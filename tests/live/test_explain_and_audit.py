@@ -10,11 +10,14 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+import redis
 
 from resolvers.namespaces import DEFAULT_RULES
 from resolvers.steps import ReadComponent, ReadHome
 from sinks.redis_store import RedisStore
+from sinks.topics_admin import create_topics
 from stream.reading.explaining import Explaining
+from tests.conftest import Broker
 from tests.live.engine import HASH_KEY, ID_KEY, ROOT, Engine, visit
 from tests.live.redis_server import RedisServer
 from topics.identifiers import Identifier
@@ -29,10 +32,13 @@ def engine(engine: Engine) -> Engine:
     return engine
 
 
-def command(redis_url: str, prefix: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(
+    redis_url: str, prefix: str, *arguments: str, brokers: str = "127.0.0.1:1"
+) -> subprocess.CompletedProcess[str]:
     """`idweave ...` in a process of its own."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("IDWEAVE_")} | {
         "PYTHONPATH": str(ROOT),
+        "IDWEAVE_BROKERS": brokers,
         "IDWEAVE_REDIS_URL": redis_url,
         "IDWEAVE_REDIS_PREFIX": prefix,
         "IDWEAVE_TOPIC_PREFIX": prefix,
@@ -143,3 +149,49 @@ def fingerprint(engine: Engine) -> str:
     """The identity that the worker has written down."""
     client: Any = engine.store
     return str(client.hget(f"{engine.prefix}:meta", "identity").decode())
+
+
+REFUSING: dict[str, dict[str, str]] = {
+    "no memory left": {"maxmemory": "1"},
+    "NOREPLICAS": {"min-replicas-to-write": "1"},
+}
+COMMANDS = (
+    ["worker"],
+    ["audit"],
+    ["profile", "phone:13800138001"],
+    ["dlq", "resume"],
+    ["republish"],
+    ["replay", "--into", "another"],
+)
+
+
+@pytest.mark.parametrize("word", REFUSING)
+def test_a_store_that_refuses_is_a_sentence_of_every_command(
+    kafka: Broker, own_redis: RedisServer, topic_prefix: str, word: str
+) -> None:
+    """A Redis that answers and takes no writes is nobody's bug: each command says what it says, and what to do."""
+    create_topics(kafka.bootstrap, topic_prefix, {}, 1)
+    server = redis.Redis.from_url(own_redis.url)
+    for name, value in REFUSING[word].items():
+        server.config_set(name, value)
+    server.close()
+    for arguments in COMMANDS:
+        ended = command(own_redis.url, topic_prefix, *arguments, brokers=kafka.bootstrap)
+        assert ended.returncode == 1, arguments
+        assert "does not do what it is asked" in ended.stderr, arguments
+        assert word in ended.stderr
+        assert ".." not in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+
+
+def test_a_key_of_somebody_else_is_a_sentence(own_redis: RedisServer, topic_prefix: str) -> None:
+    """Where something else writes under the prefix, the audit says where, and nobody's identifier."""
+    assert command(own_redis.url, topic_prefix, "audit").returncode == 0
+    server = redis.Redis.from_url(own_redis.url)
+    server.set(f"{topic_prefix}:c:{{cookie:hushed}}", "somebody else's")
+    server.close()
+    ended = command(own_redis.url, topic_prefix, "audit")
+    assert ended.returncode == 1
+    assert f"{topic_prefix}:c:*: WRONGTYPE" in ended.stderr
+    assert "Something else writes under this prefix" in ended.stderr
+    assert "hushed" not in ended.stderr

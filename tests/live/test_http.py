@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -207,4 +208,6 @@ async def test_metrics_say_how_far_the_worker_is(running: Running) -> None:
     assert float(values['idweave_batch_seconds_count{agent="project"}']) > 0
     assert float(values['idweave_store_seconds_count{op="commit"}']) > 0
     assert float(values["idweave_publisher_queue_records"]) >= 0
+    [rules] = [name for name in values if name.startswith("idweave_rules_info")]
+    assert re.fullmatch(r'idweave_rules_info\{fingerprint="[0-9a-f]{12}"\}', rules)
     assert b"canary" not in metrics.body

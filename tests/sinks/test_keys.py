@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from sinks.keys import PREFIX, Keys
+from sinks.keys import PREFIX, Keys, pattern_of
 
 KEYS = Keys("idweave")
 NAMES = st.text(st.sampled_from("a%7D{}:2"), max_size=8) | st.text(max_size=20)
@@ -20,6 +20,17 @@ def test_keys_read_as_documented() -> None:
     assert KEYS.position("idweave.touchpoints", 3) == "idweave:pos:idweave.touchpoints:3"
     assert KEYS.decisions == "idweave:cmd"
     assert KEYS.meta == "idweave:meta"
+
+
+def test_a_pattern_names_a_kind_and_nobody() -> None:
+    """An operator may be told which keys are harmed: where they are, never whose they are."""
+    names = (KEYS.home("phone:138:c:1"), KEYS.component("phone:p:1"), KEYS.profile("p1"), KEYS.position("t", 3))
+    assert [pattern_of(name) for name in names] == ["idweave:i:*", "idweave:c:*", "idweave:p:*", "idweave:pos:*"]
+    assert [pattern_of(name) for name in (KEYS.meta, KEYS.decisions, "phone")] == [
+        KEYS.meta,
+        KEYS.decisions,
+        "other keys",
+    ]
 
 
 @given(NAMES)

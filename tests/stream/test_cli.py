@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,15 +11,19 @@ import threading
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import pytest
 import structlog
 
+from sinks.store import StoreError, StoreFullError
 from stream.cli import command as command_module
-from stream.cli.console import complain, say
+from stream.cli.console import complain, no_broker, no_store, say
 from stream.cli.main import run
+from stream.cli.store import unread
+from stream.config.settings import load_settings
 from stream.logging_setup import set_up_logging
+from stream.reading.walking import UnavailableError
 
 KEYS = {
     "IDWEAVE_HASH_KEY": "hash-key-for-tests-that-is-long-enough",
@@ -108,6 +113,89 @@ def test_a_missing_server_is_a_sentence(capsys: pytest.CaptureFixture[str], argu
     assert code == 1
     assert word in err
     assert "or name yours with --" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "do"),
+    [
+        (
+            StoreFullError("Redis has no memory left: command not allowed when used memory > 'maxmemory'."),
+            "no memory left: command not allowed when used memory > 'maxmemory')",
+            "Give it more",
+        ),
+        (
+            StoreFullError("Redis is busy: BUSY Redis is busy running a script. You can only call SCRIPT KILL."),
+            "running a script)",
+            "SCRIPT KILL",
+        ),
+        (
+            StoreError("Redis refused a command: MISCONF Redis is configured to save RDB snapshots. Commands."),
+            "snapshots)",
+            "disk",
+        ),
+        (
+            StoreError(
+                "Redis refused a command: NOREPLICAS Not enough good replicas to write. script: 4f, on @user_script:3."
+            ),
+            "to write)",
+            "min-replicas-to-write",
+        ),
+        (
+            StoreError("Redis refused a command: this user has no permissions to run the 'evalsha' command"),
+            "'evalsha' command)",
+            "docs/security.md",
+        ),
+        (
+            StoreError("Redis refused a command on idweave:i:*: WRONGTYPE Operation against a key."),
+            "idweave:i:*: WRONGTYPE",
+            "docs/rebuild.md",
+        ),
+        (StoreError("Redis refused a command: something new."), "something new)", "`idweave doctor`"),
+    ],
+)
+def test_a_store_that_refuses_is_a_sentence(error: StoreError, reason: str, do: str) -> None:
+    """What a Redis says that answers and does not do its part comes with what to do about it, whoever has asked."""
+    settings = load_settings({**KEYS}, Path.cwd())
+    sentence = str(no_store(settings, error, "it goes on"))
+    assert sentence.startswith("Redis at redis://127.0.0.1:6379/0 does not do what it is asked (Redis ")
+    assert sentence.endswith(" Then run it again: it goes on.")
+    assert reason in sentence
+    assert do in sentence
+    assert not re.search(r"\.\.|@user_script", sentence)
+    assert str(unread(settings, "profile", unavailable(error))) == str(no_store(settings, error))
+
+
+def test_a_store_that_refuses_in_the_middle_is_no_mistake_of_ours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a command has no sentence of its own for it."""
+
+    async def refuse(*_: object) -> NoReturn:
+        raise StoreFullError("Redis has no memory left: command not allowed.")
+
+    monkeypatch.setattr("stream.cli.profile.open_store", refuse)
+    code, _, err = said(capsys, "profile", "abc")
+    assert code == 1
+    assert err.startswith("The store does not do what it is asked: Redis has no memory left: command not allowed. Give")
+
+
+def unavailable(cause: StoreError) -> UnavailableError:
+    """What a look-up raises because of it."""
+    error = UnavailableError("the store does not answer")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "if it asks who you are"),
+        ({"IDWEAVE_KAFKA_SECURITY_PROTOCOL": "SSL"}, "It is asked by SSL: look at IDWEAVE_KAFKA_*"),
+    ],
+)
+def test_a_broker_that_does_not_answer_may_be_asked_in_the_wrong_way(variables: dict[str, str], words: str) -> None:
+    """SASL or TLS that is switched on, or off, by mistake looks like a broker that is away."""
+    assert words in str(no_broker(load_settings({**KEYS, **variables}, Path.cwd()), "Broker transport failure"))
 
 
 def test_a_server_that_speaks_something_else_is_named_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:

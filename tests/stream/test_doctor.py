@@ -1,9 +1,10 @@
 """The doctor's findings: what each server says comes to the right sentence, and no secret is ever in one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from redis.exceptions import ResponseError
 
 from sinks.redis_health import RedisHealth
 from sinks.store import SCHEMA
@@ -11,8 +12,8 @@ from sinks.topics_admin import Outcome, TopicReport, TopicsHealth
 from stream.config.settings import Address, Settings
 from stream.operating import doctor
 from stream.operating.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
-from stream.operating.doctor_broker import append_finding, topic_findings
-from stream.operating.doctor_store import store_findings
+from stream.operating.doctor_broker import append_finding, stamped_by_broker, topic_findings
+from stream.operating.doctor_store import examine_store, store_findings
 from stream.servers.child_process import LOOPBACK, free_port
 from stream.web.server import listening
 from topics.catalogue import ALL
@@ -78,6 +79,18 @@ def test_what_loses_identities_is_said(tmp_path: Path, facts: dict[str, str], st
     assert bad(examined_store(tmp_path, RedisHealth({**GOOD, **facts}, "always", {}, 0, 0.001))) == [("redis", state)]
 
 
+async def test_a_redis_that_is_busy_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any command says it: the address is right, and so is the server."""
+
+    async def busy(*_: object) -> NoReturn:
+        raise ResponseError("BUSY Redis is busy running a script.")
+
+    monkeypatch.setattr("stream.operating.doctor_store.examine", busy)
+    [found] = await examine_store(settings(tmp_path), complete=True)
+    assert found.state == "wrong"
+    assert "SCRIPT KILL" in found.do
+
+
 def test_how_often_the_disk_is_waited_for(tmp_path: Path) -> None:
     """Never is a warning; a server that does not say is not blamed."""
     found = {
@@ -110,6 +123,14 @@ def test_the_brokers_clock_is_only_known_where_it_is_ahead() -> None:
     states = [append_finding(ahead, known=True).state for ahead in (-9_999.0, 0.3, 30.0, 600.0)]
     assert states == ["ok", "ok", "warning", "wrong"]
     assert append_finding(-1.8e9, known=False).state == "unknown"
+
+
+def test_stamps_of_publishers_say_nothing_of_the_brokers_clock() -> None:
+    """Where a topic keeps CreateTime, its latest stamp is somebody else's; another topic's settings do not matter."""
+    stamps = TopicReport("idweave.touchpoints", Outcome.DIFFERS, ("message.timestamp.type is CreateTime, not ...",))
+    cleanup = TopicReport("idweave.touchpoints", Outcome.DIFFERS, ("cleanup.policy is compact, not delete",))
+    asked = [health({one.topic: one}) for one in (stamps, cleanup, stamps._replace(topic="idweave.changes"))]
+    assert [stamped_by_broker(one, "idweave.touchpoints") for one in asked] == [False, True, True]
 
 
 def health(outcomes: dict[str, TopicReport], **more: Any) -> TopicsHealth:  # noqa: ANN401 - any of its fields

@@ -435,6 +435,25 @@ def test_what_is_unwise_is_a_warning(tmp_path: Path) -> None:
     assert "short" not in warnings[3]
 
 
+def test_the_rules_fingerprint_follows_what_people_are_judged_by(tmp_path: Path) -> None:
+    """The time zone, how many of a namespace one person has, member rules; not where they are read from."""
+    known = {"here": ROOT / "idweave.yaml"}
+    for name, old, new in (
+        ("zone", "timezone: Asia/Shanghai", "timezone: Europe/Berlin"),
+        ("limits", "limit: 3", "limit: 2"),
+    ):
+        known[name] = tmp_path / f"{name}.yaml"
+        text = (ROOT / "idweave.yaml").read_text()
+        assert old in text
+        known[name].write_text(text.replace(old, new))
+    told = {load_settings({**KEYS, "IDWEAVE_CONFIG": str(file)}, tmp_path).rules_fingerprint for file in known.values()}
+    assert len(told) == len(known)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text((ROOT / "rules.yaml").read_text().replace("within_last_days: 90", "within_last_days: 80"))
+    assert load_settings({**KEYS}, tmp_path).rules_fingerprint not in told
+    assert load_settings({**KEYS, "IDWEAVE_TOPIC_PREFIX": "other"}, ROOT).rules_fingerprint in told
+
+
 def test_the_fingerprint_follows_keys_and_identity(tmp_path: Path) -> None:
     """Another key or another order of namespaces is another store; another limit is not."""
     before = _load(tmp_path)

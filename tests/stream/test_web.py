@@ -18,6 +18,8 @@ from structlog.testing import capture_logs
 
 from sinks.profile_reader import ProfileReadError
 from stream.config.settings import Address
+from stream.web import guard as door
+from stream.web import protocol
 from stream.web import responses as web
 from stream.web.guard import SECURITY_HEADERS, Guard
 from stream.web.server import AddressError, WebServer
@@ -371,6 +373,79 @@ async def test_it_stops_at_once_also_with_open_connections(site: Site) -> None:
         await asyncio.open_connection(*client.address)
     idle.close()
     half.close()
+
+
+async def test_idle_connections_keep_no_probe_from_its_answer(site: Site) -> None:
+    """However many are open that ask for nothing: a worker is not to be restarted for that."""
+    async with site.served() as client:
+        idle = [await asyncio.open_connection(*client.address) for _ in range(protocol.CONNECTIONS_MAX + 44)]
+        assert [(await client.get(path)).status for path in ("/healthz", "/readyz")] == [200, 200]
+        gone = await asyncio.gather(*(has_ended(reader) for reader, _ in idle))
+        assert gone == sorted(gone, reverse=True), "who has been idle longest goes first"
+        assert 44 <= sum(gone) <= 46
+        for _, writer in idle:
+            writer.close()
+
+
+async def has_ended(reader: asyncio.StreamReader) -> bool:
+    """Whether the other side has hung up, at the latest in a moment."""
+    try:
+        async with asyncio.timeout(0.3):
+            return await reader.read() == b""
+    except TimeoutError:
+        return False
+
+
+async def test_who_sends_no_whole_request_is_hung_up_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its time, whatever drips in: from the start, and after an answer. Who asks in time is answered."""
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.4)
+    request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
+    async with site.served() as client:
+        for first in (b"", request + b"\r\n"):
+            reader, writer = await asyncio.open_connection(*client.address)
+            writer.write(first)
+            if first:
+                await reader.readuntil(b'alive"}')
+            dripping = asyncio.create_task(drip(writer, request))
+            async with asyncio.timeout(3):
+                assert await reader.read() == b""
+            dripping.cancel()
+            writer.close()
+        reader, writer = await asyncio.open_connection(*client.address)
+        for _ in range(4):
+            await asyncio.sleep(0.2)
+            writer.write(request + b"\r\n")
+            assert (await reader.readuntil(b'alive"}')).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def drip(writer: asyncio.StreamWriter, head: bytes) -> None:
+    """A request that never ends."""
+    writer.write(head)
+    while True:
+        await asyncio.sleep(0.05)
+        writer.write(b"x: y\r\n")
+
+
+async def test_requests_under_way_are_bounded_and_probes_are_not(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes when as many as may be are being answered is told to come again; a probe is answered."""
+    monkeypatch.setattr(door, "REQUESTS_MAX", 2)
+    monkeypatch.setattr(protocol, "CONNECTIONS_MAX", 2)
+    slow = (
+        b"POST /v1/lookup HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\ncontent-type: application/json\r\n\r\n{"
+    )
+    async with site.served() as client:
+        writers = [(await asyncio.open_connection(*client.address))[1] for _ in range(2)]
+        for writer in writers:
+            writer.write(slow)
+        await client.get("/healthz")
+        refused = await client.get("/v1/live")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert (await client.get("/readyz")).status == 200
+        for writer in writers:
+            writer.close()
+        await asyncio.sleep(0.1)
+        assert (await client.get("/v1/live")).status == 200
 
 
 async def test_signals_stay_the_workers(site: Site) -> None:

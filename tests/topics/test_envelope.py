@@ -223,6 +223,7 @@ def test_a_time_may_lie_a_day_after_the_append_time_and_no_longer() -> None:
     assert accepted(visit(time=to_text(edge_us))).time_us == edge_us
     late = refused(visit(time=to_text(edge_us + 1)))
     assert (late.code, late.message.partition(" after")[0]) == (RefusalCode.TIME_IN_FUTURE, "More than 86,400 s")
+    assert late.message.endswith("if the topic's message.timestamp.type is LogAppendTime) - at `$.time`")
     assert refused(visit(time="9999-12-31T23:59:59-08:00")).code is RefusalCode.TIME_IN_FUTURE
 
 
