@@ -97,7 +97,7 @@ LIMIT: Final = Parameter(
 BEFORE: Final = Parameter("before", "query", "What the page before says as `next`.", {"type": "string"})
 TIMELINE_LIMIT: Final = LIMIT._replace(schema={"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000})
 NO_BODY: Final = {408: "The body did not come in time.", 413: "The body is too large.", 415: "The body is not JSON."}
-AWAY: Final = {503: "A server is away; come again after `Retry-After` seconds."}
+AWAY: Final = {503: "A server is away, or too many requests are under way; come again after `Retry-After` seconds."}
 UNREADABLE: Final = {400: "It can't be read; the detail says why."}
 UNKNOWN: Final = {404: "Unknown, or erased."}
 
