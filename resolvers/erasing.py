@@ -177,6 +177,9 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
             return
         yield from find_all(list(component.facets), cache)  # so that no other home leads through what is deleted next
         yield Together([ForgetHome(key) for key in sorted(gone - {found.key})])
+        now: Component = yield ReadComponent(component.name)
+        if now.version != component.version:  # who has moved in meanwhile may have come by way of what is deleted next
+            continue
         yield from _stubs_forgotten(sorted(gone - {component.name}))
         version: int | None = yield Commit(component.name, component.version, *_without(component, gone))
         if version is not None:

@@ -47,6 +47,7 @@ FOUND = (
     ("governed", 3000035, "calm", 2),  # an unbind, taken back when the next life was erased: the one before was held
     ("erasing", 4000202, "calm", 1),  # a tombstone that was put off, in a component that moved into another
     ("reusing", 1122, "rough", 1),  # a name used again, found out only after who it names was given a home
+    ("erasing", 9000380, "calm", 31),  # moved in by way of what an erase deleted next, and was in two components
     ("unbinding, loose, latest", 3000086, "calm", 200),  # a hub by two lives of a neighbour that were one since
 )
 """Runs of `tests.simulation.long` that went wrong once, as long as their schedules are what they were.
