@@ -46,7 +46,8 @@ async def examine_broker(settings: Settings) -> list[Finding]:
     findings = [reader, *topic_findings(producer)]
     name = TOUCHPOINTS.full_name(settings.topic_prefix)
     if not stamped_by_broker(producer, name):
-        return [*findings, append_finding(0, known=False)]
+        says = f"Publishers stamp touchpoints ({STAMP_SETTING}), so the broker's clock is not known."
+        return [*findings, Finding("clock", "unknown", says, "Put the topic's setting right first.")]
     count = producer.partitions.get(name, 0)
     try:
         appended = await asyncio.to_thread(latest_append_s, brokers, kafka, name, count, BROKER_SECONDS)

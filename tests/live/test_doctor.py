@@ -126,7 +126,7 @@ def test_stamps_of_publishers_are_no_clock_of_the_brokers(
     assert producer.flush(20) == 0
     code, found = doctor(kafka.bootstrap, redis_server.url, capsys)
     assert code == 1
-    assert [(one["about"], one["state"]) for one in found] == [("topics", "wrong")]
+    assert [(one["about"], one["state"]) for one in found] == [("topics", "wrong"), ("clock", "unknown")]
     assert "message.timestamp.type is CreateTime" in found[0]["says"]
 
 
