@@ -146,7 +146,7 @@ _PATTERN = st.lists(st.builds("{}{}".format, _ATOM, _REPEAT), min_size=1, max_si
 @settings(max_examples=300, deadline=None)
 @given(_PATTERN, st.sampled_from(["", "$", "c"]))
 def test_an_accepted_pattern_answers_at_once(pattern: str, end: str) -> None:
-    """Whatever is accepted is done with the worst values of the greatest length within a quarter second of CPU time."""
+    """Whatever is accepted is done with the worst values of the greatest length within a second of CPU time: no hang."""
     try:
         compiled = compile_pattern(pattern + end)
     except BadPatternError:
@@ -154,4 +154,4 @@ def test_an_accepted_pattern_answers_at_once(pattern: str, end: str) -> None:
     started_s = time.thread_time()
     for value in ("a" * MATCHED_CHARACTERS_MAX, "ab" * (MATCHED_CHARACTERS_MAX // 2)):
         compiled.search(value)
-    assert time.thread_time() - started_s < 0.25
+    assert time.thread_time() - started_s < 1
