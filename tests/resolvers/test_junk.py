@@ -146,7 +146,7 @@ _PATTERN = st.lists(st.builds("{}{}".format, _ATOM, _REPEAT), min_size=1, max_si
 @settings(max_examples=300, deadline=None)
 @given(_PATTERN, st.sampled_from(["", "$", "c"]))
 def test_an_accepted_pattern_answers_at_once(pattern: str, end: str) -> None:
-    """Whatever is accepted is done with the worst values of the greatest length within a second of CPU time: no hang."""
+    """Whatever is accepted is done with the worst values of the greatest length within a second of CPU time."""
     try:
         compiled = compile_pattern(pattern + end)
     except BadPatternError:
