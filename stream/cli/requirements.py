@@ -7,6 +7,7 @@ Must not know: what for. Nothing of Faust is read here: only a worker should hav
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -23,13 +24,21 @@ from topics.catalogue import ALL
 BROKER_SECONDS: Final = 5.0
 
 
-def require_topics(settings: Settings) -> None:
-    """See that a broker answers and has every topic.
+Topics = Mapping[str, TopicMetadata]
+"""What a broker has, by name."""
+
+
+def require_topics(settings: Settings) -> Topics:
+    """See that a broker answers and has every topic -> what it has.
 
     Raises:
         CommandFailedError: otherwise.
     """
-    there = _topics(settings)
+    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
+    try:
+        there: Topics = admin.list_topics(timeout=BROKER_SECONDS).topics
+    except KafkaException as error:
+        raise no_broker(settings, error.args[0].str()) from error
     wanted = [topic.full_name(settings.topic_prefix) for topic in ALL]
     missing = [name for name in wanted if name not in there]
     if missing:
@@ -37,17 +46,17 @@ def require_topics(settings: Settings) -> None:
         raise CommandFailedError(
             f"Topics are missing on {broker_list(settings)}: {listed}. Create them with `idweave topics create`."
         )
+    return there
 
 
-def require_order(settings: Settings) -> None:
-    """See that topics whose order has a meaning have one partition each.
+def require_order(settings: Settings, there: Topics) -> None:
+    """See that those of a broker's topics whose order has a meaning have one partition each.
 
     Raises:
         CommandFailedError: one has more.
     """
-    there = _topics(settings)
     for name in (topic.full_name(settings.topic_prefix) for topic in ALL if topic.one_partition):
-        if name in there and (count := len(there[name].partitions)) > 1:
+        if (count := len(there[name].partitions)) > 1:
             raise CommandFailedError(
                 f"{name} has {count} partitions and must have one, because its order has a meaning. Delete it, create"
                 " it anew with `idweave topics create`, and read docs/rebuild.md on inputs that are made anew."
@@ -62,15 +71,6 @@ def differing_topics(settings: Settings) -> list[TopicReport] | None:
     except (KafkaException, TopicsFailedError):
         return None
     return [report for report in health.reports if report.differences]
-
-
-def _topics(settings: Settings) -> dict[str, TopicMetadata]:
-    """What the broker has."""
-    admin = AdminClient(client_settings(broker_list(settings), settings.kafka_settings(), {}))
-    try:
-        return dict(admin.list_topics(timeout=BROKER_SECONDS).topics)
-    except KafkaException as error:
-        raise no_broker(settings, error.args[0].str()) from error
 
 
 def require_store(settings: Settings) -> None:

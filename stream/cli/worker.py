@@ -98,8 +98,7 @@ def run_worker(settings: Settings, on_ready: Callable[[Address], None] | None = 
         SystemExit: always, otherwise.
     """
     require_security(settings)
-    require_topics(settings)
-    require_order(settings)
+    require_order(settings, require_topics(settings))
     require_store(settings)
     set_up_logging(level=logging.INFO if on_ready is None else logging.WARNING)
     _tell_of_topics(settings)

@@ -6,8 +6,11 @@ The folder outlives the process: `start` after `stop` or `kill` goes on with the
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
+
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from stream.servers.child_process import LOOPBACK, ChildProcess, free_port
 from stream.servers.embedded import broker_answers
@@ -17,6 +20,8 @@ READY_SECONDS = 60.0
 CLUSTER_ID = "aWR3ZWF2ZS1saXZlLXRlc3Q"  # sixteen bytes in base64, as the format tool demands
 MEMORY = ["-Xmx512m", "-XX:+UseSerialGC"]
 QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+
+CHANGE_SECONDS = 60.0
 
 
 class KafkaServer:
@@ -112,6 +117,17 @@ class KafkaServer:
             port,
             environment=dict(os.environ),  # Java reads its locale, home and library paths from there
         )
+
+
+def change_topics(brokers: str, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """Set some settings of topics, by their full names."""
+    resources = []
+    for topic, settings in wanted.items():
+        entries = [ConfigEntry(key, one, incremental_operation=AlterConfigOpType.SET) for key, one in settings.items()]
+        resources.append(ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries))
+    admin = AdminClient({"bootstrap.servers": brokers})  # whose answers end with it
+    for done in admin.incremental_alter_configs(resources).values():
+        done.result(CHANGE_SECONDS)
 
 
 def _settings(log: Path, port: int, controller_port: int) -> dict[str, object]:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from sinks.topics_admin import create_topics
 from stream.cli.main import run
 from stream.servers.child_process import LOOPBACK, free_port
 from tests.conftest import Broker
+from tests.live.kafka import change_topics
 from tests.live.redis_server import RedisServer
 
 SECRETS = {"IDWEAVE_HASH_KEY": "hushed-hash-key-" * 3, "IDWEAVE_ID_KEY": "hushed-id-key-" * 3}
@@ -81,11 +81,7 @@ def test_a_topic_and_a_store_that_are_set_up_wrong(
     """A profiles topic that is not compacted, a Redis that evicts and logs nothing, a password: each is said."""
     assert environment
     create_topics(kafka.bootstrap, topic_prefix, {}, 1)
-    change = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
-    profiles = ConfigResource(ResourceType.TOPIC, f"{topic_prefix}.profiles", incremental_configs=[change])
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    for going in admin.incremental_alter_configs([profiles]).values():
-        going.result(20)
+    change_topics(kafka.bootstrap, {f"{topic_prefix}.profiles": {"cleanup.policy": "delete"}})
     options = {"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru", "appendonly": "no"}
     with RedisServer(tmp_path / "redis", options) as server:
         store = redis.Redis.from_url(server.url)
@@ -116,11 +112,7 @@ def test_stamps_of_publishers_are_no_clock_of_the_brokers(
     assert environment
     create_topics(kafka.bootstrap, topic_prefix, {}, 1)
     name = f"{topic_prefix}.touchpoints"
-    stamped = ConfigEntry("message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET)
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    topic = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[stamped])
-    for going in admin.incremental_alter_configs([topic]).values():
-        going.result(20)
+    change_topics(kafka.bootstrap, {name: {"message.timestamp.type": "CreateTime"}})
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
     producer.produce(name, b"{}", timestamp=int(time.time() * 1000) + 3_000_000)
     assert producer.flush(20) == 0

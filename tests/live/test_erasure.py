@@ -14,18 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 
 from stream.config.settings import load_settings
 from stream.rulebook import admission_of
 from tests.live.engine import HASH_KEY, ID_KEY, Engine, Published
-from tests.live.kafka import KafkaServer
+from tests.live.kafka import KafkaServer, change_topics
 from tests.live.redis_server import RedisServer
 
 PHONE: Final = "13912345678"
@@ -122,16 +115,9 @@ def compact(engine: Engine, brokers: str) -> None:
     Tombstones of profiles stay for an hour: their keys are ids that mean nothing. Those of identities are keyed by
     tokens, and go at once here, where the catalogue leaves a week for consumers that are away.
     """
-    resources = []
-    for name in FOREVER:
-        settings = {**COMPACT_AT_ONCE, "delete.retention.ms": "3600000" if name == "profiles" else "0"}
-        entries = [
-            ConfigEntry(key, text, incremental_operation=AlterConfigOpType.SET) for key, text in settings.items()
-        ]
-        resources.append(ConfigResource(ResourceType.TOPIC, f"{engine.prefix}.{name}", incremental_configs=entries))
-    admin = AdminClient({"bootstrap.servers": brokers})
-    for done in admin.incremental_alter_configs(resources).values():
-        done.result(timeout=WAIT_SECONDS)
+    deletes = {name: "3600000" if name == "profiles" else "0" for name in FOREVER}
+    wanted = {f"{engine.prefix}.{name}": {**COMPACT_AT_ONCE, "delete.retention.ms": ms} for name, ms in deletes.items()}
+    change_topics(brokers, wanted)
 
 
 def until(what: Callable[[], bool], claim: str) -> None:

@@ -8,20 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from sinks.topics_admin import create_topics
 from tests.conftest import Broker
 from tests.live.command_line import Line
 from tests.live.engine import HASH_KEY, ID_KEY, Engine, visit
-from tests.live.kafka import KafkaServer
+from tests.live.kafka import KafkaServer, change_topics
 from tests.live.redis_server import RedisServer
 
 # A worker whose broker dies between the look at the topics and the start of the group.
@@ -81,15 +74,6 @@ def test_a_worker_whose_broker_is_frozen_ends_as_it_is_told(
         assert "Nothing is lost" in engine.logs()
 
 
-def change(kafka: Broker, topic: str, name: str, value: str) -> None:
-    """Set one setting of a topic."""
-    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})  # whose answers end with it
-    for going in admin.incremental_alter_configs([resource]).values():
-        going.result(20)
-
-
 def warnings(engine: Engine) -> list[dict[str, Any]]:
     """What workers say of topics."""
     return [json.loads(line) for line in engine.logs().splitlines() if "a topic is not set up" in line]
@@ -98,7 +82,7 @@ def warnings(engine: Engine) -> list[dict[str, Any]]:
 def test_a_topic_that_is_stamped_by_publishers_is_told_at_the_start(engine: Engine, kafka: Broker) -> None:
     """The worker does its work all the same: its operator may know why. Topics that are right are not named."""
     topic = f"{engine.prefix}.touchpoints"
-    change(kafka, topic, "message.timestamp.type", "CreateTime")
+    change_topics(kafka.bootstrap, {topic: {"message.timestamp.type": "CreateTime"}})
     worker = engine.start_worker()
     engine.until(lambda: engine.is_ready(worker), "it reads")
     [told] = warnings(engine)
