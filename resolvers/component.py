@@ -8,7 +8,8 @@ Must not know: which store keeps it.
 
 Fields of the record: `v` version · `to` where it has moved · `p` it has moved and is not emptied yet · `f:<n>:<key>`
 facet, `e:<n>,<m>` edge, `w` origins (all three: see `at_rest`) · `o:<command id>` constraint · `a:<name>` a component
-that moved in and whose publications are not taken over yet.
+that moved in and whose publications are not taken over yet · `s:<name>` a component that has moved, is empty,
+and is to be deleted because its name was erased.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ class Component:
         "name",
         "pending",
         "shorthand",
+        "stubs",
         "version",
     )
 
@@ -54,6 +56,7 @@ class Component:
         *,
         constraints: Constraints = NONE,
         absorbed: frozenset[str] = frozenset(),
+        stubs: frozenset[str] = frozenset(),
         moved_to: str | None = None,
         pending: bool = False,
         shorthand: Shorthand | None = None,
@@ -64,6 +67,7 @@ class Component:
         self.edges = edges or {}
         self.constraints = constraints
         self.absorbed = absorbed
+        self.stubs = stubs
         self.moved_to = moved_to
         self.pending = pending
         self.shorthand = shorthand or (NOTHING_SHORT.including(self.facets) if facets else NOTHING_SHORT)
@@ -81,10 +85,13 @@ class Component:
         """The component of a store record; of an empty one, a component at version 0."""
         constraints: dict[str, Constraint] = {}
         absorbed: set[str] = set()
+        stubs: set[str] = set()
         for field, value in fields.items():
             kind = field[:2]
             if kind == "a:":
                 absorbed.add(field[2:])
+            elif kind == "s:":
+                stubs.add(field[2:])
             elif kind == "o:":
                 constraints[field[2:]] = ruled.decode(value)
         facets, edges, shorthand = parse(fields)
@@ -96,6 +103,7 @@ class Component:
             edges,
             constraints=constraints or NONE,
             absorbed=frozenset(absorbed),
+            stubs=frozenset(stubs),
             moved_to=to.decode() if to is not None else None,
             pending="p" in fields,
             shorthand=shorthand,
@@ -110,6 +118,7 @@ class Component:
             {**self.edges, **moved.edges},
             constraints={**self.constraints, **moved.constraints} if moved.constraints else self.constraints,
             absorbed=self.absorbed | moved.absorbed | {moved.name},
+            stubs=self.stubs | moved.stubs,
             shorthand=self.shorthand.including(moved.shorthand.numbers, moved.shorthand.origins.all),
         )
         component.folds, component.ledgers = self.folds, self.ledgers
@@ -118,19 +127,26 @@ class Component:
     def without_absorbed(self, version: int) -> "Component":
         """The component at a later version, with no publications left to take over."""
         component = Component(
-            self.name, version, self.facets, self.edges, constraints=self.constraints, shorthand=self.shorthand
+            self.name,
+            version,
+            self.facets,
+            self.edges,
+            constraints=self.constraints,
+            stubs=self.stubs,
+            shorthand=self.shorthand,
         )
         component.folds, component.ledgers = self.folds, self.ledgers
         return component
 
     def fields(self, of: "Component | None" = None) -> dict[str, bytes]:
-        """Facets, edges, constraints and absorbed names as fields: all, or those of a component that has moved in."""
+        """All that is in it as fields, or all that is in a component that has moved in."""
         of, shorthand = of or self, self.shorthand
         return {
             **shorthand.origins_field(),
             **shorthand.written(of.facets, of.edges),
             **{f"o:{name}": ruled.encode(one) for name, one in of.constraints.items()},
             **{f"a:{name}": b"" for name in of.absorbed},
+            **{f"s:{name}": b"" for name in of.stubs},
         }
 
     def neighbours_of(self, key: str) -> set[str]:
@@ -242,6 +258,7 @@ class Draft:
             {**base.edges, **self._edges},
             constraints=base.constraints if self._constraints is None else {**base.constraints, **self._constraints},
             absorbed=base.absorbed,
+            stubs=base.stubs,
             shorthand=self._shorthand or self._named(),
         )
         component.folds, component.ledgers = base.folds, base.ledgers

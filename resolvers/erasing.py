@@ -2,9 +2,9 @@
 
 The protocol: fence, so that nothing is in flight that read the person before, and every session to come knows which
 lives are over (`resolvers.lives`) -> no home leads to the person but that of one identifier -> facets, evidence and
-rulings removed by one compare-and-set -> the projection told, and waited for until the tombstones are out -> fence, so
-that nobody names what was published before -> the names of the profiles, the component if nobody is left in it, and the
-last home go.
+rulings removed by one compare-and-set, which notes the stubs of these names -> the projection told, and waited for
+until the tombstones are out -> fence, so that nobody names what was published before, or goes by a home that led to a
+stub -> the names of the profiles, the stubs, the component if nobody is left in it, and the last home go.
 Rules: it begins again after a crash anywhere, and after each fence, which ends this session too; the one home that is
 left is how it is found again. Events after the erase wait until it is over (`stream.barrier`).
 Must not know: Redis, Kafka, how events are filtered.
@@ -113,8 +113,7 @@ def erase(decision: Result, asked: Asked, seal: Seal) -> Protocol[None]:
             yield from _renamed(gone)
             ids = [one for one in gone.state.ended if survivor(gone.state.ended, one) == ERASED]
             yield Together([ForgetProfile(one) for one in ids if one != named])
-            if not gone.component.facets and not gone.component.constraints:
-                yield Together([ForgetComponent(gone.component.name), ForgetDue(gone.component.name)])
+            yield from _emptied(found.key)
             yield ForgetHome(found.key)
     if named is not None:  # it led to the home; so it goes after that
         yield ForgetProfile(named)
@@ -175,22 +174,32 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
         gone = {key for key in component.facets if seal(key) in seals}
         if not gone:
             return
-        yield from find_all(list(component.facets), cache)  # so that no other home leads through what is deleted next
         yield Together([ForgetHome(key) for key in sorted(gone - {found.key})])
-        now: Component = yield ReadComponent(component.name)
-        if now.version != component.version:  # who has moved in meanwhile may have come by way of what is deleted next
-            continue
-        yield from _stubs_forgotten(sorted(gone - {component.name}))
-        version: int | None = yield Commit(component.name, component.version, *_without(component, gone))
+        moved: list[Component] = yield Together([ReadComponent(key) for key in sorted(gone - {component.name})])
+        stubs = {f"s:{one.name}": b"" for one in moved if one.moved_to is not None}
+        # From here on, no home of anybody in the component leads through a stub, or is ever set to one again.
+        yield from find_all(list(component.facets), cache)
+        kept, removed = _without(component, gone)
+        version: int | None = yield Commit(component.name, component.version, kept | stubs, removed)
         if version is not None:
             return
 
 
-def _stubs_forgotten(names: list[str]) -> Protocol[None]:
-    """Delete those of the named components that have moved."""
-    components: list[Component] = yield Together([ReadComponent(name) for name in names])
-    moved = [one.name for one in components if one.moved_to is not None and not one.pending]
-    yield Together([*(ForgetComponent(name) for name in moved), *(ForgetDue(name) for name in moved)])
+def _emptied(key: str) -> Protocol[None]:
+    """Delete the stubs that are noted in the component where an identifier is, and itself if nothing is in it."""
+    while True:
+        component = (yield from find_all([key], Cache(CACHED)))[key]
+        if component is None or not component.stubs:
+            break
+        names = sorted(component.stubs)
+        stubs: list[Component] = yield Together([ReadComponent(name) for name in names])
+        yield Together([ForgetComponent(one.name, one.version) for one in stubs])
+        yield Together([ForgetDue(name) for name in names])
+        yield Commit(component.name, component.version, {}, tuple(f"s:{name}" for name in names))
+    if component is not None and not (component.facets or component.constraints or component.absorbed):
+        went: bool = yield ForgetComponent(component.name, component.version)
+        if went:  # else somebody has moved in
+            yield ForgetDue(component.name)
 
 
 def _without(component: Component, gone: set[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:

@@ -217,10 +217,13 @@ def _remembered(notice: Notice, cache: Cache) -> Component | None:
 
 
 def _component(notice: Notice, cache: Cache) -> Protocol[Component]:
-    """The component as it is in the store."""
-    component: Component = yield ReadComponent(notice.component)
-    cache.keep(component)
-    return component
+    """The component as it is in the store, not on its way anywhere."""
+    while True:
+        component: Component = yield ReadComponent(notice.component)
+        if not component.pending:
+            cache.keep(component)
+            return component
+        yield from finish(component.name, cache)
 
 
 def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Protocol[bool]:
@@ -337,8 +340,6 @@ def _hand_over(component: Component, notice: Notice, cache: Cache) -> Protocol[N
     """
     if component.moved_to is None:
         return
-    if component.pending:
-        yield from finish(component.name, cache)
     publication: Publication = yield ReadPublication(component.name)
     if publication.begun is not None:
         yield from _ended(component.name, publication, publication.begun)

@@ -61,6 +61,14 @@ class Freeze(Struct, frozen=True, gc=False):
     to: str
 
 
+class Redirect(Struct, frozen=True, gc=False):
+    """A move that is pending to `seen` is to go to another component; '' calls it off -> None."""
+
+    component: str
+    seen: str
+    to: str
+
+
 class Settle(Struct, frozen=True, gc=False):
     """Empty a component whose content has arrived where it moved to -> None."""
 
@@ -170,9 +178,10 @@ class ForgetHome(Struct, frozen=True, gc=False):
 
 
 class ForgetComponent(Struct, frozen=True, gc=False):
-    """There is no component of this name any more, and no publication -> None."""
+    """There is no component of this name any more, and no publication, if it is at `version` -> whether that is so."""
 
     component: str
+    version: int
 
 
 class ForgetDue(Struct, frozen=True, gc=False):
@@ -235,6 +244,7 @@ Step = (
     | ReadComponent
     | Commit
     | Freeze
+    | Redirect
     | Settle
     | ReadPublication
     | Intend

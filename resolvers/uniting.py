@@ -5,36 +5,48 @@ Freeze u (`to` = v, pending) -> read v, then u, then write u's fields into v wit
 (moved, emptied). A crash leaves u pending, and whoever meets it finishes the job.
 Why v is read, or remembered, before u is read: if v does not show the mark and u, read later, is still pending, then
 nobody has absorbed u when v was read; and the write is refused if v has changed since. So nothing is absorbed twice.
+Content only ever goes where `to` says: who finds that v has moved on meanwhile lets u be redirected to where that leads
+first. So while u is pending, it is in v or nowhere.
+An erase deletes what has moved and is empty (`resolvers.erasing`). Nobody moves into what was never written, so where
+u's `to` leads to nothing there was something that was deleted: nobody has u's content, and u's move is called off.
 Must not know: what the fields mean.
 """
 
 from resolvers.cache import Cache
 from resolvers.component import Component
-from resolvers.steps import Commit, Freeze, Protocol, ReadComponent, Settle
+from resolvers.steps import Commit, Freeze, Protocol, ReadComponent, Redirect, Settle
 
 
 def unite(name: str, into: str, cache: Cache) -> Protocol[int]:
     """Move a component into one with a smaller name -> 1 if that is where it moves, else 0: somebody was faster."""
     assert into < name, "components move to smaller names only"
+    known = cache.components.get(into)
+    if known is None or known.version == 0:
+        yield Commit(into, 0, {})  # refused if it is there
+        cache.components.forget(into)
     to: str = yield Freeze(name, into)
     yield from finish(name, cache)
     return int(to == into)
 
 
 def finish(name: str, cache: Cache) -> Protocol[None]:
-    """Finish a move that is pending; nothing to do if it isn't."""
+    """Finish a move that is pending, or call it off; nothing to do if it isn't."""
     cache.components.forget(name)
     while True:
         moving: Component = yield ReadComponent(name)
         if not moving.pending or moving.moved_to is None:
             return
-        into = remembered = _at_rest(moving.moved_to, cache)
+        to = moving.moved_to
+        into = remembered = _at_rest(to, cache)
         if into is None:  # what is remembered was read before, as it must be; what isn't is read, and u once more
-            into = yield from _root_of(moving.moved_to, cache)
+            into = yield from _root_of(to, cache)
+            if into.name != to or into.version == 0:
+                yield Redirect(name, to, into.name if into.version else "")
+                continue
             moving = yield ReadComponent(name)
-            if not moving.pending:
+            if not moving.pending or moving.moved_to != to:
                 cache.components.forget(into.name)  # it may have been read before it absorbed the other
-                return
+                continue
         if name in into.absorbed or (yield from _absorb(moving, into, cache)):
             yield Settle(name)
             return
@@ -71,4 +83,5 @@ def _root_of(name: str, cache: Cache) -> Protocol[Component]:
             return component
         if component.pending:
             yield from finish(name, cache)
-        name = component.moved_to
+        else:
+            name = component.moved_to

@@ -30,6 +30,7 @@ from resolvers.steps import (
     ReadHome,
     ReadProfileName,
     ReadPublication,
+    Redirect,
     Reply,
     Rewrite,
     Schedule,
@@ -82,6 +83,7 @@ class MemoryStore:
             ReadComponent: self._read_component,
             Commit: self._commit,
             Freeze: self._freeze,
+            Redirect: self._redirect,
             Settle: self._settle,
             ReadPublication: self._read_publication,
             Intend: self._intend,
@@ -207,6 +209,13 @@ class MemoryStore:
             record.update({"to": step.to.encode(), "p": b"1", "v": _next(record)})
         return record["to"].decode()
 
+    def _redirect(self, step: Redirect) -> None:
+        record = self.content.components.get(step.component, {})
+        if "p" in record and record["to"].decode() == step.seen:
+            record.update({"to": step.to.encode(), "v": _next(record)})
+            if not step.to:
+                del record["to"], record["p"]
+
     def _settle(self, step: Settle) -> None:
         record = self.content.components.get(step.component, {})
         if "p" in record:
@@ -272,9 +281,12 @@ class MemoryStore:
         for entries in self.content.due.values():
             entries.difference_update({entry for entry in entries if entry[1] == step.component})
 
-    def _forget_component(self, step: ForgetComponent) -> None:
+    def _forget_component(self, step: ForgetComponent) -> bool:
+        if int(self.content.components.get(step.component, {}).get("v", b"0")) != step.version:
+            return False
         self.content.components.pop(step.component, None)
         self.content.publications.pop(step.component, None)
+        return True
 
 
 def judged(position: int | None, start: int | None, *, allow_gap: bool) -> Advance:

@@ -30,6 +30,7 @@ from resolvers.steps import (
     ReadHome,
     ReadProfileName,
     ReadPublication,
+    Redirect,
     Reply,
     Rewrite,
     Schedule,
@@ -45,12 +46,14 @@ from sinks.redis_scripts import (
     DECIDE,
     FENCE,
     FORGET,
+    FORGET_COMPONENT,
     FORGET_DUE,
     FREEZE,
     INTEND,
     OTHER_GENERATION,
     READ_COMPONENTS,
     READ_PUBLICATIONS,
+    REDIRECT,
     REWRITE,
     SCHEDULE,
     SETTLE,
@@ -139,7 +142,7 @@ def _homes(keys: Keys, steps: Sequence[ReadHome | ClaimHome | ShortenHome | Forg
 
 
 def _component_keys(
-    keys: Keys, steps: Sequence[ReadComponent | Commit | Freeze | Settle | ForgetComponent]
+    keys: Keys, steps: Sequence[ReadComponent | Commit | Freeze | Redirect | Settle | ForgetComponent]
 ) -> list[str]:
     return [keys.component(step.component) for step in steps]
 
@@ -199,6 +202,10 @@ def _commit(keys: Keys, names: Sequence[str], steps: Sequence[Commit]) -> Comman
 
 def _freeze(keys: Keys, names: Sequence[str], steps: Sequence[Freeze]) -> Command:
     return invoke(FREEZE, keys, names, [step.to for step in steps])
+
+
+def _redirect(keys: Keys, names: Sequence[str], steps: Sequence[Redirect]) -> Command:
+    return invoke(REDIRECT, keys, names, [name for step in steps for name in (step.seen, step.to)])
 
 
 def _settle(keys: Keys, names: Sequence[str], _steps: object) -> Command:
@@ -283,7 +290,8 @@ def _forget(keys: Keys, names: Sequence[str], _steps: object) -> Command:
 
 
 def _forget_components(keys: Keys, names: Sequence[str], steps: Sequence[ForgetComponent]) -> Command:
-    return invoke(FORGET, keys, [*names, *[keys.publication(step.component) for step in steps]])
+    both = [key for name, step in zip(names, steps, strict=True) for key in (name, keys.publication(step.component))]
+    return invoke(FORGET_COMPONENT, keys, both, [step.version for step in steps])
 
 
 BATCHES: dict[type, Batch] = {
@@ -293,6 +301,7 @@ BATCHES: dict[type, Batch] = {
     ReadComponent: Batch(_component_keys, _read_components, _components),
     Commit: Batch(_component_keys, _commit, _as_they_are),
     Freeze: Batch(_component_keys, _freeze, _names),
+    Redirect: Batch(_component_keys, _redirect, _none),
     Settle: Batch(_component_keys, _settle, _none),
     ReadPublication: Batch(_publication_keys, _read_publications, _publications),
     Intend: Batch(_publication_keys, _intend, _as_they_are),
@@ -309,5 +318,5 @@ BATCHES: dict[type, Batch] = {
     ForgetProfile: Batch(_profiles, _forget, _none),
     ForgetHome: Batch(_homes, _forget, _none),
     ForgetDue: Batch(_shares, _forget_due, _none),
-    ForgetComponent: Batch(_component_keys, _forget_components, _none),
+    ForgetComponent: Batch(_component_keys, _forget_components, _truths),
 }

@@ -40,6 +40,7 @@ SHORTEN = script("shorten")
 READ_COMPONENTS = script("read_components")
 COMMIT = script("commit")
 FREEZE = script("freeze")
+REDIRECT = script("redirect")
 SETTLE = script("settle")
 READ_PUBLICATIONS = script("read_publications")
 INTEND = script("intend")
@@ -50,13 +51,14 @@ DECIDE = script("decide")
 REWRITE = script("rewrite")
 FENCE = script("fence")
 FORGET = script("forget")
+FORGET_COMPONENT = script("forget_component")
 FORGET_DUE = script("forget_due")
 RESEAL = script("reseal", guarded=False)
 SOURCES = {
     one.sha1: one.source
     for one in (
-        *(CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE),
-        *(SCHEDULE, ADVANCE, DECIDE, REWRITE, FENCE, FORGET, FORGET_DUE, RESEAL),
+        *(CLAIM, SHORTEN, READ_COMPONENTS, COMMIT, FREEZE, REDIRECT, SETTLE, READ_PUBLICATIONS, INTEND, COMPLETE),
+        *(SCHEDULE, ADVANCE, DECIDE, REWRITE, FENCE, FORGET, FORGET_COMPONENT, FORGET_DUE, RESEAL),
     )
 }
 

@@ -31,6 +31,7 @@ from resolvers.steps import (
     ReadHome,
     ReadProfileName,
     ReadPublication,
+    Redirect,
     Reply,
     Schedule,
     Settle,
@@ -200,6 +201,24 @@ async def test_settling_empties_a_pending_component_once(store: AnyStore) -> Non
     assert await component(store, "never") == ("never", 0, {}, None, False)
 
 
+async def test_a_pending_move_is_redirected(store: AnyStore) -> None:
+    """Only from where it was seen to go; '' calls it off; what is settled or never moved stays as it is."""
+    await do(store, Commit("c", 0, {"a:x": b""}))
+    assert await do(store, Redirect("c", "b", "a")) is None
+    await do(store, Freeze("c", "b"))
+    assert await do(store, Redirect("c", "z", "a")) is None
+    assert await component(store, "c") == ("c", 2, {"a:x": b""}, "b", True)
+    assert await do(store, Redirect("c", "b", "a")) is None
+    assert await component(store, "c") == ("c", 3, {"a:x": b""}, "a", True)
+    assert await do(store, Redirect("c", "a", "")) is None
+    assert await component(store, "c") == ("c", 4, {"a:x": b""}, None, False)
+    assert await do(store, Commit("c", 4, {})) == 5
+    await do(store, Freeze("c", "b"))
+    await do(store, Settle("c"))
+    assert await do(store, Redirect("c", "b", "")) is None
+    assert await component(store, "c") == ("c", 7, {}, "b", False)
+
+
 async def test_a_publication_begins_and_ends(store: AnyStore) -> None:
     """Nothing; one begun beside what holds; the state and the offsets; the revision grows with each that is begun."""
     await do(store, Commit("c", 0, {}))
@@ -307,13 +326,15 @@ async def test_two_commits_of_one_call_meet(store: AnyStore) -> None:
 
 
 async def test_what_is_forgotten_is_not_there(store: AnyStore) -> None:
-    """A home, a component with its publication, and the name of a profile; others stay."""
+    """A home, a component with its publication if it is as it was read, and the name of a profile; others stay."""
     for name in ("a", "b"):
         await do(store, ClaimHome(name, name))
         await do(store, Commit(name, 0, FIELDS))
         await do(store, Intend(name, 0, at_rest(ONE), at_rest(Sending())))
         await do(store, NameProfile(name, name))
-    await store.execute_many([ForgetHome("a"), ForgetComponent("a"), ForgetProfile("a")])
+    replies = await store.execute_many([ForgetComponent("b", 2), ForgetComponent("a", 1), ForgetComponent("b", 0)])
+    assert replies == [False, True, False]
+    await store.execute_many([ForgetHome("a"), ForgetProfile("a")])
     assert await do(store, ReadHome("a")) is None
     assert (await do(store, ReadComponent("a"))).version == 0
     assert await do(store, ReadPublication("a")) == NOTHING
@@ -420,7 +441,8 @@ def random_step(chance: random.Random, names: Sequence[str] = "abc") -> Step:
         Schedule(name, number),
     ]
     if chance.random() < 0.03:
-        steps = [Freeze(name, other), Settle(name), DropPublication(name)]
+        steps = [Freeze(name, other), Redirect(name, other, chance.choice([*names, ""])), Settle(name)]
+        steps += [DropPublication(name), ForgetComponent(name, number)]
     return chance.choice(steps)
 
 

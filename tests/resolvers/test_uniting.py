@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from resolvers.cache import Cache
-from resolvers.steps import Commit, Freeze, Protocol, Step
+from resolvers.steps import Commit, ForgetComponent, Freeze, Protocol, Step
 from resolvers.uniting import finish, unite
 from sinks.carrying import carry_in_memory
 from sinks.memory_store import MemoryStore
@@ -140,6 +140,30 @@ def test_a_component_that_nobody_wrote_moves() -> None:
     assert carry_in_memory(unite("card:main:Z", A, Cache()), bench.store.execute) == 1
     assert bench.component("card:main:Z").moved_to == A
     assert bench.component(A).absorbed == {"card:main:Z"}
+
+
+def test_a_component_that_nobody_wrote_is_written_before_anybody_moves_there() -> None:
+    """What a move leads to is there, from the moment it begins: so what is not there any more was deleted."""
+    for steps in count(1):
+        bench = three()
+        ended = some_steps(unite(B, "card:main:0", Cache()), bench.store, steps)
+        assert bench.component(B).moved_to is None or bench.component("card:main:0").version > 0
+        if ended:
+            break
+    assert bench.component("card:main:0").absorbed == {B}
+
+
+def test_a_move_to_what_was_deleted_is_called_off() -> None:
+    """Where an erase has deleted what it led to, u is at rest again with all it held, and takes writes."""
+    bench = three()
+    before = bench.component(C)
+    bench.store.execute(Freeze(C, B))
+    carry_in_memory(unite(B, A, Cache()), bench.store.execute)
+    bench.store.execute(ForgetComponent(B, bench.component(B).version))
+    carry_in_memory(finish(C, Cache()), bench.store.execute)
+    after = bench.component(C)
+    assert (after.moved_to, after.pending, after.facets) == (None, False, before.facets)
+    assert bench.store.execute(Commit(C, after.version, {})) == after.version + 1
 
 
 def test_who_froze_it_counts_it() -> None:

@@ -238,6 +238,7 @@ def check_gone(outcome: Outcome) -> None:
         named = {key for one in component.constraints.values() for key in (*one.named, *one.values)}
         named |= {*component.facets, *(key for pair in component.edges for key in pair)}
         assert not [key for key in named if gone(key)], "a component knows who was erased"
+        assert not component.stubs, "what an erase noted is left"
         publication: Publication = store.execute(ReadPublication(name))
         holders = {one.holder.removeprefix("!") for one in publication.state.profiles.values()}
         assert not [key for key in holders if gone(key)], "a publication of who was erased"

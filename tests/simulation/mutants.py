@@ -317,7 +317,13 @@ MARKS_FIRST = Mutant(
 OLD_PUBLISHED = Mutant(
     "old components publish", projecting._project, "component.version < before.component_version", "False"
 )
-"""Two that take a moment so rare that it is acted out (`test_rare_moments`) and not waited for."""
+MOVES_ON = Mutant(
+    "a move takes a short cut", uniting.finish, "into.name != to or into.version == 0", "into.version == 0"
+)
+MOVES_TO_NOTHING = Mutant(
+    "a move ends in what was deleted", uniting.finish, "into.name != to or into.version == 0", "into.name != to"
+)
+"""Those that take a moment so rare that it is acted out (`test_rare_moments`) and not waited for."""
 
 
 def put_in(mutant: Mutant, patch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,6 @@ def caught_at(mutant: Mutant) -> tuple[str, int, str] | None:
             try:
                 outcome = Simulation(log, seed, world.rules, WEATHERS[weather], days=days_of(seed)).run(20_000)
                 check(outcome, log, naive(log, world.rules, outcome.sent, outcome.now))
-            except (AssertionError, KeyError):
+            except (AssertionError, LookupError, ValueError):
                 return world.name, seed, weather
     return None

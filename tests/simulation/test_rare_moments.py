@@ -1,21 +1,34 @@
 """Moments too rare for random schedules, acted out, with and without the safeguard that is for them."""
 
+import random
 from collections.abc import Callable
 
 import pytest
 
 from resolvers.cache import Cache
+from resolvers.component import Component
 from resolvers.projecting import Rulebook, project
 from resolvers.resolving import resolve
-from resolvers.steps import Notice, Notify, Outgoing, Publish, Settle, Step
+from resolvers.steps import (
+    ForgetComponent,
+    Freeze,
+    Notice,
+    Notify,
+    Outgoing,
+    Protocol,
+    Publish,
+    ReadComponent,
+    Settle,
+    Step,
+)
 from resolvers.uniting import finish, unite
 from sinks.carrying import carry_in_memory
 from tests.resolvers.building import Bench, arrived
 from tests.resolvers.test_commanding import crashes
 from tests.simulation.checks import applied
-from tests.simulation.mutants import MARKS_FIRST, OLD_PUBLISHED, TOLD_ONCE, Mutant, put_in
+from tests.simulation.mutants import MARKS_FIRST, MOVES_ON, MOVES_TO_NOTHING, OLD_PUBLISHED, TOLD_ONCE, Mutant, put_in
 
-A, B = "card:main:A", "card:main:B"
+A, B, C = "card:main:A", "card:main:B", "card:main:C"
 
 
 class Stage(Bench):
@@ -77,10 +90,40 @@ def a_ruling_is_told_by_who_repeats_it() -> None:
         assert desk.told[-1].component in {one.name for one in desk.at_rest()}
 
 
+def nobody_moves_by_way_of_what_is_deleted() -> None:
+    """C is on its way to B, which has moved into A; two helpers finish C while an erase deletes B, in many orders."""
+    ends = set()
+    for seed in range(400):
+        stage, chance = Stage(), random.Random(seed)
+        stage.resolve(*(arrived({"card": name, "cookie": f"k{name}"}, n) for n, name in enumerate("ABC")))
+        stage.store.execute(Freeze(C, B))
+        carry_in_memory(unite(B, A, Cache()), stage.store.execute)
+        turns = [finish(C, Cache()), finish(C, Cache()), deleted(B)]
+        replies: dict[int, object] = {id(one): None for one in turns}
+        while turns:
+            one = chance.choice(turns)
+            try:
+                replies[id(one)] = stage.store.execute(one.send(replies[id(one)]))
+            except StopIteration:
+                turns.remove(one)
+        rest = {one.name: len(one.facets) for one in stage.at_rest()}
+        assert rest in ({A: 6}, {A: 4, C: 2})
+        ends.add(len(rest))
+    assert ends == {1, 2}, "both were met: it was moved in, and its move was called off"
+
+
+def deleted(name: str) -> Protocol[None]:
+    """What an erase does with what has moved."""
+    component: Component = yield ReadComponent(name)
+    yield ForgetComponent(name, component.version)
+
+
 SCENES = [
     (marks_go_after_all_is_settled, MARKS_FIRST),
     (an_old_component_is_not_published, OLD_PUBLISHED),
     (a_ruling_is_told_by_who_repeats_it, TOLD_ONCE),
+    (nobody_moves_by_way_of_what_is_deleted, MOVES_ON),
+    (nobody_moves_by_way_of_what_is_deleted, MOVES_TO_NOTHING),
 ]
 
 
