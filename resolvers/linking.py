@@ -55,6 +55,7 @@ class Judge:
         self._sights = sights
         self._edges = edges
         self._rules = rules
+        self._past = ruled.past
         self._of = {key: Group(key, namespace_of(key, rules), held=key not in ruled.past) for key in sights}
         self._one_card = self._one_value = asserted_values(edges, silent)
         if ruled.values:
@@ -112,7 +113,8 @@ class Judge:
                 found.update(key for key in pair if namespace_of(key, self._rules).weak)
         for key, sight in self._sights.items():
             if sight.strangers and namespace_of(key, self._rules).weak and self._of[key].known:
-                found.update(key for other in sight.strangers if namespace_of(other, self._rules).person)
+                met = [other for other in sight.strangers if other not in self._past]
+                found.update(key for other in met if namespace_of(other, self._rules).person)
         return frozenset(found)
 
     def ties(self, taken: list[tuple[Pair, bool]]) -> tuple[tuple[Pair, Pair], ...] | None:
