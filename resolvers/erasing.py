@@ -22,7 +22,7 @@ from resolvers.constraints import encode as encode_constraint
 from resolvers.deciding import Surroundings
 from resolvers.decisions import Seal, left_behind, without
 from resolvers.facets import Facet
-from resolvers.finding import find_all
+from resolvers.finding import find_all, root_of
 from resolvers.life_keys import shown
 from resolvers.lives import Ended
 from resolvers.people import VALUES_OF
@@ -48,6 +48,7 @@ from resolvers.steps import (
     ReadPublication,
     Rewrite,
     Together,
+    together,
 )
 from topics.catalogue import RESULTS
 from topics.codec import encode as encode_json
@@ -175,8 +176,10 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
         if not gone:
             return
         yield Together([ForgetHome(key) for key in sorted(gone - {found.key})])
-        moved: list[Component] = yield Together([ReadComponent(key) for key in sorted(gone - {component.name})])
-        stubs = {f"s:{one.name}": b"" for one in moved if one.moved_to is not None}
+        # Not every component of such a name moved here: a race for homes may give others one that was named by us.
+        names = sorted(gone - {component.name})
+        roots = yield from together([root_of(name, cache) for name in names])
+        stubs = {f"s:{name}": b"" for name, root in zip(names, roots, strict=True) if root.name == component.name}
         # From here on, no home of anybody in the component leads through a stub, or is ever set to one again.
         yield from find_all(list(component.facets), cache)
         kept, removed = _without(component, gone)

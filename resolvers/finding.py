@@ -32,7 +32,7 @@ def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component 
         else:
             away.append(name)
     if away:
-        roots = yield from together([_root(name, cache) for name in away])
+        roots = yield from together([root_of(name, cache) for name in away])
         at_rest.update(zip(away, roots, strict=True))
         moved = [(key, home) for key, home in homes.items() if home is not None and at_rest[home].name != home]
         for key, home in moved:
@@ -42,8 +42,8 @@ def find_all(keys: Sequence[str], cache: Cache) -> Protocol[dict[str, Component 
     return {key: None if home is None else at_rest[home] for key, home in homes.items()}
 
 
-def _root(name: str, cache: Cache) -> Protocol[Component]:
-    """The component that has all that was in the named one, with moves on the way finished."""
+def root_of(name: str, cache: Cache) -> Protocol[Component]:
+    """The component that has all that is or was in the named one, with moves on the way finished."""
     while True:
         component = cache.components.get(name)
         if component is None or component.moved_to is not None:

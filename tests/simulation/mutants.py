@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant(
         "notices are not read afresh", projecting._remembered, "not 0 < notice.version <= component.version", "False"
     ),
-    Mutant("frozen ones are left", finding._root, "if component.pending:", "if False:"),
+    Mutant("frozen ones are left", finding.root_of, "if component.pending:", "if False:"),
     Mutant("what is undone holds", constraints.in_force, "if not one.undone", "if True", world="commanded"),
     Mutant("merges lift nothing", constraints.in_force, "in one.lifts", "in ()", world="commanded"),
     Mutant("splits part nobody", counting.kept_apart, "return any(", "return False and any(", world="commanded"),

@@ -48,6 +48,7 @@ FOUND = (
     ("erasing", 4000202, "calm", 1),  # a tombstone that was put off, in a component that moved into another
     ("reusing", 1122, "rough", 1),  # a name used again, found out only after who it names was given a home
     ("erasing", 9000380, "calm", 31),  # moved in by way of what an erase deleted next, and was in two components
+    ("erasing", 70001262, "stormy", 200),  # a way that bore an erased name and led to somebody else was deleted
     ("unbinding, loose, latest", 72000413, "stormy", 92),  # a device contested by a hub's life that was over
     ("unbinding, loose, latest", 3000086, "calm", 200),  # a hub by two lives of a neighbour that were one since
 )
