@@ -236,7 +236,7 @@ class RedisStore:
         return [found[one.tp] for one in moves]
 
     def _moving(self, moves: Sequence[Move], vouched: str, *, allow_gap: bool) -> Iterator[Command]:
-        """The commands that move positions: one for all; on a cluster, where each has a slot of its own, one for each."""
+        """The commands that move positions: one for all; on a cluster, where each has its own slot, one for each."""
         for some in [[one] for one in moves] if self._keys.cluster else [moves]:
             names = [self._keys.position(*one.tp) for one in some]
             keys = self._keys.within(slot_of(names[0])) if self._keys.cluster else self._keys
