@@ -12,7 +12,7 @@ from sinks.failpoints import Failpoint, Failpoints, Where, fail
 from sinks.kafka_producer import KafkaPublisher
 from sinks.publisher import Sendable
 from sinks.redis_store import STEP_OPS, RedisStore
-from sinks.store import Advanced
+from sinks.store import Advanced, Move
 from topics.catalogue import CONFLICTS, DEAD_LETTERS, RESULTS
 
 REPORTS = (DEAD_LETTERS.name, CONFLICTS.name)
@@ -36,12 +36,10 @@ def clients(points: Sequence[Failpoint]) -> tuple[type[RedisStore], type[KafkaPu
             fail(met.meet(Where.AFTER, names))
             return replies
 
-        async def advance(
-            self, tp: tuple[str, int], start: int | None, end: int, run_id: str, *, allow_gap: bool = False
-        ) -> Advanced:
-            names = {f"advance_{tp[0].rpartition('.')[2]}"}
+        async def advance_all(self, moves: Sequence[Move], run_id: str, *, allow_gap: bool = False) -> list[Advanced]:
+            names = {f"advance_{one.tp[0].rpartition('.')[2]}" for one in moves}
             fail(met.meet(Where.BEFORE, names))
-            advanced = await super().advance(tp, start, end, run_id, allow_gap=allow_gap)
+            advanced = await super().advance_all(moves, run_id, allow_gap=allow_gap)
             fail(met.meet(Where.AFTER, names))
             return advanced
 

@@ -38,7 +38,7 @@ from resolvers.steps import (
     ShortenHome,
     Step,
 )
-from sinks.store import Advance, Advanced, AnyTP, Due, Page, shard_of
+from sinks.store import Advance, Advanced, AnyTP, Due, Move, Page, shard_of
 
 
 class PublicationRecord(NamedTuple):
@@ -163,6 +163,10 @@ class MemoryStore:
             return Advanced(outcome, position)
         self.content.positions[tp] = end
         return Advanced(outcome, end)
+
+    def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
+        """Move positions of partitions that differ, each as `advance` does."""
+        return [self.advance(*one, run_id) for one in moves]
 
     @property
     def generation(self) -> int:

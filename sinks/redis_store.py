@@ -8,7 +8,7 @@ to a server other than the one that was read. Must not know: what the steps are 
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TypeVar
 
@@ -16,18 +16,18 @@ from resolvers.steps import Reply, Step
 from sinks.keys import FENCE_FIELD, PREFIX, Keys
 from sinks.redis_batches import BATCHES, batches, due_member
 from sinks.redis_cluster import Cluster
+from sinks.redis_link import Command
 from sinks.redis_scripts import ADVANCE, invoke
 from sinks.redis_seals import changed_nodes, require_seals
 from sinks.redis_servers import OneServer, Server, Servers
 from sinks.redis_slots import is_cluster, slot_of
-from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Due, Page, StoreRefusedError, shard_of
+from sinks.store import SCHEMA, Advance, Advanced, AnyTP, Due, Move, Page, StoreRefusedError, shard_of
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10.0
 TOLERATED_UNTIL = "let_pass_until_ms"
 """The field of the meta hash with what an operator said of floods of dead letters."""
-CHANGED = Advance.CHANGED.value.encode()
 NOTE = "note:"
 REBUILDING = "rebuilding"
 """The field of the meta hash that is there while the store is rebuilt."""
@@ -212,18 +212,36 @@ class RedisStore:
             run_id: the store's, as it was when the batch began.
             allow_gap: the broker has confirmed that nothing is left between the position and `start`.
         """
-        key = self._keys.position(*tp)
-        keys = self._keys.within(slot_of(key)) if self._keys.cluster else self._keys
+        [advanced] = await self.advance_all([Move(tp, start, end)], run_id, allow_gap=allow_gap)
+        return advanced
+
+    async def advance_all(self, moves: Sequence[Move], run_id: str, *, allow_gap: bool = False) -> list[Advanced]:
+        """Move positions of partitions that differ, each as `advance` does, in one call -> what became of each.
+
+        A position depends on no other: where an interruption leaves only some of them moved, the rest is read again, as
+        if each had had a call of its own. Of a cluster all nodes are asked once, after everything that the batch wrote,
+        instead of once for each position.
+        """
+        found: dict[tuple[str, int], Advanced] = {}
+        left, known = moves, None
         vouched = await self._servers.vouched(run_id, self._keys)
-        while True:
-            arguments = [vouched, "" if start is None else start, end, int(allow_gap)]
-            moving = self._servers.call([invoke(ADVANCE, keys, [key], arguments)])
-            [(outcome, position)] = await self._timed("advance", moving)
-            known = vouched
-            if outcome == CHANGED:  # unless its slot has just moved to a node that joined on the way
+        while left and vouched != known:
+            moving = self._servers.call(list(self._moving(left, vouched, allow_gap=allow_gap)))
+            replies = [one for part in await self._timed("advance", moving) for one in part]
+            for move, (outcome, position) in zip(left, replies, strict=True):
+                found[move.tp] = Advanced(Advance(outcome.decode()), None if position is None else int(position))
+            left, known = [one for one in left if found[one.tp].outcome is Advance.CHANGED], vouched
+            if left:  # unless their slots have just moved to a node that joined on the way
                 vouched = await self._servers.vouched(run_id, self._keys)
-            if vouched == known:
-                return Advanced(Advance(outcome.decode()), None if position is None else int(position))
+        return [found[one.tp] for one in moves]
+
+    def _moving(self, moves: Sequence[Move], vouched: str, *, allow_gap: bool) -> Iterator[Command]:
+        """The commands that move positions: one for all; on a cluster, where each has its own slot, one for each."""
+        for some in [[one] for one in moves] if self._keys.cluster else [moves]:
+            names = [self._keys.position(*one.tp) for one in some]
+            keys = self._keys.within(slot_of(names[0])) if self._keys.cluster else self._keys
+            ranges = [offset for one in some for offset in ("" if one.start is None else one.start, one.end)]
+            yield invoke(ADVANCE, keys, names, [vouched, int(allow_gap), *ranges])
 
     async def clock_us(self) -> int:
         """The server's clock, of a cluster that of one node: microseconds since 1970."""

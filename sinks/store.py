@@ -28,6 +28,14 @@ class Advance(StrEnum):
     CHANGED = "changed"  # this is not the server that the batch worked on: what it wrote may be lost
 
 
+class Move(NamedTuple):
+    """A partition's position from the start of a batch (None: there was none) to its end, the next offset after it."""
+
+    tp: tuple[str, int]
+    start: int | None
+    end: int
+
+
 class Advanced(NamedTuple):
     """The outcome, and the position as it is now: the next offset to be read; None: there is none."""
 

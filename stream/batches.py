@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
-from sinks.waiting import all_of
 from stream.bugs import end_process
 from stream.chunks import Chunk, Intake
 from stream.garbage import collect_between_batches
@@ -233,21 +232,10 @@ class Batches(Generic[Prepared]):
         """The rest of a batch; its errors are those of the session that it began in."""
         try:
             await begun.finish()
-            await self._advance(begun, intake)
+            await self._progress.advance(begun.chunks, begun.parts.store, intake)
             self._session.progressed(begun.number)
             self._batch_seconds.observe(time.monotonic() - begun.began_seconds)
         except WorldErrors as error:
             self._session.lost(begun.number, error)
         except Exception as error:  # noqa: BLE001 - a bug
             end_process(error)
-
-    async def _advance(self, begun: _Begun, intake: Intake) -> None:
-        """Move the positions on, each partition's by itself: a batch has one chunk of each."""
-        store = begun.parts.store
-        moving = [
-            self._progress.advance_stale(chunk, store)
-            if intake.is_stale(chunk)
-            else self._progress.advance(chunk, store, intake)
-            for chunk in begun.chunks
-        ]
-        await all_of(moving)

@@ -9,7 +9,7 @@ Must not know: what is in a chunk.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from sinks.store import Advance, Advanced
+from sinks.store import Advance, Advanced, Move
 from stream.chunks import TP, Chunk, Intake
 
 
@@ -21,8 +21,8 @@ class PositionStore(Protocol):
         """The server's, as it was when the connection was made."""
         ...
 
-    async def advance(self, tp: TP, start: int | None, end: int, run_id: str) -> Advanced:
-        """Move a position from `start` to `end`."""
+    async def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
+        """Move positions, each from its start to its end."""
         ...
 
 
@@ -86,35 +86,50 @@ class Progress:
             wanted[chunk.tp] = chunk if before is None or intake.is_stale(before) else before.followed_by(chunk)
         return list(wanted.values())
 
-    async def advance_stale(self, chunk: Chunk, store: PositionStore) -> None:
-        """Everything of a chunk is done, in this store, but by now the partition is read anew, or by somebody else.
+    async def advance(self, chunks: Sequence[Chunk], store: PositionStore, intake: Intake) -> None:
+        """Everything of these chunks, one a partition, is done, in this store: their positions move on, in one call.
 
-        The position moves on all the same, if the chunk continues it: where the group is formed anew again and again
-        before a batch is done, nothing would ever be. Whoever reads the partition finds it moved.
-        """
-        begins = self._stored.get(chunk.tp) is None and chunk.first_offset == self._earliest.get(chunk.tp)
-        await store.advance(chunk.tp, None if begins else chunk.first_offset, chunk.next_offset, store.run_id)
-
-    async def advance(self, chunk: Chunk, store: PositionStore, intake: Intake) -> None:
-        """Everything of the chunk is done, in this store.
+        Also that of a chunk which is stale by now, because its partition is read anew, or by somebody else: where the
+        group is formed anew again and again before a batch is done, nothing would ever be. Whoever reads the partition
+        finds it moved.
 
         Raises:
             StartAgainError: the store has lost what came before, or is another one.
         """
+        stale = {chunk.tp for chunk in chunks if intake.is_stale(chunk)}
+        going = [chunk for chunk in chunks if chunk.tp in stale or self._continues(chunk, intake)]
+        moves = [
+            Move(chunk.tp, None if self._begins(chunk) else chunk.first_offset, chunk.next_offset) for chunk in going
+        ]
+        refused: set[Advance] = set()
+        for chunk, (outcome, position) in zip(going, await store.advance_all(moves, store.run_id), strict=True):
+            if chunk.tp in stale:
+                continue
+            match outcome:
+                case Advance.DONE:
+                    self._stored[chunk.tp] = position
+                    intake.done(chunk.tp, chunk.next_offset)
+                case Advance.BEHIND:
+                    # Somebody else was here with the same records, or is further; the fences kept it single.
+                    self._stored[chunk.tp] = self._next[chunk.tp] = position
+                    intake.refetch(chunk.tp, position)
+                case Advance.GAP | Advance.CHANGED:
+                    refused.add(outcome)
+        if refused:
+            raise StartAgainError(f"positions can't be moved on: the store answers {', '.join(sorted(refused))}")
+
+    def _begins(self, chunk: Chunk) -> bool:
+        """Whether a partition without a position was begun to be read at this chunk."""
+        return self._stored.get(chunk.tp) is None and chunk.first_offset == self._earliest.get(chunk.tp)
+
+    def _continues(self, chunk: Chunk, intake: Intake) -> bool:
+        """Whether the chunk begins at the position; if not, the partition is read again from there.
+
+        A chunk before this one was given up. What comes next must begin there, or its records would be passed.
+        """
         start = self._stored.get(chunk.tp)
-        if chunk.first_offset != (self._earliest[chunk.tp] if start is None else start):
-            # A chunk before this one was given up. What comes next must begin there, or its records would be passed.
-            intake.refetch(chunk.tp, start)
-            self._next[chunk.tp] = start
-            return
-        outcome, position = await store.advance(chunk.tp, start, chunk.next_offset, store.run_id)
-        match outcome:
-            case Advance.DONE:
-                self._stored[chunk.tp] = position
-                intake.done(chunk.tp, chunk.next_offset)
-            case Advance.BEHIND:
-                # Somebody else was here with the same records, or is further; the fences kept it single.
-                self._stored[chunk.tp] = self._next[chunk.tp] = position
-                intake.refetch(chunk.tp, position)
-            case Advance.GAP | Advance.CHANGED:
-                raise StartAgainError(f"the position can't be moved on: the store answers {outcome}")
+        if self._begins(chunk) or chunk.first_offset == start:
+            return True
+        intake.refetch(chunk.tp, start)
+        self._next[chunk.tp] = start
+        return False

@@ -9,7 +9,7 @@ import pytest
 from resolvers.steps import Reply, Step
 from sinks.memory_store import MemoryStore
 from sinks.redis_store import RedisStore
-from sinks.store import Advanced, AnyTP, Due, Page
+from sinks.store import Advanced, AnyTP, Due, Move, Page
 from stream.servers.child_process import ChildProcess
 from stream.servers.embedded import store_program
 from tests.live.redis_cluster import RedisCluster
@@ -69,6 +69,10 @@ class AnyStore(Protocol):
         """Move a position."""
         ...
 
+    async def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
+        """Move positions."""
+        ...
+
 
 class AwaitedMemory:
     """A `MemoryStore` whose methods are awaited."""
@@ -122,6 +126,10 @@ class AwaitedMemory:
     ) -> Advanced:
         """Move a position."""
         return self.store.advance(tp, start, end, run_id, allow_gap=allow_gap)
+
+    async def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
+        """Move positions."""
+        return self.store.advance_all(moves, run_id)
 
 
 OpenStore = Callable[[], Awaitable[AnyStore]]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sinks.store import Advance, Advanced
+from sinks.store import Advance, Advanced, Move
 from tests.contract.conftest import AnyStore
 
 TP = ("idweave.touchpoints", 3)
@@ -77,3 +77,20 @@ async def test_partitions_have_positions_of_their_own(store: AnyStore) -> None:
     }
     assert {type(tp) for tp in await store.start_offsets([far])} == {Partition}
     assert await store.start_offsets([]) == {}
+
+
+async def test_positions_move_together_each_by_itself(store: AnyStore) -> None:
+    """What is refused of one says nothing of the others, and answers come in the order of the asking."""
+    partitions = [("idweave.touchpoints", number) for number in range(4)]
+    await store.advance_all([Move(tp, None, 10) for tp in partitions if tp[1] != 2], store.run_id)
+    moves = [Move(tp, start, 20) for tp, start in zip(partitions, (10, 5, None, 12), strict=True)]
+    assert await store.advance_all(moves, store.run_id) == [
+        Advanced(Advance.DONE, 20),
+        Advanced(Advance.BEHIND, 10),
+        Advanced(Advance.DONE, 20),
+        Advanced(Advance.GAP, 10),
+    ]
+    assert await store.start_offsets(partitions) == dict(zip(partitions, (20, 10, 20, 10), strict=True))
+    again = await store.advance_all([Move(tp, 20, 30) for tp in partitions], "0" * 40)
+    assert {one.outcome for one in again} == {Advance.CHANGED}
+    assert await store.advance_all([], store.run_id) == []

@@ -53,8 +53,6 @@ class Everything:
     async def advance(self, *_: object) -> None:
         """There are no positions."""
 
-    advance_stale = advance
-
     async def parts(self) -> Parts:
         """Of nobody."""
         return Parts(NOBODY, NOBODY, NOBODY, NOBODY)

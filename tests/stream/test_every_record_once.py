@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from sinks.memory_store import MemoryStore
-from sinks.store import Advanced, StoreLostError
+from sinks.store import Advanced, Move, StoreLostError
 from stream.batches import Batches, Finish
 from stream.chunks import TP, Chunk, Intake
 from stream.metrics import Metrics
@@ -98,10 +98,10 @@ class Connection:
         await self._world.moment()
         return self._world.content.start_offsets(partitions)
 
-    async def advance(self, tp: TP, start: int | None, end: int, run_id: str) -> Advanced:
+    async def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
         """As every store; the answer may be lost."""
         await self._world.moment()
-        done = self._world.content.advance(tp, start, end, run_id)
+        done = self._world.content.advance_all(moves, run_id)
         await self._world.moment()
         return done
 

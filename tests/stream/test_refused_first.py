@@ -15,7 +15,7 @@ from resolvers.steps import Notice, Reply, Step
 from sinks.memory_log import MemoryLog
 from sinks.memory_store import MemoryStore
 from sinks.publisher import PublishFailedError, Sendable
-from sinks.store import Advanced
+from sinks.store import Advanced, Move
 from stream.batches import Batches
 from stream.chunks import TP, Chunk, Intake
 from stream.config.configuration import DeadLetterLimit
@@ -44,10 +44,10 @@ class Store:
         """As the store does."""
         return [self.memory.execute(step) for step in steps]
 
-    async def advance(self, tp: TP, start: int | None, end: int, run_id: str) -> Advanced:
+    async def advance_all(self, moves: Sequence[Move], run_id: str) -> list[Advanced]:
         """As the store does."""
         self.moved.set()
-        return self.memory.advance(tp, start, end, run_id)
+        return self.memory.advance_all(moves, run_id)
 
     async def start_offsets(self, partitions: set[TP]) -> dict[TP, int | None]:
         """As the store does."""
