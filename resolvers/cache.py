@@ -54,7 +54,10 @@ class Generations(Generic[K, V]):
 
 
 class Cache:
-    """Homes (identifier -> component name), components and publications by component name."""
+    """Homes (identifier -> component name), components and publications by component name.
+
+    A component takes 5 to 7 KB with the other two, as the benchmark's are: up to 1.4 GB in all.
+    """
 
     def __init__(self, components: int = 100_000) -> None:
         self.homes: Generations[str, str] = Generations(components * 4)
