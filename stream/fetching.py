@@ -76,7 +76,6 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
     def __post_init__(self) -> None:
         """Called by Faust at the end of its constructor."""
         super().__post_init__()
-        self._close_thread_loop_on_stop = True  # it was made for this thread
         self._wake = asyncio.Event()
         self._cursors: dict[TP, Cursor] = {}
         self._served: dict[TP, int] = {}  # partition -> the turn in which it last gave a chunk, for fairness

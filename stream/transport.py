@@ -59,8 +59,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's types are
         self._intake.on_change = self._thread.wake
 
     def _new_consumer_thread(self) -> ChunkThread:
-        # A loop of the worker's own kind: Faust's would be asyncio's, which takes half as much again for each chunk.
-        return ChunkThread(self, loop=self.loop, beacon=self.beacon, thread_loop=type(self.loop)())
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
         """Give the agents the next chunks, waiting for `timeout` seconds at most; nothing is left to yield.
