@@ -75,9 +75,9 @@ def _cores(each_us: float, per_second: float) -> int:
     return max(1, math.ceil(per_second * each_us / 1e6 / BUSY_MAX))
 
 
-def costs_of(latest: Mapping[str, Any], costs: Mapping[str, Any], draw: str) -> Costs:
-    """What was measured with people drawn in one way."""
-    spent = latest["details"][f"end_to_end_{draw}"]["cpu_us_per_event"]
+def costs_of(full: Mapping[str, Any], latest: Mapping[str, Any], costs: Mapping[str, Any], draw: str) -> Costs:
+    """What was measured with people drawn in one way: CPU in runs of full length, memory by `make bench`."""
+    spent = full[f"end_to_end_{draw}"]["cpu_us_per_event"]
     published, person = costs["in_memory"]["bytes published"], latest["redis_bytes_per_person"]["value"]
     return Costs(spent["worker"], spent["kafka"], spent["redis"], published, person)
 
@@ -109,13 +109,18 @@ TARGETS: Final = (
 
 
 def page(
-    latest: Mapping[str, Any], costs: Mapping[str, Any], restart: Mapping[str, Any], phases: Mapping[str, Any]
+    full: Mapping[str, Any],
+    latest: Mapping[str, Any],
+    costs: Mapping[str, Any],
+    restart: Mapping[str, Any],
+    phases: Mapping[str, Any],
 ) -> str:
-    """The page as Markdown."""
-    skewed, uniform = costs_of(latest, costs, "skewed"), costs_of(latest, costs, "uniform")
+    """The page as Markdown. `full`: throughput in runs of full length; `latest`: the shorter ones of `make bench`."""
+    skewed, uniform = (costs_of(full, latest, costs, draw) for draw in ("skewed", "uniform"))
+    longest = full["end_to_end_skewed"]
     machine, rivals = latest["machine"], latest["details"]["side_by_side"]
     shared = " Other programs ran on it at the same time." if "machine_shared" in machine else ""
-    fastest, evenly = latest["end_to_end_skewed"]["value"], UNIFORM_TIMES * latest["workload"]["people"]
+    engine, evenly = latest["end_to_end_skewed"]["value"], UNIFORM_TIMES * latest["workload"]["people"]
     fewest, *_, most = map(int, latest["details"]["growth"]["steady"])
     return TEXT.format(
         cores=machine["cores"],
@@ -124,7 +129,12 @@ def page(
         servers=latest["servers"],
         shared=shared,
         costs=_table(["", "people drawn by Zipf 1.1", f"{evenly:,} people, evenly"], _cost_rows(skewed, uniform)),
-        fastest=f"{fastest:,}",
+        fastest=f"{longest['value']:,}",
+        two=f"{full['end_to_end_skewed_2_workers']['value']:,}",
+        events=f"{longest['events_a_run']:,}",
+        runs=f"the median of {len(longest['runs'])}" if len(longest["runs"]) > 1 else "one run each",
+        short=f"{engine:,} and {latest['end_to_end_uniform']['value']:,}",
+        slowest=f"{full['end_to_end_uniform']['value']:,}",
         flat=latest["flatness_10k_1m"]["value"],
         fewest=f"{fewest:,}",
         most=f"{most:,}",
@@ -150,10 +160,10 @@ def page(
             [[f"{rate:,} events/s", *(_both(skewed, uniform, rate, number) for number in PEOPLE)] for rate in RATES],
         ),
         example=_example(skewed),
-        targets=_table(["", "target", "measured", ""], _target_rows(latest, restart)),
+        targets=_table(["", "target", "measured", ""], _target_rows(full, latest, restart)),
         profile_us=f"{phases['skewed 16']['project'] / phases['skewed 16']['projected']:,.0f}",
         phases=_table(["people, events at once", *PHASES, "components projected"], _phase_rows(phases)),
-        engine=f"{fastest:,}",
+        engine=f"{engine:,}",
         rivals=_table(
             ["rival", "events/s", "CPU us/event", "IDWeave is x times", "sample of people"],
             [_rival_row(one) for one in rivals.values()],
@@ -169,9 +179,10 @@ def page(
     )
 
 
-def _target_rows(latest: Mapping[str, Any], restart: Mapping[str, Any]) -> list[list[str]]:
+def _target_rows(full: Mapping[str, Any], latest: Mapping[str, Any], restart: Mapping[str, Any]) -> list[list[str]]:
     """Every target beside its figure; what could not be measured where the figures come from is said to be so."""
-    found = {name: one["value"] for name, one in latest.items() if isinstance(one, Mapping) and "value" in one}
+    known = {**latest, **full}
+    found = {name: one["value"] for name, one in known.items() if isinstance(one, Mapping) and "value" in one}
     found["seconds_to_first_event"] = restart["seconds_to_first_event"]
     rows = []
     for one in TARGETS:
@@ -251,22 +262,24 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 TEXT: Final = """# How much it takes
 
-Made by `python -m benchmarks.capacity` from what was measured (`latest.json`, `costs.json`, `restart.json` and
-`phases.json` in `benchmarks/results/`); `make bench` measures again and writes this page anew. What is marked {mark} is
-arithmetic beyond what was measured.
+Made by `python -m benchmarks.capacity` from what was measured (`end_to_end.json`, `latest.json`, `costs.json`,
+`restart.json` and `phases.json` in `benchmarks/results/`); `make bench-full` and `make bench` measure again, and the
+latter writes this page anew. What is marked {mark} is arithmetic beyond what was measured.
 
 Measured on {cores} cores ({system}), Python {python}, {servers}: worker, Kafka, Redis and the generator shared
 them.{shared}
 
 ## What one event costs
 
-CPU time until the last profile is acknowledged, with every output topic on.
+CPU time until the last profile is acknowledged, with every output topic on, in runs of {events} events ({runs}).
 
 {costs}
 
 Drawn by Zipf, a few people make most of the events, so that a batch has several of one person, which are worked on
 together. Drawn evenly out of {evenly}, nearly every event is of somebody whom the worker has not in its cache. A real
-day lies between. One worker took {fastest} events a second of the first kind on this machine.
+day lies between. One worker took {fastest} and {slowest} events a second of the two kinds on this machine, and two took
+{two} of the first. The shorter runs of `make bench` ({short}) flatter: fewer people come again when the cache has lost
+them.
 
 What an event costs must not grow with the number of people: with the same traffic and {most} people instead of
 {fewest} it is {flat} times as much (`flatness_10k_1m`; `python -m benchmarks.growth` has other draws, too).
@@ -341,7 +354,7 @@ def _kept(name: str) -> dict[str, Any]:
 
 def made() -> str:
     """The page as the results have it now."""
-    return page(_kept("latest.json"), _kept("costs.json"), _kept("restart.json"), _kept("phases.json"))
+    return page(*map(_kept, ("end_to_end.json", "latest.json", "costs.json", "restart.json", "phases.json")))
 
 
 def main() -> None:
