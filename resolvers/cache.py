@@ -5,10 +5,15 @@ refused by the store. Nothing here is needed: an empty cache is always right.
 """
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from resolvers.component import Component
 from resolvers.publication import Publication
+
+COMPONENTS: Final = 100_000
+"""As many components are kept at least, and up to twice as many."""
+
+HOMES_EACH: Final = 4
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -52,6 +57,11 @@ class Generations(Generic[K, V]):
         self._young = {}
         self._old = {}
 
+    def keep_fewer(self, size: int) -> None:
+        """Have another size from now on, and drop what was not used lately."""
+        self._size = size
+        self._old = {}
+
 
 class Cache:
     """Homes (identifier -> component name), components and publications by component name.
@@ -59,8 +69,8 @@ class Cache:
     A component takes 5 to 7 KB with the other two, as the benchmark's are: up to 1.4 GB in all.
     """
 
-    def __init__(self, components: int = 100_000) -> None:
-        self.homes: Generations[str, str] = Generations(components * 4)
+    def __init__(self, components: int = COMPONENTS) -> None:
+        self.homes: Generations[str, str] = Generations(components * HOMES_EACH)
         self.components: Generations[str, Component] = Generations(components)
         self.publications: Generations[str, Publication] = Generations(components)
 
@@ -69,6 +79,12 @@ class Cache:
         there = self.components.get(component.name)
         if there is None or there.version <= component.version:
             self.components.put(component.name, component)
+
+    def keep_fewer(self, components: int) -> None:
+        """Remember so many components from now on."""
+        self.homes.keep_fewer(components * HOMES_EACH)
+        self.components.keep_fewer(components)
+        self.publications.keep_fewer(components)
 
     def clear(self) -> None:
         """Drop everything: the store is not the one that was remembered."""

@@ -195,8 +195,9 @@ def _emptied(key: str) -> Protocol[None]:
         if component is None or not component.stubs:
             break
         names = sorted(component.stubs)
-        stubs: list[Component] = yield Together([ReadComponent(name) for name in names])
-        yield Together([ForgetComponent(one.name, one.version) for one in stubs])
+        found: list[Component] = yield Together([ReadComponent(name) for name in names])
+        # When we were here before and died, one may have gone, and somebody new have come to have its name.
+        yield Together([ForgetComponent(one.name, one.version) for one in found if one.moved_to is not None])
         yield Together([ForgetDue(name) for name in names])
         yield Commit(component.name, component.version, {}, tuple(f"s:{name}" for name in names))
     if component is not None and not (component.facets or component.constraints or component.absorbed):

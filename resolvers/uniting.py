@@ -71,8 +71,9 @@ def _overlap(one: Component, other: Component) -> bool:
 
 
 def _at_rest(name: str, cache: Cache) -> Component | None:
+    """A component that is remembered and has not moved; that there was none is not remembered: it may be deleted."""
     component = cache.components.get(name)
-    return component if component is not None and component.moved_to is None else None
+    return component if component is not None and component.version and component.moved_to is None else None
 
 
 def _root_of(name: str, cache: Cache) -> Protocol[Component]:

@@ -26,6 +26,7 @@ from stream.command import Commanding
 from stream.config.settings import Settings, load_settings
 from stream.flood import Flood
 from stream.garbage import spare_the_collector
+from stream.memory import Memory, container_limit
 from stream.metrics import Metrics
 from stream.progress import Progress
 from stream.project import BATCH_RECORDS as PROJECT_RECORDS
@@ -52,6 +53,7 @@ class Worker:
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self.session = Session(self._open, self.metrics)
         self._same_log = same_log(settings)
+        self._memory = Memory(settings.memory_bytes or container_limit())
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
         self.progress = Progress(self.session, self._rolled_back)
         self.admission = admission_of(settings)
@@ -91,7 +93,11 @@ class Worker:
         async def watch_the_log() -> None:
             await self._same_log.watch(self.session)
 
+        async def watch_memory() -> None:
+            await self._memory.watch(self.session)
+
         self.app.task(watch_the_log)
+        self.app.task(watch_memory)
         changes = CHANGES.full_name(settings.topic_prefix)
         waking = Waking(
             self.session,
@@ -154,7 +160,7 @@ class Worker:
                 nodes=store.nodes_changed,
             )
         self._standing = standing_of(store.fences, self.admission)
-        return Parts(store, publisher, Cache(), self._standing)
+        return Parts(store, publisher, Cache(self._memory.components), self._standing)
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

@@ -40,7 +40,8 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.publish import yesterday
-from stream.config.settings import DEMO_KEYS, Address, Secret, Settings
+from stream.config.addresses import Address
+from stream.config.settings import DEMO_KEYS, Secret, Settings
 from stream.demo.day import Demo, stopped_by_signals, without_kafka_settings
 from stream.demo.world import PEOPLE_DEFAULT, generate
 from stream.servers.child_process import LOOPBACK, PortTakenError, ServerError, require_free_port

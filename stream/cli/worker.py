@@ -22,7 +22,8 @@ from aiokafka.errors import KafkaConnectionError
 from stream.app import Worker
 from stream.cli.console import USAGE, CommandFailedError, broker_list, no_broker
 from stream.cli.requirements import differing_topics, require_order, require_store, require_topics
-from stream.config.settings import Address, Settings
+from stream.config.addresses import Address
+from stream.config.settings import Settings
 from stream.kafka_security import credentials
 from stream.logging_setup import set_up_logging
 from stream.web.server import AddressError

@@ -20,7 +20,7 @@ from resolvers.namespaces import identity_fingerprint
 from resolvers.pseudonyms import key_id
 from sinks.failpoints import Failpoint, read_failpoints
 from sinks.kafka_settings import SESSION_TIMEOUT, unknown_settings
-from sinks.redis_slots import CLUSTER_SCHEMES, cluster_address, is_cluster
+from stream.config.addresses import Address, brokers_of, http_of, redis_url_of
 from stream.config.configuration import PACKAGED_FILE, Configuration, read_configuration
 from stream.config.encryption import ALLOWED, in_plain_text, is_loopback
 from stream.config.environment import DEFAULT, PREFIX, Variables, WrongTextError
@@ -51,6 +51,10 @@ VARIABLES: Final[Mapping[str, str]] = {
     "IDWEAVE_API_TOKENS": "`reader:TOKEN,operator:TOKEN`, each with a token of its own. A reader reads.",
     "IDWEAVE_CONFIG": "The identity rules, if not `idweave.yaml` in the working folder or the packaged ones.",
     "IDWEAVE_RULES": "The member rules, if not `rules.yaml` in the working folder or the packaged ones.",
+    "IDWEAVE_MEMORY_MB": (
+        "How many MiB a worker may take, if not what its container may. Beyond three quarters of it a worker remembers"
+        " fewer people and reads more of them again; without any limit it grows to some 2.4 GiB where people are many."
+    ),
     "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
     "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
 }
@@ -62,7 +66,6 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "IDWEAVE_REDIS_PREFIX": "idweave",
     "IDWEAVE_HTTP": "127.0.0.1:6066",
 }
-REDIS_SCHEMES: Final = ("redis", "rediss", *CLUSTER_SCHEMES)
 # What the engine's guarantees stand on is not for the environment to change.
 OWN_KAFKA_SETTINGS: Final[Mapping[str, str]] = {
     "bootstrap.servers": "set IDWEAVE_BROKERS",
@@ -86,8 +89,9 @@ _KEY_HINT: Final = (
     " profile id is another one"
 )
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
+_MEMORY_MB = re.compile(r"[0-9]{1,9}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
-_PORT_MAX: Final = 65_535
+_MEMORY_MIN: Final = 256
 
 
 class Secret:
@@ -123,13 +127,6 @@ class ApiToken(NamedTuple):
     secret: Secret
 
 
-class Address(NamedTuple):
-    """Where a server listens. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-
 class Settings(Struct, frozen=True, kw_only=True):
     """All that a process was told. `warnings` is allowed but unwise; `..._file` are the files that were read.
 
@@ -150,6 +147,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rules_file: Path
     member_rules: RulesFile
     failpoints: tuple[Failpoint, ...] = ()
+    memory_bytes: int | None = None
     warnings: tuple[Mistake, ...] = ()
     own_operator: Secret | None = None
 
@@ -205,13 +203,13 @@ def load_settings(
     rules_file = _found(variables.get("IDWEAVE_RULES"), folder, PACKAGED_RULES)
     member_rules, wrong_rules = read_rules(rules_file)
     settings = Settings(
-        brokers=variables.read("IDWEAVE_BROKERS", _brokers, ()),
-        redis_url=variables.read("IDWEAVE_REDIS_URL", _redis_url, Secret("")),
+        brokers=variables.read("IDWEAVE_BROKERS", brokers_of, ()),
+        redis_url=Secret(variables.read("IDWEAVE_REDIS_URL", redis_url_of, "")),
         topic_prefix=variables.read("IDWEAVE_TOPIC_PREFIX", _topic_prefix, ""),
         redis_prefix=variables.read("IDWEAVE_REDIS_PREFIX", _redis_prefix, ""),
         hash_key=_key(variables, "IDWEAVE_HASH_KEY"),
         id_key=_key(variables, "IDWEAVE_ID_KEY"),
-        http=variables.read("IDWEAVE_HTTP", _http, Address("127.0.0.1", 0)),
+        http=variables.read("IDWEAVE_HTTP", http_of, Address("127.0.0.1", 0)),
         api_tokens=variables.read("IDWEAVE_API_TOKENS", _api_tokens, ()),
         kafka=_kafka(variables),
         config_file=file,
@@ -219,6 +217,7 @@ def load_settings(
         rules_file=rules_file,
         member_rules=member_rules,
         failpoints=variables.read("IDWEAVE_FAILPOINTS", _failpoints, ()),
+        memory_bytes=variables.read("IDWEAVE_MEMORY_MB", _memory, None),
         warnings=(*configuration.warnings, *_unknown(variables), *_weak_keys(variables), *_failing(variables)),
     )
     settings = msgspec.structs.replace(settings, warnings=(*settings.warnings, *_public_keys(variables, settings)))
@@ -294,48 +293,6 @@ def _failpoints(text: str) -> tuple[Failpoint, ...]:
         raise WrongTextError(str(wrong), "for example freeze.after=kill@3,publish.amid=lose@*50") from None
 
 
-def _address(text: str, port_min: int) -> Address:
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (host and colon and port.isascii() and port.isdigit()) or any(blank in host for blank in " /@,"):
-        raise WrongTextError("must be host:port", "for example 127.0.0.1:9092")
-    if not port_min <= int(port) <= _PORT_MAX:
-        raise WrongTextError(f"the port must be from {port_min} to {_PORT_MAX}")
-    return Address(host, int(port))
-
-
-def _brokers(text: str) -> tuple[str, ...]:
-    brokers = tuple(part.strip() for part in text.split(","))
-    for broker in brokers:
-        try:
-            _address(broker, 1)
-        except WrongTextError as wrong:
-            raise WrongTextError(f"each broker {wrong.reason}", "write them as host:port,host:port") from None
-    return brokers
-
-
-def _redis_url(text: str) -> Secret:
-    if is_cluster(text):
-        if cluster_address(text) is None:
-            hint = "for example redis+cluster://host:6379,host:6379; special characters of a password percent-encoded"
-            raise WrongTextError("must name nodes of a Redis Cluster, and no database", hint)
-        return Secret(text)
-    try:
-        url = urlsplit(text)
-        usable = bool(url.hostname) and url.port != 0
-        cut = "@" in url.path + url.query + url.fragment  # a `/`, `?` or `#` of the password has ended the host's part
-    except ValueError:
-        usable = cut = False
-    if cut:
-        raise WrongTextError(
-            "has an @ after its host", "special characters of a password are percent-encoded: %2F for /"
-        )
-    if not usable or url.scheme not in REDIS_SCHEMES:
-        schemes = ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
-        raise WrongTextError("must be a Redis address", f"for example redis://127.0.0.1:6379/0; known are {schemes}")
-    return Secret(text)
-
-
 def _topic_prefix(text: str) -> str:
     if _TOPIC_PREFIX.fullmatch(text) is None:
         raise WrongTextError("may have letters, digits, '.', '_' and '-', at most 100")
@@ -348,11 +305,10 @@ def _redis_prefix(text: str) -> str:
     return text
 
 
-def _http(text: str) -> Address:
-    try:
-        return _address(text, 0)
-    except WrongTextError as wrong:
-        raise WrongTextError(wrong.reason, wrong.hint and "for example 127.0.0.1:6066") from None
+def _memory(text: str) -> int | None:
+    if _MEMORY_MB.fullmatch(text) is None or int(text) < _MEMORY_MIN:
+        raise WrongTextError(f"must be a whole number of MiB, {_MEMORY_MIN} or more", "for example 2048")
+    return int(text) << 20
 
 
 def _plaintext(text: str) -> str:

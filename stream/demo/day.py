@@ -174,9 +174,11 @@ def environment_of(settings: Settings, http_port: int) -> dict[str, str]:
     kafka = {
         f"IDWEAVE_KAFKA_{name.upper().replace('.', '_')}": text for name, text in settings.kafka_settings().items()
     }
+    memory = {} if settings.memory_bytes is None else {"IDWEAVE_MEMORY_MB": str(settings.memory_bytes >> 20)}
     return {
         **ours,
         **kafka,
+        **memory,
         "PYTHONPATH": os.pathsep.join(filter(None, [packages, ours.get("PYTHONPATH", "")])),
         "IDWEAVE_BROKERS": ",".join(settings.brokers),
         "IDWEAVE_REDIS_URL": settings.redis_url.reveal(),

@@ -15,10 +15,11 @@ from typing import Final, Literal, NamedTuple
 import orjson
 
 from stream.cli.console import UNUSED_KEYS
+from stream.config.addresses import Address
 from stream.config.configuration import PACKAGED_FILE
 from stream.config.mistakes import ConfigError, Mistake
 from stream.config.rules_file import PACKAGED_FILE as PACKAGED_RULES
-from stream.config.settings import Address, Settings, load_settings
+from stream.config.settings import Settings, load_settings
 from stream.web.server import AddressError, listening
 
 State = Literal["ok", "unknown", "warning", "wrong"]

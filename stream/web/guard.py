@@ -22,7 +22,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stream.config.settings import Address, ApiToken, Role, Secret
+from stream.config.addresses import Address
+from stream.config.settings import ApiToken, Role, Secret
 from stream.web.rate import Rate
 from stream.web.responses import RefusedError, problem
 

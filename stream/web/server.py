@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from stream.config.settings import Address
+from stream.config.addresses import Address
 from stream.web.protocol import BoundedProtocol
 
 EXIT_ADDRESS: Final = 1

@@ -6,7 +6,7 @@ from typing import Final
 
 from structlog.testing import capture_logs
 
-from stream.config.settings import Address
+from stream.config.addresses import Address
 from tests.fuzz.hostile import CANARY
 from tests.stream.small_site import OPERATOR, TOKENS, Site
 

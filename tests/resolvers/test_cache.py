@@ -25,6 +25,20 @@ def test_what_is_found_is_the_last_put(some: list[tuple[str, int]], size: int) -
             assert kept.get(key) in {None, last.get(key)}
 
 
+def test_it_keeps_fewer_from_now_on() -> None:
+    """What was not used lately goes at once, the rest by and by."""
+    kept: Generations[int, int] = Generations(1000)
+    for key in range(1500):
+        kept.put(key, key)
+    kept.keep_fewer(100)
+    assert kept.get(999) is None
+    assert kept.get(1499) == 1499
+    for key in range(2000, 2150):
+        kept.put(key, key)
+    assert kept.get(1499) is None
+    assert [kept.get(key) for key in range(2050, 2150)] == [*range(2050, 2150)]
+
+
 @given(operations, st.integers(1, 4))
 def test_it_is_bounded_and_recent(some: list[tuple[str, int]], size: int) -> None:
     """Never more than twice `size` entries; the `size` keys put last are all there, but for those forgotten since."""

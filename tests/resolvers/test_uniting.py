@@ -166,6 +166,18 @@ def test_a_move_to_what_was_deleted_is_called_off() -> None:
     assert bench.store.execute(Commit(C, after.version, {})) == after.version + 1
 
 
+def test_nobody_moves_to_what_is_remembered_not_to_be_there() -> None:
+    """That a component was not there when it was last looked for is no reason to write it now."""
+    bench, cache = three(), Cache()
+    bench.store.execute(Freeze(C, B))
+    carry_in_memory(unite(B, A, Cache()), bench.store.execute)
+    bench.store.execute(ForgetComponent(B, bench.component(B).version))
+    cache.keep(bench.component(B))
+    carry_in_memory(finish(C, cache), bench.store.execute)
+    assert bench.component(B).version == 0
+    assert not bench.component(C).pending
+
+
 def test_who_froze_it_counts_it() -> None:
     """A move is counted by the call that froze it, once."""
     bench = three()

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from resolvers import erasing
 from resolvers.cache import Cache
 from resolvers.component import Component
 from resolvers.projecting import Rulebook, project
 from resolvers.resolving import resolve
 from resolvers.steps import (
+    Commit,
     ForgetComponent,
     Freeze,
     Notice,
@@ -26,7 +28,16 @@ from sinks.carrying import carry_in_memory
 from tests.resolvers.building import Bench, arrived
 from tests.resolvers.test_commanding import crashes
 from tests.simulation.checks import applied
-from tests.simulation.mutants import MARKS_FIRST, MOVES_ON, MOVES_TO_NOTHING, OLD_PUBLISHED, TOLD_ONCE, Mutant, put_in
+from tests.simulation.mutants import (
+    MARKS_FIRST,
+    MOVES_ON,
+    MOVES_TO_NOTHING,
+    NAMES_ONLY,
+    OLD_PUBLISHED,
+    TOLD_ONCE,
+    Mutant,
+    put_in,
+)
 
 A, B, C = "card:main:A", "card:main:B", "card:main:C"
 
@@ -112,6 +123,15 @@ def nobody_moves_by_way_of_what_is_deleted() -> None:
     assert ends == {1, 2}, "both were met: it was moved in, and its move was called off"
 
 
+def who_has_come_to_a_deleted_name_stays() -> None:
+    """An erase notes B as a way to A, deletes it and dies; somebody new has the name when it is carried out again."""
+    stage = Stage()
+    stage.resolve(arrived({"card": "A"}, 0), arrived({"card": "B"}, 1))
+    stage.store.execute(Commit(A, stage.component(A).version, {f"s:{B}": b""}))
+    carry_in_memory(erasing._emptied(A), stage.store.execute)
+    assert (set(stage.component(B).facets), stage.component(A).stubs) == ({B}, frozenset())
+
+
 def deleted(name: str) -> Protocol[None]:
     """What an erase does with what has moved."""
     component: Component = yield ReadComponent(name)
@@ -124,6 +144,7 @@ SCENES = [
     (a_ruling_is_told_by_who_repeats_it, TOLD_ONCE),
     (nobody_moves_by_way_of_what_is_deleted, MOVES_ON),
     (nobody_moves_by_way_of_what_is_deleted, MOVES_TO_NOTHING),
+    (who_has_come_to_a_deleted_name_stays, NAMES_ONLY),
 ]
 
 

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.rules import Rules
+from stream.config.addresses import Address
 from stream.config.configuration import DEFAULT_RETENTION_DAYS
 from stream.config.rules_file import PACKAGED_FILE, read_rules
-from stream.config.settings import Address, ApiToken, Secret
+from stream.config.settings import ApiToken, Secret
 from stream.metrics import Metrics
 from stream.pulse import Pulse
 from stream.reading.decisions import Decisions

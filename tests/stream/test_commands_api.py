@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stream.config.settings import Address, Secret
+from stream.config.addresses import Address
+from stream.config.settings import Secret
 from stream.reading.walking import UnavailableError
 from tests.stream.small_site import TOKENS, Site
 from topics.commands import Command, Merge, Result

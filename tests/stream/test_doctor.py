@@ -9,7 +9,8 @@ from redis.exceptions import ResponseError
 from sinks.redis_health import RedisHealth
 from sinks.store import SCHEMA
 from sinks.topics_admin import Outcome, TopicReport, TopicsHealth
-from stream.config.settings import Address, Settings
+from stream.config.addresses import Address
+from stream.config.settings import Settings
 from stream.operating import doctor
 from stream.operating.doctor import Examined, Finding, State, clock_finding, examine_address, examine_settings
 from stream.operating.doctor_broker import append_finding, stamped_by_broker, topic_findings

@@ -5,7 +5,8 @@ from http import HTTPStatus
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from stream.config.settings import Address, ApiToken, Secret
+from stream.config.addresses import Address
+from stream.config.settings import ApiToken, Secret
 from stream.web.guard import Guard
 from stream.web.rate import ADDRESSES_MAX, BURST, PER_SECOND, WRONG_TOKEN, Rate
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from resolvers.namespaces import DEFAULT_RULES, Allowance, Caps, Dedupe, Limit, Namespace, ranked
 from resolvers.pseudonyms import key_id
+from stream.config.addresses import Address
 from stream.config.configuration import (
     DEFAULT_RETENTION_DAYS,
     PACKAGED_FILE,
@@ -17,7 +18,7 @@ from stream.config.configuration import (
     read_configuration,
 )
 from stream.config.mistakes import ConfigError
-from stream.config.settings import DEMO_KEYS, Address, Secret, Settings, load_settings
+from stream.config.settings import DEMO_KEYS, Secret, Settings, load_settings
 from topics.envelope import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -318,6 +319,8 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("IDWEAVE_REDIS_URL", "rediss+cluster://u:p#w@n1:7000", "percent-encoded"),
         ("IDWEAVE_TOPIC_PREFIX", "a b", "may have letters"),
         ("IDWEAVE_REDIS_PREFIX", "{a}", "may have letters"),
+        ("IDWEAVE_MEMORY_MB", "2G", "must be a whole number of MiB, 256 or more; for example 2048"),
+        ("IDWEAVE_MEMORY_MB", "255", "must be a whole number of MiB, 256 or more"),
         ("IDWEAVE_HTTP", "6066", "must be host:port; for example 127.0.0.1:6066"),
         ("IDWEAVE_HTTP", "0.0.0.0:6066", "can be reached from elsewhere"),
         ("IDWEAVE_HTTP", "idweave.example:6066", "can be reached from elsewhere"),
@@ -354,6 +357,12 @@ def test_addresses_that_are_right(tmp_path: Path) -> None:
     assert settings.http == Address("::", 80)
     assert [token.role for token in settings.api_tokens] == ["reader", "reader", "operator"]
     assert _load(tmp_path, IDWEAVE_HTTP="[::1]:0").http == Address("::1", 0)
+
+
+def test_memory_is_said_in_mebibytes(tmp_path: Path) -> None:
+    """Nobody says anything: it is for the container to say."""
+    assert _load(tmp_path, IDWEAVE_MEMORY_MB="2048").memory_bytes == 2 << 30
+    assert _load(tmp_path).memory_bytes is None
 
 
 REDIS_TLS = "rediss://u:p@redis.example:6379/0?ssl_ca_certs=/ca.pem"

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from sinks.profile_reader import ProfileReadError
-from stream.config.settings import Address
+from stream.config.addresses import Address
 from stream.web import guard as door
 from stream.web import protocol
 from stream.web import responses as web
@@ -463,7 +463,7 @@ async def test_a_taken_port_is_a_sentence(site: Site) -> None:
             WebServer(Guard(nothing, LOOPBACK, ()), client.address, []).bind()
         assert f"127.0.0.1:{client.address.port}" in str(raised.value)
         program = (
-            "import asyncio; from stream.config.settings import Address; from stream.web.server import WebServer;"
+            "import asyncio; from stream.config.addresses import Address; from stream.web.server import WebServer;"
             f"asyncio.run(WebServer(None, Address('127.0.0.1', {client.address.port}), []).run())"
         )
         command = [sys.executable, "-c", program]
