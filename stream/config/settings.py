@@ -53,7 +53,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "IDWEAVE_RULES": "The member rules, if not `rules.yaml` in the working folder or the packaged ones.",
     "IDWEAVE_MEMORY_MB": (
         "How many MiB a worker may take, if not what its container may. Beyond three quarters of it a worker remembers"
-        " fewer people and reads more of them again; without any limit it grows to some 2.4 GiB where people are many."
+        " fewer people and reads more of them again; without any limit it grows to some 2.3 GiB where people are many."
     ),
     "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
     "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
