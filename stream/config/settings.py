@@ -54,6 +54,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "IDWEAVE_MEMORY_MB": (
         "How many MiB a worker may take, if not what its container may. Beyond three quarters of it a worker remembers"
         " fewer people and reads more of them again; without any limit it grows to some 2.3 GiB where people are many."
+        " At least 1024."
     ),
     "IDWEAVE_PLAINTEXT": "`allowed`: servers on other machines may be spoken to without TLS; else it is refused.",
     "IDWEAVE_FAILPOINTS": "For tests of faults only: where the worker is to fail, and how; see docs/faults.md.",
@@ -91,7 +92,8 @@ _KEY_HINT: Final = (
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _MEMORY_MB = re.compile(r"[0-9]{1,9}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
-_MEMORY_MIN: Final = 256
+_MEMORY_MIN: Final = 1024
+"""A batch of many new people takes some 400 MiB, whatever is remembered beside it."""
 
 
 class Secret:
