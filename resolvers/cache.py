@@ -1,14 +1,16 @@
 """What a worker remembers of the store: homes, components and publications, bounded in number.
 
 Stale entries are harmless: a moved component only ever points to where it moved, and a write based on a stale entry is
-refused by the store. Nothing here is needed: an empty cache is always right.
+refused by the store. Nothing of it is needed: an empty cache is always right. What is needed, and outlives the cache,
+is which publications this process may have sent amid being overtaken.
 """
 
 from collections.abc import Hashable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from resolvers.component import Component
 from resolvers.publication import Publication
+from resolvers.steps import Notice
 
 COMPONENTS: Final = 100_000
 """As many components are kept at least, and up to twice as many."""
@@ -63,13 +65,26 @@ class Generations(Generic[K, V]):
         self._old = {}
 
 
+class Unconfirmed(NamedTuple):
+    """A publication whose records may have been sent, and that nobody has confirmed to be complete.
+
+    `revision`: the one that was written down when it was begun; the store's is greater once others have gone on.
+    `notice`: what led to it.
+    """
+
+    revision: int
+    notice: Notice
+
+
 class Cache:
     """Homes (identifier -> component name), components and publications by component name.
 
     A component takes 5 to 7 KB with the other two, as the benchmark's are: up to 1.4 GB in all.
+    `unconfirmed`: by component name; of the process, from session to session.
     """
 
-    def __init__(self, components: int = COMPONENTS) -> None:
+    def __init__(self, components: int = COMPONENTS, unconfirmed: dict[str, Unconfirmed] | None = None) -> None:
+        self.unconfirmed = {} if unconfirmed is None else unconfirmed
         self.homes: Generations[str, str] = Generations(components * HOMES_EACH)
         self.components: Generations[str, Component] = Generations(components)
         self.publications: Generations[str, Publication] = Generations(components)

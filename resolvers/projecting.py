@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from resolvers.activity import NEVER_DUE_US
-from resolvers.cache import Cache
+from resolvers.cache import Cache, Unconfirmed
 from resolvers.component import Component
 from resolvers.difference import Difference, difference, remaining
 from resolvers.judging import Rulebook as MemberRules
@@ -99,6 +99,24 @@ def project(notices: list[Notice], cache: Cache, rulebook: Rulebook, now_us: int
     return [one for one in published if one is not None]
 
 
+def say_again(unconfirmed: Mapping[str, Unconfirmed]) -> Protocol[list[str]]:
+    """Have the owners say again what holds of components that others have gone on with -> their names.
+
+    For a process that has lost its session while it was sending, and sends nothing any more: it may have been frozen
+    meanwhile, and its records may lie behind newer ones. Where nobody has gone on, whoever does will publish later.
+    """
+    names = [*unconfirmed]
+    found = (yield from _publications(names)) if names else {}
+    overtaken = [one for one in names if found[one].revision != unconfirmed[one].revision]
+    if overtaken:
+        yield Together([_again(one, unconfirmed[one].notice) for one in overtaken])
+    return overtaken
+
+
+def _again(name: str, notice: Notice) -> Notify:
+    return Notify(replace(notice, component=name, version=0, again=True))
+
+
 def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> Protocol[Difference | None]:
     """The same of one, with nothing kept of who was read only to be looked at, because of the time or other rules.
 
@@ -130,7 +148,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         absorbed = (yield from _publications(sorted(component.absorbed))) if component.absorbed else {}
         if absorbed and (yield from _are_on_their_way(absorbed, notice)):
             return None
-        publication = cache.publications.get(component.name) or (yield from _publication(component.name))
+        publication = cache.publications.get(component.name) or (yield from _publication(notice, cache))
         before, offsets = _taken_over(publication, absorbed, component.version, again=notice.again)
         before = (yield from _found_again(before, notice.strays, component)) if notice.strays else before
         if component.version < before.component_version:
@@ -233,12 +251,12 @@ def _are_on_their_way(absorbed: Mapping[str, Publication], notice: Notice) -> Pr
     return bool(names)
 
 
-def _publication(name: str) -> Protocol[Publication]:
+def _publication(notice: Notice, cache: Cache) -> Protocol[Publication]:
     """What was published, from the store, with nothing left that another one began."""
     publication: Publication | None = None
     while publication is None:
-        found: Publication = yield ReadPublication(name)
-        publication = found if found.begun is None else (yield from _ended(name, found, found.begun))
+        found: Publication = yield ReadPublication(notice.component)
+        publication = found if found.begun is None else (yield from _ended(notice, found, found.begun, cache))
     return publication
 
 
@@ -300,6 +318,7 @@ def _publish(
     state, revision = change.state, begun.revision
     wake = _scheduled(notice.component, begun.state, state)
     if change.records:
+        cache.unconfirmed[notice.component] = Unconfirmed(revision, notice)
         offsets = yield from _sent(change.records, change.sent, change.named, offsets, wake)
     elif wake:
         yield Together(wake)
@@ -309,23 +328,28 @@ def _publish(
     else:
         # Another owner ended it and went on, and our records may lie behind newer ones: let it say again what holds.
         cache.publications.forget(notice.component)
-        yield Notify(replace(notice, version=0, again=True))
+        yield _again(notice.component, notice)
+    cache.unconfirmed.pop(notice.component, None)
 
 
-def _ended(name: str, publication: Publication, begun: Begun) -> Protocol[Publication | None]:
+def _ended(notice: Notice, publication: Publication, begun: Begun, cache: Cache) -> Protocol[Publication | None]:
     """Bring to an end what was begun before us -> the publication as it is then; None: somebody else was faster."""
-    state, sending = begun.state, begun.sending
+    name, revision, state, sending = notice.component, publication.revision, begun.state, begun.sending
     offsets, instead = publication.offsets, None
     if sending.records:
         named = [(profile_id, state.profiles[profile_id].holder) for profile_id in sending.profiles]
+        cache.unconfirmed[name] = Unconfirmed(revision, notice)
         offsets = yield from _sent(sending.records, sending.profiles, named, offsets, ())
     else:
         state = blanked(state, sending.profiles, publication.state)
         instead = encode(state)
     if wake := _scheduled(name, publication.state, state):
         yield Together(wake)
-    done: bool = yield Complete(name, publication.revision, encode_offsets(state, offsets), instead)
-    return Publication(publication.revision, state, offsets) if done else None
+    done: bool = yield Complete(name, revision, encode_offsets(state, offsets), instead)
+    if not done and sending.records:  # they may lie behind newer ones
+        yield _again(name, notice)
+    cache.unconfirmed.pop(name, None)
+    return Publication(revision, state, offsets) if done else None
 
 
 def _publications(names: list[str]) -> Protocol[dict[str, Publication]]:
@@ -342,7 +366,7 @@ def _hand_over(component: Component, notice: Notice, cache: Cache) -> Protocol[N
         return
     publication: Publication = yield ReadPublication(component.name)
     if publication.begun is not None:
-        yield from _ended(component.name, publication, publication.begun)
+        yield from _ended(notice, publication, publication.begun, cache)
     cache.publications.forget(component.name)
     yield Notify(replace(notice, component=component.moved_to, version=0))
 

@@ -10,14 +10,19 @@ events when one does. `faust -A stream.app worker` and `idweave worker` run the 
 
 import os
 from collections.abc import AsyncIterable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from resolvers.cache import Cache
+from resolvers.cache import Cache, Unconfirmed
+from resolvers.projecting import say_again
 from resolvers.standing import standing_of
+from sinks.carrying import carry
 from sinks.failing import clients
+from sinks.publisher import Publisher
+from sinks.redis_store import RedisStore
 from stream.barrier import Barrier
 from stream.batches import Batches
 from stream.chunks import TP, Chunk
@@ -51,6 +56,7 @@ class Worker:
         self.settings = settings
         self.metrics = metrics or Metrics()
         self._store_type, self._publisher_type = clients(settings.failpoints)
+        self._unconfirmed: dict[str, Unconfirmed] = {}
         self.session = Session(self._open, self.metrics)
         self._same_log = same_log(settings)
         self._memory = Memory(settings.memory_bytes or container_limit())
@@ -136,21 +142,21 @@ class Worker:
 
     async def _open(self) -> Parts:
         settings = self.settings
-        url = settings.redis_url.reveal()
-        store = await self._store_type.open(
-            url,
-            settings.redis_prefix,
-            settings.identity_fingerprint,
-            topics=settings.topic_prefix,
-            observe=lambda op, seconds: self.metrics.store_seconds.labels(op).observe(seconds),
-        )
-        try:
-            brokers = ",".join(settings.brokers)
+        async with AsyncExitStack() as opened:
+            store = await self._store_type.open(
+                settings.redis_url.reveal(),
+                settings.redis_prefix,
+                settings.identity_fingerprint,
+                topics=settings.topic_prefix,
+                observe=lambda op, seconds: self.metrics.store_seconds.labels(op).observe(seconds),
+            )
+            opened.push_async_callback(store.close)
             await self._same_log.require(store)
+            brokers = ",".join(settings.brokers)
             publisher = await self._publisher_type.open(brokers, settings.topic_prefix, settings.kafka_settings())
-        except BaseException:
-            await store.close()
-            raise
+            opened.push_async_callback(publisher.close)
+            await self._say_again(store, publisher)
+            opened.pop_all()
         if not store.server.appends and settings.own_operator is None:  # else servers of one run: their banner says it
             log.warning("Redis keeps no log of writes (appendonly): a restart of it loses everything")
         if store.nodes_changed:
@@ -160,7 +166,18 @@ class Worker:
                 nodes=store.nodes_changed,
             )
         self._standing = standing_of(store.fences, self.admission)
-        return Parts(store, publisher, Cache(self._memory.components), self._standing)
+        return Parts(store, publisher, Cache(self._memory.components, self._unconfirmed), self._standing)
+
+    async def _say_again(self, store: RedisStore, publisher: Publisher) -> None:
+        """Have others say again what this process, frozen for a while, may have sent old records of when it woke up."""
+        overtaken = await carry(say_again(self._unconfirmed), store, publisher)
+        self._unconfirmed.clear()
+        if overtaken:
+            log.warning(
+                "others have gone on with what this worker was publishing when its session was lost (was it frozen?):"
+                " its records may lie behind newer ones, and are said again",
+                components=len(overtaken),
+            )
 
     def _agent(self, topic: str, batches: Batches[Any]) -> None:
         async def collect(chunks: AsyncIterable[Chunk]) -> None:

@@ -193,18 +193,41 @@ def test_frozen_workers_wake_when_others_have_gone_on(engine: Engine) -> None:
     whole(engine, zombies=True)
 
 
+def test_what_a_frozen_worker_sends_last_is_said_again(engine: Engine) -> None:
+    """F2: it freezes half-way through a publication; when it wakes up it sends the rest, and then its session is lost.
+
+    So it never learns from the store that it was overtaken, and there is nobody else who knows of its old records.
+    """
+    first, second = parts(retail_day(26, PEOPLE), 2)
+    zombie = engine.start_worker(**QUICK, IDWEAVE_FAILPOINTS="publish.amid=pause,complete.before=lose")
+    engine.until(lambda: engine.is_ready(zombie), "it reads partitions")
+    for part in parts(first, 5):
+        engine.publish(part)
+        engine.until(lambda: engine.is_resolved() or is_frozen(zombie.pid), "a part is resolved")
+    engine.until(lambda: is_frozen(zombie.pid), "it is frozen")
+    engine.start_worker(**QUICK)
+    engine.publish(second)
+    engine.settle()
+    zombie.resume()
+    engine.until(lambda: "its records may lie behind newer ones, and are said again" in engine.logs(), "it has it said")
+    engine.settle()
+    engine.until(lambda: is_whole(engine), "the truth is said last")
+    whole(engine, zombies=True)
+
+
 def knows(zombie: ChildProcess) -> bool:
     """Whether the broker has told a worker that it was taken for dead."""
     return "member_id was not recognized" in zombie.log.read_text()
 
 
 def is_whole(engine: Engine) -> bool:
-    """Whether the people on the topics are the model's."""
+    """Whether the people on the topics are the model's, and no old record of anybody lies last."""
+    check = Check(engine.input_log(), engine.outputs())
     try:
-        Check(engine.input_log(), engine.outputs()).people()
+        check.people()
     except AssertionError:
         return False
-    return True
+    return all(check.published.last(one) == check.published.newest(one) for one in ("profiles", "identities"))
 
 
 def is_frozen(pid: int) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.checks import check, naive
-from tests.simulation.scheduler import WEATHERS, Simulation
+from tests.simulation.parts import WEATHERS
+from tests.simulation.scheduler import Simulation
 from tests.simulation.worlds import WORLDS, days_of
 
 

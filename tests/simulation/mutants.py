@@ -298,6 +298,20 @@ MUTANTS = (
         world="commanded",
         weather="calm",
     ),
+    Mutant(
+        "what was sent late is not said again",
+        projecting.say_again,
+        "if overtaken:",
+        "if not names:",
+        weather="haunted",
+    ),
+    Mutant(
+        "who ends another's publication late says nothing",
+        projecting._ended,
+        "if not done and sending.records:",
+        "if not done and not sending:",
+        weather="haunted",
+    ),
     Mutant("a window forgets refunds", activity._window, "orders.refunded)", "{})"),
     Mutant("decisions stand for ever", people._person, "judged.due_us), judged", "due_us), judged"),
 )

@@ -2,17 +2,17 @@
 
 A process runs a loop per input partition, per partition of changes and for the commands that it owns, and one for what
 is due, over one shared cache, as the worker does. Every leaf step of every loop is one turn. A crash drops the process
-with everything it remembers; a zombie goes on for some turns after another process took its partitions over. Where a
-run has days, the clock jumps: the first time amid the events, the last time when all else is done.
+with everything it remembers; a zombie goes on for some turns after another process took its partitions over, and then
+it dies, or it notices that its session is lost. Where a run has days, the clock jumps: the first time amid the events,
+the last time when all else is done.
 """
 
 import random
 from collections.abc import Generator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from resolvers.admission import Admission
@@ -24,19 +24,20 @@ from resolvers.intake import Accepted, take_in
 from resolvers.judging import Rulebook as MemberRules
 from resolvers.namespaces import DEFAULT_RULES, IdentityRules
 from resolvers.people import VALUES_OF
-from resolvers.projecting import Rulebook, conflated, project, time_notice
+from resolvers.projecting import Rulebook, conflated, project, say_again, time_notice
 from resolvers.pseudonyms import Pseudonyms, mint
 from resolvers.publication import Publication
 from resolvers.resolving import resolve
 from resolvers.restoring import stray
-from resolvers.standing import Standing, standing_of
+from resolvers.standing import standing_of
 from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, ReadPublication, Step, Together
 from sinks.journal import Journal
-from sinks.memory_store import Content, MemoryStore
+from sinks.memory_store import MemoryStore
 from sinks.store import Due
 from stream.config.rules_file import PACKAGED_FILE, read_rules
 from stream.operating.republishing import is_said
 from tests.simulation.logs import COMMANDS_TOPIC, NOW
+from tests.simulation.parts import Faults, Kept, Outcome, Process, SessionLostError, Turn
 from topics.commands import decode_result
 from topics.envelope import Limits
 from topics.instants import DAY_US, to_us
@@ -45,62 +46,15 @@ from topics.records import LogPosition, Record
 HASH_KEY = b"simulation-hash-key"
 ID_KEY = b"simulation-id-key"
 MEMBER = MemberRules(read_rules(PACKAGED_FILE)[0].rules, ZoneInfo("Asia/Shanghai"))
+DIES = 0.5
+"""How often a zombie dies of a sudden; else it notices that its session is lost."""
 JUMP = 0.01
 """How often, per turn, the clock jumps amid the events."""
-Turn = Generator[None, None, None]
 
 
-@dataclass
-class Outcome:
-    """What a run left: the store, and every record sent, in order, by topic."""
-
-    store: MemoryStore
-    sent: list[Outgoing]
-    turns: int
-    crashes: int
-    zombies: int
-    now: datetime
-    rollbacks: int = 0
-
-
-@dataclass(frozen=True)
-class Faults:
-    """How often, per turn; `rollback`: whether the store once comes back as it was some time before."""
-
-    crash: float = 0.0
-    zombie: float = 0.0
-    rollback: bool = False
-
-
-WEATHERS = {"calm": Faults(), "rough": Faults(crash=0.01, zombie=0.005), "stormy": Faults(crash=0.08)}
-"""No faults; a crash or zombie in most runs; crashes one upon the other."""
-ROLLED_BACK = Faults(crash=0.01, rollback=True)
 SECOND_US = 1_000_000
 REMEMBERS = 0.02
 """How often, per turn, the moment comes that a store will remember, and then that it forgets what came after."""
-
-
-class Kept(NamedTuple):
-    """A store as it was: its content and its positions."""
-
-    content: Content
-    done_input: dict[int, int]
-    done_changes: list[int]
-    done_commands: int
-
-
-@dataclass
-class Process:
-    """One worker process: its cache and its loops."""
-
-    cache: Cache
-    standing: Standing
-    generation: int
-    loops: list[Turn] = field(default_factory=list)
-
-
-class SessionLostError(Exception):
-    """A fence has ended the session of a process."""
 
 
 class Simulation:
@@ -148,6 +102,8 @@ class Simulation:
         self._done_input = dict.fromkeys(self._inputs, 0)
         self._done_changes = [0] * len(self._changes)
         self._sent: list[Outgoing] = []
+        self._zombies: list[tuple[Process, int]] = []  # with the turns that each has left
+        self._silenced = 0
         self._remembered: Kept | None = None
         self.rollbacks = 0
         self.strays = self.nobodys = 0
@@ -160,37 +116,53 @@ class Simulation:
     def run(self, turns_max: int = 200_000) -> Outcome:
         """Turns until everything that came in has gone out."""
         processes = [self._process(owned) for owned in self._ownership()]
-        zombies: list[tuple[Process, int]] = []
         crashes = born = turns = 0
-        while not self._finished() or self._republished():
+        while self._zombies or _is_sending(processes) or not self._finished() or self._republished():
             turns += 1
             assert turns < turns_max, "the run does not come to an end"
             self._clock_us += self._rng.choice([0, 1, 50])
             if self._jumps and (self._is_quiet() if len(self._jumps) == 1 else self._rng.random() < JUMP):
                 self._clock_us += self._jumps.pop(0) * DAY_US
             if self._rolls_back():
-                processes, zombies = [self._process(owned) for owned in self._ownership()], []
+                processes, self._zombies = [self._process(owned) for owned in self._ownership()], []
             at = self._rng.randrange(len(processes))
             draw = self._rng.random()
             if draw < self._faults.crash:
                 crashes += 1
+                self._silenced += self._is_overtaken(processes[at])
                 processes[at] = self._process(self._ownership()[at])
             elif draw < self._faults.crash + self._faults.zombie:
                 born += 1
-                zombies.append((processes[at], self._rng.randint(3, 60)))
+                self._zombies.append((processes[at], self._rng.randint(3, 60)))
                 processes[at] = self._process(self._ownership()[at])
-            try:
-                self._turn(processes[at])
-            except SessionLostError:
+            if not self._turn(processes[at]):
                 processes[at] = self._process(self._ownership()[at])
-            zombies = [(process, left - 1) for process, left in zombies if left > 0]
-            if zombies:
-                zombie = self._rng.choice(zombies)[0]
-                try:
-                    self._turn(zombie)
-                except SessionLostError:
-                    zombie.loops = []
-        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self.rollbacks)
+            self._undead()
+        return Outcome(self._store, self._sent, turns, crashes, born, self._now, self.rollbacks, self._silenced)
+
+    def _undead(self) -> None:
+        """A turn of one of the zombies, and the end of those whose turns are over."""
+        if not self._zombies:
+            return
+        self._zombies = [(process, left - 1) for process, left in self._zombies]
+        self._turn(self._rng.choice(self._zombies)[0])
+        for process in [process for process, left in self._zombies if not left]:
+            if self._rng.random() < DIES:
+                self._silenced += self._is_overtaken(process)
+            else:
+                self._lose_session(process)
+        self._zombies = [one for one in self._zombies if one[1]]
+
+    def _is_overtaken(self, process: Process) -> bool:
+        """Whether it may have sent something behind newer records."""
+        begun = process.cache.unconfirmed.items()
+        return any(self._store.execute(ReadPublication(name)).revision != one.revision for name, one in begun)
+
+    def _lose_session(self, process: Process) -> None:
+        """What a process does before anything else when its session is lost; its loops do not go on."""
+        process.loops, process.generation = [], self._store.generation
+        for _ in self._carry(say_again(process.cache.unconfirmed), process):
+            pass
 
     def _rolls_back(self) -> bool:
         """Keep what is in the store, and later have it back: positions too, but nothing that was sent."""
@@ -256,10 +228,16 @@ class Simulation:
             process.loops.append(self._wake_loop(process))
         return process
 
-    def _turn(self, process: Process) -> None:
-        if process.loops:
+    def _turn(self, process: Process) -> bool:
+        """Steps of some of its loops -> whether its session is not lost."""
+        try:
             for _ in range(self._rng.choice([1, 1, 2, 5, 20])):
-                next(self._rng.choice(process.loops))
+                if process.loops:
+                    next(self._rng.choice(process.loops))
+        except SessionLostError:
+            self._lose_session(process)
+            return False
+        return True
 
     def _finished(self) -> bool:
         return not self._jumps and self._is_quiet() and not self._due()
@@ -401,6 +379,11 @@ class Simulation:
 
     def _notify(self, notice: Notice) -> None:
         self._changes[sum(notice.component.encode()) % len(self._changes)].append(notice)
+
+
+def _is_sending(processes: list[Process]) -> bool:
+    """Whether one of them is amid a publication, although somebody else may have done all that there is to do."""
+    return any(process.cache.unconfirmed for process in processes)
 
 
 def _one(step: Step) -> Protocol[Any]:

@@ -9,7 +9,8 @@ from resolvers.audit import Finding
 from sinks.memory_store import MemoryStore
 from stream.operating.auditing import Auditing
 from tests.contract.conftest import AwaitedMemory
-from tests.simulation.scheduler import WEATHERS, Simulation
+from tests.simulation.parts import WEATHERS
+from tests.simulation.scheduler import Simulation
 from tests.simulation.worlds import WORLDS, World
 
 SEEDS = 10

@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 
 from tests.simulation.checks import answers, check, contents_of, naive, reported
-from tests.simulation.scheduler import WEATHERS, Simulation
+from tests.simulation.parts import WEATHERS
+from tests.simulation.scheduler import Simulation
 from tests.simulation.worlds import WORLDS, World, days_of
 
-SEEDS = 100
+SEEDS = 75
 """In each world and weather: 6,300 runs in all."""
 
 COMMANDED = next(world for world in WORLDS if world.name == "commanded")

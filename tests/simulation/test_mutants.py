@@ -6,7 +6,8 @@ import pytest
 
 from tests.simulation.checks import check, naive
 from tests.simulation.mutants import MUTANTS, Mutant, put_in
-from tests.simulation.scheduler import WEATHERS, Simulation
+from tests.simulation.parts import WEATHERS
+from tests.simulation.scheduler import Simulation
 from tests.simulation.worlds import WORLDS, days_of
 
 

@@ -7,7 +7,8 @@ import pytest
 from resolvers import projecting
 from resolvers.publication import State
 from tests.simulation.checks import check, naive
-from tests.simulation.scheduler import ROLLED_BACK, Outcome, Simulation
+from tests.simulation.parts import ROLLED_BACK, Outcome
+from tests.simulation.scheduler import Simulation
 from tests.simulation.worlds import WORLDS, World
 
 SEEDS = 60
