@@ -54,11 +54,6 @@ class Generations(Generic[K, V]):
         self._young.pop(key, None)
         self._old.pop(key, None)
 
-    def clear(self) -> None:
-        """Drop all entries."""
-        self._young = {}
-        self._old = {}
-
     def keep_fewer(self, size: int) -> None:
         """Have another size from now on, and drop what was not used lately."""
         self._size = size
@@ -100,9 +95,3 @@ class Cache:
         self.homes.keep_fewer(components * HOMES_EACH)
         self.components.keep_fewer(components)
         self.publications.keep_fewer(components)
-
-    def clear(self) -> None:
-        """Drop everything: the store is not the one that was remembered."""
-        self.homes.clear()
-        self.components.clear()
-        self.publications.clear()

@@ -40,6 +40,7 @@ from resolvers.steps import (
     Notice,
     Notify,
     Outgoing,
+    Pause,
     Protocol,
     Publish,
     ReadComponent,
@@ -171,6 +172,7 @@ def _removed(found: _Found, decision: Result, asked: Asked, seal: Seal) -> Proto
             if component.version != told:
                 told = component.version
                 yield Notify(notice_of(component, decision, asked.traceparent))
+            yield Pause()
             continue
         gone = {key for key in component.facets if seal(key) in seals}
         if not gone:
@@ -256,6 +258,7 @@ def _told(found: _Found, decision: Result, asked: Asked) -> Protocol[_Gone | Non
         publication: Publication = yield ReadPublication(name)
         if not component.absorbed and _is_told(component, publication, version):
             return _Gone(component, publication.state)
+        yield Pause()
 
 
 def _renamed(gone: _Gone) -> Protocol[None]:

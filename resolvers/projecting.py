@@ -131,7 +131,8 @@ def _projected(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) ->
         # store knows of that; by what we remember there is nothing to do, and nobody would look again.
         cache.publications.forget(notice.component)
         told = yield from _project(notice, cache, rulebook, now_us)
-    if passing:
+    there = cache.components.get(notice.component)
+    if passing or (there is not None and not there.facets):  # it may be deleted next, and its name come back
         cache.components.forget(notice.component)
         cache.publications.forget(notice.component)
     return told
@@ -153,6 +154,7 @@ def _project(notice: Notice, cache: Cache, rulebook: Rulebook, now_us: int) -> P
         before = (yield from _found_again(before, notice.strays, component)) if notice.strays else before
         if component.version < before.component_version:
             cache.components.forget(component.name)
+            cache.publications.forget(component.name)  # it may be of one that was deleted, and whose name came back
             notice = replace(notice, version=before.component_version)
             continue
         if told is not None and not before.later:

@@ -18,6 +18,10 @@ T = TypeVar("T")
 Protocol = Generator["Step", Reply, T]
 
 
+class Pause(Struct, frozen=True, gc=False):
+    """Leave others a moment, for what is waited for -> None. Alone, never `Together` with others."""
+
+
 class ReadHome(Struct, frozen=True, gc=False):
     """Which component an identifier was put in -> its name, or None."""
 
@@ -238,7 +242,8 @@ class Together(Struct, frozen=True, gc=False):
 
 
 Step = (
-    ReadHome
+    Pause
+    | ReadHome
     | ClaimHome
     | ShortenHome
     | ReadComponent

@@ -4,16 +4,20 @@ Each round, all store steps go in one call and all records in another, side by s
 answered. Must not know: Redis, Kafka, what the protocol decides.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from resolvers import steps
-from resolvers.steps import Notify, Publish, Reply, Step, Together
+from resolvers.steps import Notify, Pause, Publish, Reply, Step, Together
 from sinks.publisher import Publisher
 from sinks.waiting import all_of
 
 T = TypeVar("T")
+
+PAUSE_SECONDS: Final = 0.005
+"""A moment: what is waited for takes a few rounds to the store and the broker."""
 
 
 class ManySteps(Protocol):
@@ -47,7 +51,9 @@ def carry_in_memory(protocol: steps.Protocol[T], execute: Callable[[Step], Reply
     try:
         step = next(protocol)
         while True:
-            step = protocol.send(_rebuilt(step, iter([execute(leaf) for leaf in leaves(step)])))
+            step = protocol.send(
+                _rebuilt(step, iter([None if type(leaf) is Pause else execute(leaf) for leaf in leaves(step)]))
+            )
     except StopIteration as stop:
         result: T = stop.value
         return result
@@ -100,6 +106,8 @@ def _sorted(leaf_steps: Iterable[Step]) -> _Round:
 
 
 async def _answer(step: Step, store: ManySteps, publisher: Publisher) -> Reply:
+    if type(step) is Pause:
+        return await asyncio.sleep(PAUSE_SECONDS)
     if type(step) is Together and _NOT_FLAT.isdisjoint(map(type, step.steps)):
         return await store.execute_many(step.steps) if step.steps else []
     by_whom = _sorted(leaves(step))

@@ -57,7 +57,7 @@ class Worker:
         self.metrics = metrics or Metrics()
         self._store_type, self._publisher_type = clients(settings.failpoints)
         self._unconfirmed: dict[str, Unconfirmed] = {}
-        self.session = Session(self._open, self.metrics)
+        self.session = Session(self._open, self.metrics, owes=lambda: bool(self._unconfirmed))
         self._same_log = same_log(settings)
         self._memory = Memory(settings.memory_bytes or container_limit())
         self.metrics.publisher_queue_records.set_function(lambda: self.session.queued)
@@ -76,7 +76,13 @@ class Worker:
         pages = Pages()
         projecting = Projecting(self.rulebook, self.metrics, pages)
         resolves = Batches(
-            self.session, self.progress, resolving, self.metrics, agent="resolve", records_max=RESOLVE_RECORDS
+            self.session,
+            self.progress,
+            resolving,
+            self.metrics,
+            agent="resolve",
+            records_max=RESOLVE_RECORDS,
+            is_held_up=lambda: barrier.is_waiting or self.flood.is_paused,
         )
         projects = Batches(
             self.session,

@@ -41,12 +41,13 @@ class PositionsOf(Protocol):
 
 
 class Barrier:
-    """Where touchpoints wait for commands."""
+    """Where touchpoints wait for commands. `is_waiting`: for one that is not carried out yet."""
 
     def __init__(self, brokers: str, topic: str, settings: Mapping[str, str]) -> None:
         """`topic`: the commands topic, by its full name."""
         self._settings = client_settings(brokers, settings, ASKING)
         self._commands = TP(topic, 0)
+        self.is_waiting = False
 
     async def passed(self, store: PositionsOf, received_at: float) -> None:
         """Return when all commands from before `received_at` (of `time.monotonic`) are carried out.
@@ -60,9 +61,13 @@ class Barrier:
             await asyncio.sleep(young)
         asking = asyncio.to_thread(_ends, self._consumer, TopicPartition(*self._commands))
         (first, end), position = await asyncio.gather(asking, self._position(store))
-        while max(position, first) < end:
-            await asyncio.sleep(AGAIN_SECONDS)
-            position = await self._position(store)
+        try:
+            while max(position, first) < end:
+                self.is_waiting = True
+                await asyncio.sleep(AGAIN_SECONDS)
+                position = await self._position(store)
+        finally:
+            self.is_waiting = False
 
     async def _position(self, store: PositionsOf) -> int:
         position = (await store.start_offsets({self._commands}))[self._commands] or 0

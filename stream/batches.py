@@ -22,7 +22,10 @@ from stream.session import Parts, Session, WorldError
 WorldErrors = (*WorldError, StartAgainError)
 
 QUEUED_CHUNKS = 64
-"""So many may wait before stale ones are looked for: a group that is formed anew again and again brings new ones."""
+"""So many may wait before stale ones are looked for: a group that is formed anew again and again brings new ones.
+
+And then twice as many as were found not to be stale: they may be thousands, of a record each.
+"""
 
 GATHER_SECONDS = 5.0
 """How long changes gather at most while touchpoints pile up: published so much later, and so much less often."""
@@ -79,10 +82,12 @@ class Batches(Generic[Prepared]):
         agent: str,
         records_max: int,
         before: "Batches[Any] | None" = None,
+        is_held_up: Callable[[], bool] = lambda: False,
     ) -> None:
         """A batch has about `records_max` records, once it is known to be worked on in time. `agent`: for metrics.
 
         `before`: whose work these batches come from: while those are behind, what they lead to gathers.
+        `is_held_up`: whether what is worked on waits for others, maybe for what these batches lead to.
         """
         self._session = session
         self._progress = progress
@@ -90,9 +95,11 @@ class Batches(Generic[Prepared]):
         self._largest, self._smallest = records_max, max(records_max // SMALLEST_SHARE, 1)
         self._records_max = self._smallest  # of the next batch
         self._before = before
+        self._is_held_up = is_held_up
         self._batch_records = metrics.batch_records.labels(agent)
         self._batch_seconds = metrics.batch_seconds.labels(agent)
         self._queue: deque[Chunk] = deque()
+        self._look_at = QUEUED_CHUNKS
         self._changed = asyncio.Event()  # the queue, or whether a batch is wanted
         self._is_wanted = False  # nothing is worked on
         self._ahead: asyncio.Queue[_Batch[Prepared]] = asyncio.Queue(maxsize=1)
@@ -101,26 +108,23 @@ class Batches(Generic[Prepared]):
 
     def put(self, chunk: Chunk, intake: Intake) -> None:
         """A chunk is there. How many wait of one reading is bounded by the transport; those of readings before go."""
-        if len(self._queue) >= QUEUED_CHUNKS:
+        if len(self._queue) >= self._look_at:
             self._queue = deque([one for one in self._queue if not intake.is_stale(one)])
+            self._look_at = max(QUEUED_CHUNKS, 2 * len(self._queue))
         self._queue.append(chunk)
         self._changed.set()
 
     @property
-    def queued(self) -> int:
-        """How many chunks wait."""
-        return len(self._queue)
-
-    @property
     def is_behind(self) -> bool:
-        """Whether a batch that is half full or more waits for the one that is worked on."""
-        return not self._ahead.empty() and self._waiting >= self._records_max // 2
+        """Whether a batch that is half full or more waits for the one that is worked on, which is not held up."""
+        return not self._ahead.empty() and self._waiting >= self._records_max // 2 and not self._is_held_up()
 
     @property
-    def is_idle(self) -> bool:
-        """Whether there is nothing to do, and nothing being done."""
+    def is_resting(self) -> bool:
+        """Whether nothing is being done, because there is nothing to do, or it is held up."""
         finished = self._finishing is None or self._finishing.done()
-        return self._is_wanted and finished and not self._queue and self._ahead.empty()
+        is_idle = self._is_wanted and finished and not self._queue and self._ahead.empty()
+        return is_idle or self._is_held_up()
 
     async def prepare(self, intake: Intake) -> NoReturn:
         """Prepare batches, one ahead of the one that is worked on, until cancelled."""
@@ -195,7 +199,7 @@ class Batches(Generic[Prepared]):
     async def _gather(self, before: "Batches[Any]") -> None:
         """Wait for what else comes of the work before: a component that changes again is then published once."""
         until_seconds = time.monotonic() + GATHER_SECONDS
-        while time.monotonic() < until_seconds and not before.is_idle:  # noqa: ASYNC110 - between two batches it may be
+        while time.monotonic() < until_seconds and not before.is_resting:  # noqa: ASYNC110 - between two batches it may be
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _work(self, batch: _Batch[Prepared], number: int, intake: Intake) -> None:

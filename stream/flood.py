@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
+from stream.chunks import TP
 from stream.config.configuration import DeadLetterLimit
 from stream.metrics import Metrics
 
@@ -22,11 +23,13 @@ log = structlog.get_logger("idweave.flood")
 
 
 class Share(NamedTuple):
-    """How many records of a stretch of the log are refused, and when the last of it was appended."""
+    """How many records of a stretch of the log are refused, when the last of it was appended, and where it ends."""
 
     append_ms: int
     records: int
     refused: int
+    tp: TP
+    next_offset: int
 
 
 class Words(Protocol):
@@ -46,13 +49,16 @@ class Flood:
         self._metrics = metrics
         self._seen = self._refused = 0
         self._until_ms = 0
+        self._counted: dict[TP, int] = {}  # up to which offset: what is read again counts once
 
     def add(self, share: Share) -> int:
         """Count some records -> when the last of them was appended, if too many are refused; otherwise 0."""
         if share.append_ms <= self._until_ms:
             return 0
-        self._seen += share.records
-        self._refused += share.refused
+        if share.next_offset > self._counted.get(share.tp, 0):
+            self._counted[share.tp] = share.next_offset
+            self._seen += share.records
+            self._refused += share.refused
         if self._seen < self._limit.window:
             return 0
         if self._refused * PERCENT > self._seen * self._limit.most_percent:

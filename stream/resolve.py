@@ -93,7 +93,8 @@ class Resolving:
                     taken_in.reports.extend(_dropped(one, taken.arrival) for one in taken.dropped)
             if chunk.records:
                 refused = len(chunk.records) - (len(taken_in.arrivals) - before)
-                taken_in.shares.append(Share(chunk.records[-1].append_ms, len(chunk.records), refused))
+                last_ms, records = chunk.records[-1].append_ms, len(chunk.records)
+                taken_in.shares.append(Share(last_ms, records, refused, chunk.tp, chunk.next_offset))
         return taken_in
 
     async def begin(self, taken_in: TakenIn, parts: Parts) -> Finish:

@@ -1,8 +1,8 @@
 """A session: the store, the publisher and the cache that a worker works with until one of them is lost.
 
-Rule: what was in flight when a store or publisher is lost may or may not have happened. So nothing is carried over:
-both are opened anew, with an empty cache, every partition is read again from the store's position, and the fences sort
-out the rest.
+Rule: what was in flight when a store or publisher is lost may or may not have happened. So nothing is carried over but
+which publications nobody has confirmed (`resolvers.cache`): both are opened anew, with an empty cache, every partition
+is read again from the store's position, and the fences sort out the rest.
 Must not know: what is resolved or projected.
 """
 
@@ -22,6 +22,8 @@ from stream.chunks import TP, Intake
 from stream.metrics import Metrics
 
 BACKOFF_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+LAST_SECONDS = 5.0
+"""How long what is owed may take when the process is told to stop: it is killed if it takes too long."""
 
 log = structlog.get_logger("idweave.session")
 
@@ -41,8 +43,12 @@ class Parts(NamedTuple):
 class Session:
     """The current parts, and how to get new ones. `number` grows with every loss."""
 
-    def __init__(self, opening: Callable[[], Awaitable[Parts]], metrics: Metrics) -> None:
+    def __init__(
+        self, opening: Callable[[], Awaitable[Parts]], metrics: Metrics, owes: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`owes`: whether something is left that opening the next session would do first."""
         self.number = 0
+        self._owes = owes
         self.ready = asyncio.Event()
         self.reason = "starting"
         self._opening = opening
@@ -113,11 +119,21 @@ class Session:
             await self.close()
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close what is open; and where anything is owed, open the next session once more for that alone."""
         if self._reopening is not None:
             self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
         if self._parts is not None:
             await _closed(self._parts)
+        if self._owes():
+            try:
+                await _closed(await asyncio.wait_for(self._opening(), LAST_SECONDS))
+            except (*WorldError, TimeoutError) as error:
+                log.warning(
+                    "what this worker was publishing when it was told to stop is not known to be complete: if it was"
+                    " frozen before, old records may lie last; `idweave republish` says them again",
+                    reason=type(error).__name__,
+                )
 
     def _reopen(self, old: Parts | None = None) -> None:
         if self._reopening is None or self._reopening.done():

@@ -29,7 +29,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import given
+from stream.cli.store import given, require_profile_id
 from stream.config.settings import Settings
 from stream.operating.requesting import NoAnswerError, NoTopicError, RequestError, Requests
 from stream.rulebook import admission_of
@@ -151,6 +151,8 @@ def erase(
     settings = settings_for(servers(context, brokers), UNUSED_KEYS)
     text = given(who)
     identifier, profile_id = (_readable([text], settings)[0], None) if ":" in text else (None, text)
+    if profile_id is not None:
+        require_profile_id(profile_id)
     sure = "An erase cannot be undone; --dry-run says whom it would be of. Erase this person?"
     if not (dry_run or yes or not at_a_terminal() or typer.confirm(sure, err=True)):
         raise CommandFailedError("Nothing was erased.")

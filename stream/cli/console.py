@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 import typer
 from rich.console import Console
@@ -75,7 +75,18 @@ def complain(line: str, style: str = "red") -> None:
 
 def at_a_terminal() -> bool:
     """Whether a person can be asked: one who types, and reads the question."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def standard_input() -> BinaryIO:
+    """What is typed or piped in.
+
+    Raises:
+        CommandFailedError: a program that started this one has closed it.
+    """
+    if sys.stdin is None:
+        raise CommandFailedError("There is no standard input to read from: it was closed.", USAGE)
+    return sys.stdin.buffer
 
 
 def servers(context: typer.Context, brokers: str | None, redis: str | None = None) -> dict[str, str]:

@@ -108,7 +108,9 @@ def import_command(
             say(line)
     if unused and state.rows:
         complain(f"warning: no row says anything in: {', '.join(unused)}.", "yellow")
-    if state.rejected and (only_check or not state.published):
+    if not state.rows:
+        complain(f"{file} has no rows.")
+    if (state.rejected and (only_check or not state.published)) or not state.rows:
         raise typer.Exit(FAILED)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
+from rich.cells import cell_len, set_cell_size
 
 from resolvers.component import Component
 from resolvers.evidence import Edge
@@ -45,13 +46,13 @@ def card(profile: Mapping[str, Any]) -> list[str]:
     """A profile in lines: its identifiers, then the rest as JSON, trimmed, a line for each member."""
     people = profile["identifiers"]
     names = max(len(one["namespace"]) for one in people)
-    width = max(len(one["display"]) for one in people)
+    width = max(cell_len(one["display"]) for one in people)
     contents = {name: one for name, one in profile.items() if name not in FRAME and name != "identifiers"}
     members = [f'"{name}": {orjson.dumps(one).decode()}' for name, one in trimmed(contents).items()]
     return [
         f"profile {profile['profile_id']}, version {profile['version']}; times are UTC",
         *(
-            f"  {one['namespace']:<{names}}  {one['display']:<{width}}"
+            f"  {one['namespace']:<{names}}  {set_cell_size(one['display'], width)}"
             f"  {_day(one['first_seen'])} - {_day(one['last_seen'])}"
             for one in people
         ),

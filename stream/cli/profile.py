@@ -26,7 +26,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.person_card import card
-from stream.cli.store import given, lives_in, open_store, read_identifier, unread
+from stream.cli.store import given, lives_in, named, open_store, read_identifier, unread
 from stream.config.settings import Settings
 from stream.reading.lookup import Found, Lookup
 from stream.reading.walking import UnavailableError
@@ -75,13 +75,13 @@ def last_published(name: str, settings: Settings) -> Found:
     Raises:
         CommandFailedError: there is none, or it can't be read.
     """
-    identifier = read_identifier(name, settings) if ":" in name else None
-    found = asyncio.run(_found(name if identifier is None else identifier, settings))
+    who = named(name, settings)
+    found = asyncio.run(_found(who, settings))
     if found is None:
         raise CommandFailedError(
             "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
-            if identifier is None
-            else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
+            if isinstance(who, str)
+            else f"Nobody is known by that {who.namespace}. Was it published, and is a worker running?"
         )
     return found
 

@@ -5,7 +5,6 @@ codes and reasons, never a value. A file is read line by line, as bytes: whether
 reader to say.
 """
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -33,6 +32,7 @@ from stream.cli.console import (
     say,
     servers,
     settings_for,
+    standard_input,
 )
 from stream.cli.help import Commands
 from stream.config.settings import Settings
@@ -140,7 +140,7 @@ def _day(text: str | None) -> date:
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
     if file == Path("-"):
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     try:
         opened = file.open("rb")

@@ -39,7 +39,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.requirements import require_topics
-from stream.cli.store import given, lives_in, open_store, read_identifier
+from stream.cli.store import given, lives_in, open_store, read_identifier, require_profile_id
 from stream.config.settings import Settings
 from stream.operating.republishing import Compared, Republishing, Told
 from stream.rulebook import admission_of, rulebook_of
@@ -130,6 +130,7 @@ async def _key(text: str, store: RedisStore, settings: Settings) -> str:
     name = given(text)
     if ":" in name:
         return lives_in(store, settings).current(read_identifier(name, settings).key)
+    require_profile_id(name)
     key = await store.profile_key(name)
     if key is None:
         raise CommandFailedError("Nobody is known by that id. Profile ids are on the topic profiles.")

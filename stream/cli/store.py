@@ -3,20 +3,24 @@
 Must not know: any one command.
 """
 
-import sys
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from resolvers.admission import Unreadable, parse_identifier
 from resolvers.lives import Lives
 from resolvers.standing import standing_of
 from sinks.redis_store import RedisStore
 from sinks.store import StoreError, StoreLostError
-from stream.cli.console import USAGE, CommandFailedError, no_store, reason_of, remedy_of
+from stream.cli.console import USAGE, CommandFailedError, no_store, reason_of, remedy_of, standard_input
 from stream.config.settings import Settings
 from stream.reading.walking import UnavailableError
 from stream.rulebook import admission_of
 from topics.identifiers import Identifier
+
+PROFILE_ID: Final = re.compile("[a-z2-7]{26}")
+"""What `resolvers.pseudonyms.mint` makes."""
 
 
 async def open_store(settings: Settings) -> RedisStore:
@@ -66,8 +70,38 @@ def lives_in(store: RedisStore, settings: Settings) -> Lives:
 
 
 def given(text: str) -> str:
-    """What was given, from the input where that keeps it out of the shell's history."""
-    return sys.stdin.readline().strip() if text == "-" else text
+    """What was given, from the input where that keeps it out of the shell's history.
+
+    Raises:
+        CommandFailedError: there is no input.
+    """
+    return standard_input().readline().decode(errors="replace").strip() if text == "-" else text
+
+
+def named(text: str, settings: Settings) -> Identifier | str:
+    """The identifier of `namespace:value`, or the profile id, that somebody is named by.
+
+    Raises:
+        CommandFailedError: it is neither.
+    """
+    if ":" in text:
+        return read_identifier(text, settings)
+    require_profile_id(text)
+    return text
+
+
+def require_profile_id(text: str) -> None:
+    """Refuse what cannot be one: it may be a number whose namespace was forgotten, and is not repeated.
+
+    Raises:
+        CommandFailedError: it is none.
+    """
+    if PROFILE_ID.fullmatch(text) is None:
+        raise CommandFailedError(
+            "This is neither a profile id (26 small letters and digits) nor an identifier, which is namespace:value,"
+            " for example phone:13800138000.",
+            USAGE,
+        )
 
 
 def read_identifier(text: str, settings: Settings) -> Identifier:

@@ -27,7 +27,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import given, lives_in, open_store, read_identifier, unread
+from stream.cli.store import given, lives_in, named, open_store, unread
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
 from stream.reading.recalling import Keys, Recalling
@@ -59,15 +59,14 @@ def timeline(
     for as long as they are kept (7 days unless set); and what operators asked for.
     """
     settings = settings_for(servers(context, brokers, redis))
-    name = given(who)
-    identifier = read_identifier(name, settings) if ":" in name else None
+    whom = named(given(who), settings)
     with _bar() as shown:
-        told = asyncio.run(_told(name if identifier is None else identifier, settings, seconds, shown))
+        told = asyncio.run(_told(whom, settings, seconds, shown))
     if told is None:
         raise CommandFailedError(
             "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
-            if identifier is None
-            else f"Nobody is known by that {identifier.namespace}. Was it published, and is a worker running?"
+            if isinstance(whom, str)
+            else f"Nobody is known by that {whom.namespace}. Was it published, and is a worker running?"
         )
     if as_json:
         say(encode(told).decode())

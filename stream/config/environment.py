@@ -51,11 +51,15 @@ class Variables:
 
     def _read_file(self, file: Path) -> None:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8-sig").splitlines()  # some editors begin a file with a mark
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError):
-            self.mistakes.append(Mistake(str(file), "", "the file cannot be read", "it must be UTF-8 text"))
+        except UnicodeDecodeError:
+            self.mistakes.append(Mistake(str(file), "", "the file is not UTF-8 text", "save it as UTF-8"))
+            return
+        except OSError as error:
+            reason = f"the file cannot be read: {(error.strerror or 'nobody knows why').lower()}"
+            self.mistakes.append(Mistake(str(file), "", reason, "it is a file of lines NAME=value"))
             return
         for number, line in enumerate(map(str.strip, lines), 1):
             if not line or line.startswith("#"):
@@ -64,6 +68,10 @@ class Variables:
                 self.mistakes.append(Mistake(f"{file}:{number}:1", "", "this is no setting", "write it as NAME=value"))
                 continue
             quoted = _QUOTED.fullmatch(match[2])
+            if quoted is None and match[2][:1] in {'"', "'"} and match[1].startswith(PREFIX):
+                where, reason = f"{file}:{number}:1", "what begins with a quote does not end with it"
+                self.mistakes.append(Mistake(where, match[1], reason, "write NAME=value, or NAME='value'"))
+                continue
             text = quoted[2] if quoted is not None else re.split(r"\s+#", match[2])[0].strip()
             self._keep({match[1]: text}, f"{file}:{number}:1")
 

@@ -84,11 +84,11 @@ DEMO_KEYS: Final[Mapping[str, str]] = {
     "IDWEAVE_ID_KEY": "known-to-everybody-for-demonstrations-only-id",
 }
 KEY_CHARACTERS_ADVISED: Final = 32
-_KEY_HINT: Final = (
-    "export the one that `idweave up` has printed; for an engine of your own, make one with "
-    ' python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: with another key every token and'
-    " profile id is another one"
+_OWN_KEY_HINT: Final = (
+    'make one with  python3 -c "import secrets; print(secrets.token_urlsafe(32))"  and keep it: with another key every'
+    " token and profile id is another one"
 )
+_KEY_HINT: Final = f"export the one that `idweave up` has printed; for an engine of your own, {_OWN_KEY_HINT}"
 _TOPIC_PREFIX = re.compile(r"[a-zA-Z0-9._-]{1,100}")
 _MEMORY_MB = re.compile(r"[0-9]{1,9}")
 _REDIS_PREFIX = re.compile(r"[a-zA-Z0-9._:-]{1,100}")
@@ -276,7 +276,7 @@ def _public_keys(variables: Variables, settings: Settings) -> list[Mistake]:
     if all(map(is_loopback, hosts)):
         return []
     return [
-        Mistake(variables.place(name), name, "is the demonstration's key, which everybody knows", _KEY_HINT)
+        Mistake(variables.place(name), name, "is the demonstration's key, which everybody knows", _OWN_KEY_HINT)
         for name, public in DEMO_KEYS.items()
         if variables.get(name) == public and variables.place(name) != DEFAULT
     ]

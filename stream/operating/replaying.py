@@ -175,12 +175,13 @@ class Replaying:
         places = self._reader.places(TOUCHPOINTS.full_name(self._prefix))
         bounds = self._reader.bounds(places)
         done = self._done_by_workers(places, bounds)
-        # On a broker of this machine an end may be told too small; then a worker reads the rest.
-        last = {one: end for one, (_, end) in bounds.items()}
+        # On a broker of this machine an end may be told too small: what was done is there, the rest a worker reads.
+        there = {one: max(end, done[one], (ends or done)[one]) for one, (_, end) in bounds.items()}
+        last = there
         if publisher is None or ends is not None:
-            last = {one: min(end, (done if ends is None else ends)[one]) for one, end in last.items()}
+            last = {one: min(end, (done if ends is None else ends)[one]) for one, end in there.items()}
         starts = await self._store.start_offsets(places)
-        if any((starts[one] or 0) > bounds[one][1] for one in places):
+        if any((starts[one] or 0) > there[one] for one in places):
             raise ReplayFailedError(
                 "The log ends before the place where this rebuild was: the topic was made anew. Empty the store that is"
                 " being rebuilt, and start again."

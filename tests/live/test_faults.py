@@ -5,7 +5,9 @@ is made to fail: docs/faults.md.
 """
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from random import Random
 
@@ -215,9 +217,33 @@ def test_what_a_frozen_worker_sends_last_is_said_again(engine: Engine) -> None:
     whole(engine, zombies=True)
 
 
+def test_a_frozen_worker_that_is_told_to_stop_has_it_said_again(engine: Engine) -> None:
+    """F2: as a node that hung and is drained: it wakes up with SIGTERM waiting, and ends in order.
+
+    By then it has sent what it was amid, and Kafka has given its partitions to another worker.
+    """
+    first, second = parts(retail_day(27, PEOPLE), 2)
+    zombie = engine.start_worker(**QUICK, IDWEAVE_FAILPOINTS="publish.amid=pause")
+    engine.until(lambda: engine.is_ready(zombie), "it reads partitions")
+    engine.publish(first)
+    engine.until(lambda: is_frozen(zombie.pid), "it is frozen")
+    engine.start_worker(**QUICK)
+    engine.publish(second)
+    engine.settle()
+    engine.workers.remove(zombie)
+    os.kill(zombie.pid, signal.SIGTERM)
+    zombie.resume()
+    engine.until(lambda: zombie.exit_code is not None, "it ends")
+    assert zombie.exit_code == 0
+    engine.settle()
+    engine.until(lambda: is_whole(engine), "the truth is said last")
+    whole(engine, zombies=True)
+
+
 def knows(zombie: ChildProcess) -> bool:
-    """Whether the broker has told a worker that it was taken for dead."""
-    return "member_id was not recognized" in zombie.log.read_text()
+    """Whether the broker has told a worker that it was taken for dead: at a heartbeat, or when it commits."""
+    said = zombie.log.read_text()
+    return "member_id was not recognized" in said or "UnknownMemberIdError" in said
 
 
 def is_whole(engine: Engine) -> bool:

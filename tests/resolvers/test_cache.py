@@ -67,16 +67,6 @@ def test_a_size_of_one() -> None:
     assert [kept.get(key) for key in "abc"] == [None, 1, 2]
 
 
-def test_clear_leaves_nothing() -> None:
-    """After a change of store, nothing is remembered."""
-    cache = Cache(2)
-    cache.homes.put("k", "c")
-    cache.keep(Component("c", 1))
-    cache.clear()
-    assert cache.homes.get("k") is None
-    assert cache.components.get("c") is None
-
-
 def test_a_late_reading_does_not_replace_a_newer_one() -> None:
     """`keep` holds on to the newest version of a component, whichever comes last."""
     cache = Cache(2)

@@ -157,7 +157,7 @@ def test_a_crash_after_any_step(cache_size: int) -> None:
         except StopIteration:
             break
         protocol.close()
-        bench.cache.clear()
+        bench.cache = Cache()
         bench.resolve(*batch)
         assert bench.persons() == expected
         assert all(not component.pending for component in map(bench.component, bench.store.content.components))

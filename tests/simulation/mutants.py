@@ -337,6 +337,9 @@ MOVES_ON = Mutant(
 MOVES_TO_NOTHING = Mutant(
     "a move ends in what was deleted", uniting.finish, "into.name != to or into.version == 0", "into.name != to"
 )
+EMPTY_KEPT = Mutant(
+    "who is in nothing is remembered", projecting._projected, "there is not None and not there.facets", "False"
+)
 NAMES_ONLY = Mutant("what was noted is deleted", erasing._emptied, "one.moved_to is not None", "True")
 """Those that take a moment so rare that it is acted out (`test_rare_moments`) and not waited for."""
 

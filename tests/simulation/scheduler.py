@@ -30,7 +30,7 @@ from resolvers.publication import Publication
 from resolvers.resolving import resolve
 from resolvers.restoring import stray
 from resolvers.standing import standing_of
-from resolvers.steps import Notice, Notify, Outgoing, Protocol, Publish, ReadPublication, Step, Together
+from resolvers.steps import Notice, Notify, Outgoing, Pause, Protocol, Publish, ReadPublication, Step, Together
 from sinks.journal import Journal
 from sinks.memory_store import MemoryStore
 from sinks.store import Due
@@ -370,6 +370,8 @@ class Simulation:
             yield
             return offsets
         yield
+        if isinstance(step, Pause):
+            return None
         if isinstance(step, Notify):
             self._notify(step.notice)
             return None

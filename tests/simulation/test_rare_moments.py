@@ -11,8 +11,11 @@ from resolvers.component import Component
 from resolvers.projecting import Rulebook, project
 from resolvers.resolving import resolve
 from resolvers.steps import (
+    ClaimHome,
     Commit,
+    DropPublication,
     ForgetComponent,
+    ForgetHome,
     Freeze,
     Notice,
     Notify,
@@ -29,6 +32,7 @@ from tests.resolvers.building import Bench, arrived
 from tests.resolvers.test_commanding import crashes
 from tests.simulation.checks import applied
 from tests.simulation.mutants import (
+    EMPTY_KEPT,
     MARKS_FIRST,
     MOVES_ON,
     MOVES_TO_NOTHING,
@@ -87,7 +91,7 @@ def an_old_component_is_not_published() -> None:
     carry_in_memory(resolve([arrived({"card": "A"}, 0)], old, stage.rules), stage.store.execute)
     carry_in_memory(resolve([arrived({"card": "A", "cookie": "k"}, 1)], new, stage.rules), stage.store.execute)
     stage.project(A, 2, new)
-    old.publications.clear()  # they are remembered apart from components, and not as long
+    old.publications.forget(A)  # they are remembered apart from components, and not as long
     stage.project(A, 1, old)
     (profile,) = applied(stage.sent, "profiles").values()
     assert [one["namespace"] for one in profile["identifiers"]] == ["card", "cookie"]
@@ -132,6 +136,23 @@ def who_has_come_to_a_deleted_name_stays() -> None:
     assert (set(stage.component(B).facets), stage.component(A).stubs) == ({B}, frozenset())
 
 
+def who_has_a_deleted_name_is_published() -> None:
+    """An emptied component is projected and deleted; somebody comes whose home the dead had claimed there."""
+    stage, cache = Stage(), Cache()
+    stage.resolve(*(arrived({"card": "A"}, n) for n in range(3)))
+    stage.store.execute(Commit(A, stage.component(A).version, {}, tuple(stage.component(A).fields())))
+    version = stage.component(A).version
+    stage.project(A, version, cache)
+    stage.store.execute(ForgetHome(A))
+    stage.store.execute(ForgetComponent(A, version))
+    stage.store.execute(DropPublication(A))
+    stage.store.execute(ClaimHome(B, A))
+    stage.resolve(arrived({"card": "B"}, 9))
+    assert stage.component(A).version < version
+    stage.project(A, stage.component(A).version, cache)
+    assert B in {record.key.decode() for record in stage.sent if record.topic == "identities"}
+
+
 def deleted(name: str) -> Protocol[None]:
     """What an erase does with what has moved."""
     component: Component = yield ReadComponent(name)
@@ -145,6 +166,7 @@ SCENES = [
     (nobody_moves_by_way_of_what_is_deleted, MOVES_ON),
     (nobody_moves_by_way_of_what_is_deleted, MOVES_TO_NOTHING),
     (who_has_come_to_a_deleted_name_stays, NAMES_ONLY),
+    (who_has_a_deleted_name_is_published, EMPTY_KEPT),
 ]
 
 

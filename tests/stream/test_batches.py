@@ -1,7 +1,8 @@
 """Batches: what is worked on, in which order, and how much may wait, whatever the group does."""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -33,7 +34,25 @@ def test_chunks_of_readings_that_ended_do_not_pile_up() -> None:
         intake.start(intake.assignment, {HERE: 0})
         for first in range(4):
             batches.put(chunk(intake, HERE, first, first + 1), intake)
-    assert batches.queued <= QUEUED_CHUNKS + 4
+    assert len(batches._queue) <= 2 * QUEUED_CHUNKS + 4
+
+
+def test_waiting_for_long_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of chunks of a record each wait for an agent: each is looked at a few times."""
+    batches: Batches[Any] = Batches(NOBODY, NOBODY, NOBODY, Metrics(), agent="resolve", records_max=10)
+    intake, looks = Intake(), itertools.count()
+    intake.start(intake.assignment, {HERE: 0})
+    waiting = [chunk(intake, HERE, first, first + 1) for first in range(4_000)]
+    is_stale = intake.is_stale
+
+    def counted(one: Chunk) -> bool:
+        next(looks)
+        return is_stale(one)
+
+    monkeypatch.setattr(intake, "is_stale", counted)
+    for one in waiting:
+        batches.put(one, intake)
+    assert next(looks) < 3 * len(waiting)
 
 
 class Everything:
@@ -84,11 +103,15 @@ async def a_moment() -> None:
         await asyncio.sleep(0)
 
 
-async def working(records_max: int) -> tuple[Everything, Intake, Batches[Any], list[asyncio.Task[Any]]]:
+async def working(
+    records_max: int, is_held_up: Callable[[], object] = bool
+) -> tuple[Everything, Intake, Batches[Any], list[asyncio.Task[Any]]]:
     """Batches whose first one, a single record, is worked on until the test lets it end."""
     everything, intake = Everything(), Intake()
     every: Any = everything
-    batches: Batches[Any] = Batches(every, every, every, Metrics(), agent="resolve", records_max=records_max)
+    batches: Batches[Any] = Batches(
+        every, every, every, Metrics(), agent="resolve", records_max=records_max, is_held_up=lambda: bool(is_held_up())
+    )
     intake.start(intake.assignment, {HERE: 0, THERE: 0})
     tasks = [asyncio.create_task(batches.prepare(intake)), asyncio.create_task(batches.run(intake))]
     batches.put(chunk(intake, HERE, 0, 1), intake)
@@ -130,7 +153,19 @@ async def test_half_a_batch_is_prepared_meanwhile() -> None:
     everything.go_on.set()
     await a_moment()
     assert not batches.is_behind
-    assert batches.is_idle
+    assert batches.is_resting
+    await ended(tasks)
+
+
+async def test_who_is_held_up_is_not_behind() -> None:
+    """Who waits for an operator's command to be carried out is not waited for by what that command leads to."""
+    _, intake, batches, tasks = await working(records_max=64, is_held_up=(held_up := set()).__len__)
+    for first in (1, 2):
+        batches.put(chunk(intake, HERE, first, first + 1), intake)
+    await a_moment()
+    assert (batches.is_behind, batches.is_resting) == (True, False)
+    held_up.add("at the barrier")
+    assert (batches.is_behind, batches.is_resting) == (False, True)
     await ended(tasks)
 
 

@@ -88,6 +88,9 @@ def test_an_identifier_is_never_a_picture(capsys: pytest.CaptureFixture[str]) ->
         (["merge", "card:1"], "A merge is of two identifiers or more: name another one."),
         (["split", "phone:x"], "This is no valid value of phone; write a number as it is dialled"),
         (["undo"], "Missing argument"),
+        (["profile", "13800138000"], "This is neither a profile id"),
+        (["timeline", "A" * 26], "This is neither a profile id"),
+        (["erase", "13800138000", "--yes"], "This is neither a profile id"),
         (["explain", "card:1"], "Missing argument"),
         (["--brokers", "kafka", "topics", "list"], "command line: IDWEAVE_BROKERS: each broker must be host:port"),
     ],
@@ -97,13 +100,24 @@ def test_wrong_usage_is_a_sentence(capsys: pytest.CaptureFixture[str], arguments
     code, _, err = said(capsys, *arguments)
     assert code == 2
     assert word in err
+    assert "13800138000" not in err.replace("phone:13800138000", ""), "the example is not what was given"
+
+
+@pytest.mark.parametrize("arguments", [["publish", "-"], ["profile", "-"], ["erase", "-"]])
+def test_without_an_input_there_is_nothing_to_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """As where cron or a service manager has closed it."""
+    monkeypatch.setattr("sys.stdin", None)
+    code, _, err = said(capsys, *arguments)
+    assert (code, err) == (2, "There is no standard input to read from: it was closed.\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["worker"], "No Kafka broker answers at 127.0.0.1:1"),
-        (["profile", "abc", "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
+        (["profile", "a" * 26, "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
         (["explain", "card:1", "card:2", "--redis", "redis://127.0.0.1:1"], "No Redis answers at redis://127.0.0.1:1"),
     ],
 )
@@ -174,7 +188,7 @@ def test_a_store_that_refuses_in_the_middle_is_no_mistake_of_ours(
         raise StoreFullError("Redis has no memory left: command not allowed.")
 
     monkeypatch.setattr("stream.cli.profile.open_store", refuse)
-    code, _, err = said(capsys, "profile", "abc")
+    code, _, err = said(capsys, "profile", "a" * 26)
     assert code == 1
     assert err.startswith("The store does not do what it is asked: Redis has no memory left: command not allowed. Give")
 
@@ -208,7 +222,7 @@ def test_a_server_that_speaks_something_else_is_named_with_a_reason(capsys: pyte
 
         hang_up = threading.Thread(target=answer_nothing)
         hang_up.start()
-        code, _, err = said(capsys, "profile", "abc", "--redis", f"rediss://127.0.0.1:{port}/0")
+        code, _, err = said(capsys, "profile", "a" * 26, "--redis", f"rediss://127.0.0.1:{port}/0")
         hang_up.join()
     assert code == 1
     assert f"No Redis answers at rediss://127.0.0.1:{port}/0 (" in err

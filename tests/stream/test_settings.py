@@ -252,6 +252,22 @@ def test_files_that_cannot_be_read_are_mistakes(tmp_path: Path) -> None:
     assert "cannot be read: Is a directory" in _mistakes(tmp_path, IDWEAVE_CONFIG=".")[0]
 
 
+def test_a_quote_that_is_not_closed_is_no_part_of_a_key(tmp_path: Path) -> None:
+    """Every token would depend on it for ever."""
+    (tmp_path / ".env").write_text(f"OTHER=\"x\nIDWEAVE_HASH_KEY='{HASH_KEY}\n", encoding="utf-8")
+    (found,) = _mistakes(tmp_path, IDWEAVE_HASH_KEY="", IDWEAVE_ID_KEY=ID_KEY)[:1]
+    assert found.startswith(".env:2:1: IDWEAVE_HASH_KEY: what begins with a quote does not end with it")
+
+
+def test_an_environment_file_as_editors_write_it(tmp_path: Path) -> None:
+    """Some begin it with a byte order mark; a folder of that name is told as one."""
+    (tmp_path / ".env").write_text("IDWEAVE_TOPIC_PREFIX=file\n", encoding="utf-8-sig")
+    assert _load(tmp_path).topic_prefix == "file"
+    (tmp_path / ".env").unlink()
+    (tmp_path / ".env").mkdir()
+    assert "cannot be read: is a directory" in _mistakes(tmp_path)[0]
+
+
 def test_the_file_is_found_in_the_contracts_order(tmp_path: Path) -> None:
     """IDWEAVE_CONFIG beats the working folder's file, which beats the packaged one."""
     _write(tmp_path, "policy: first")
@@ -403,7 +419,7 @@ def test_public_keys_are_warned_of_on_servers_of_others(tmp_path: Path) -> None:
     """The keys that `idweave up` shows are for a laptop: where Kafka is another machine they hide nothing."""
     warnings = _load(tmp_path, **DEMO_KEYS, IDWEAVE_BROKERS="kafka-1:9092", IDWEAVE_PLAINTEXT="allowed").warnings
     assert [(warning.subject, warning.place) for warning in warnings] == [(name, "environment") for name in DEMO_KEYS]
-    assert all("which everybody knows" in str(warning) for warning in warnings)
+    assert all("which everybody knows; make one" in str(warning) for warning in warnings)
     assert _load(tmp_path, **DEMO_KEYS, IDWEAVE_BROKERS="127.0.0.1:9092,[::1]:9093").warnings == ()
     demonstration = load_settings(
         {"IDWEAVE_BROKERS": "kafka-1:9092", "IDWEAVE_PLAINTEXT": "allowed"}, tmp_path, defaults=DEMO_KEYS
