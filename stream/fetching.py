@@ -80,6 +80,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         self._cursors: dict[TP, Cursor] = {}
         self._served: dict[TP, int] = {}  # partition -> the turn in which it last gave a chunk, for fairness
         self._turn = 0
+        self._committing: asyncio.Future[None] | None = None
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -217,12 +218,24 @@ class ChunkThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         }
         if not ours:
             return False
-        try:
-            await asyncio.wait_for(consumer.commit(ours), COMMIT_SECONDS)
-        except (KafkaError, TimeoutError) as error:
+        if self._committing is not None and not self._committing.done():
+            return False  # the broker hangs; it was said
+        # Not cancelled when it takes too long: aiokafka would go on with it all the same, and log what nobody hears.
+        self._committing = commit = asyncio.ensure_future(consumer.commit(ours))
+        commit.add_done_callback(_heard)
+        done, _ = await asyncio.wait({commit}, timeout=COMMIT_SECONDS)
+        error = commit.exception() if done else TimeoutError()
+        if isinstance(error, KafkaError | TimeoutError):
             self.log.warning("Kafka's committed offsets lag behind, which only lag tools see: %r", error)
-            return False
-        return True
+        elif error is not None:
+            raise error
+        return error is None
+
+
+def _heard(answer: asyncio.Future[None]) -> None:
+    """Somebody has looked at what became of it."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _paced(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

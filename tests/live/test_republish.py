@@ -84,7 +84,7 @@ def test_one_person_is_said_again(engine: Engine, keeper: Line) -> None:
     after = Published(engine.outputs())
     newer = {one for one, profile in after.profiles.items() if profile["version"] > before.profiles[one]["version"]}
     assert newer == {profile_id}
-    nobody = keeper.run("republish", "nobody")
+    nobody = keeper.run("republish", "n" * 26)
     assert (nobody.returncode, "Nobody is known" in nobody.stderr) == (1, True)
     strange = keeper.run("republish", "--topic", "merges")
     assert strange.returncode == 2

@@ -239,6 +239,16 @@ def test_conflicts_are_told_once() -> None:
     assert len(values_of(topic.publish(*apart, refused=refused), "conflicts")) == 1
 
 
+def test_an_event_that_was_sent_twice_is_one_piece_of_evidence() -> None:
+    """Its copies differ in where they lie and when they were appended only."""
+    pair = Pair("card:A", "phone:p")
+    apart, refused = (person("card:A"), person("phone:p")), (Refused(pair, "unique"),)
+    for last, said in ((mark(1, 4, append_ms=9, event="e0"), ["e0"]), (mark(1, 4, append_ms=9), ["e0", "e4"])):
+        topic = Topic({pair: Edge(mark(1), last, 1)})
+        (told,) = values_of(topic.publish(*apart, refused=refused), "conflicts")
+        assert [one["id"] for one in told["evidence"]] == said
+
+
 def test_every_rule_has_a_reason() -> None:
     """A conflict's id is a digest, its key the first token, its time the newest event's; each rule reads as a text."""
     for rule in REASONS:
