@@ -382,9 +382,7 @@ def _merged_from(before: State, ended: Mapping[str, str]) -> dict[str, tuple[str
 
 
 def _marks(edge: Edge) -> list[Mark]:
-    """The first and the last event that said so; one that was sent twice is one."""
-    first, last = edge.first, edge.last
-    return [first] if (first.source, first.id) == (last.source, last.id) else [first, last]
+    return [edge.first] if edge.first.event == edge.last.event else [edge.first, edge.last]
 
 
 def _event(mark: Mark) -> dict[str, str]:

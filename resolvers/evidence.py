@@ -26,6 +26,11 @@ class Mark(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     source: str
 
     @property
+    def event(self) -> tuple[str, str]:
+        """Source and id: the same of each copy of an event that was sent more than once."""
+        return self.source, self.id
+
+    @property
     def position(self) -> tuple[int, str, int, int]:
         """The log position: append time in ms, topic, partition, offset."""
         return (self.append_ms, self.topic, self.partition, self.offset)
