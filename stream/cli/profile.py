@@ -15,7 +15,6 @@ from sinks.redis_store import RedisStore
 from stream.cli.console import (
     AsJson,
     Brokers,
-    CommandFailedError,
     Person,
     Redis,
     broker_list,
@@ -26,7 +25,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.person_card import card
-from stream.cli.store import given, lives_in, named, open_store, read_identifier, unread
+from stream.cli.store import given, lives_in, named, nobody, open_store, read_identifier, unread
 from stream.config.settings import Settings
 from stream.reading.lookup import Found, Lookup
 from stream.reading.walking import UnavailableError
@@ -78,11 +77,7 @@ def last_published(name: str, settings: Settings) -> Found:
     who = named(name, settings)
     found = asyncio.run(_found(who, settings))
     if found is None:
-        raise CommandFailedError(
-            "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
-            if isinstance(who, str)
-            else f"Nobody is known by that {who.namespace}. Was it published, and is a worker running?"
-        )
+        raise nobody(who)
     return found
 
 

@@ -39,7 +39,7 @@ from stream.cli.console import (
 )
 from stream.cli.help import Commands
 from stream.cli.requirements import require_topics
-from stream.cli.store import given, lives_in, open_store, read_identifier, require_profile_id
+from stream.cli.store import given, lives_in, named, nobody, open_store
 from stream.config.settings import Settings
 from stream.operating.republishing import Compared, Republishing, Told
 from stream.rulebook import admission_of, rulebook_of
@@ -127,13 +127,12 @@ async def _told(settings: Settings, who: list[str], topic: Compared | None, show
 
 async def _key(text: str, store: RedisStore, settings: Settings) -> str:
     """The key of the identifier that leads to who is named."""
-    name = given(text)
-    if ":" in name:
-        return lives_in(store, settings).current(read_identifier(name, settings).key)
-    require_profile_id(name)
-    key = await store.profile_key(name)
+    who = named(given(text), settings)
+    if not isinstance(who, str):
+        return lives_in(store, settings).current(who.key)
+    key = await store.profile_key(who)
     if key is None:
-        raise CommandFailedError("Nobody is known by that id. Profile ids are on the topic profiles.")
+        raise nobody(who)
     return key.removeprefix(VALUES_OF)
 
 

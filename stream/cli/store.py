@@ -90,6 +90,15 @@ def named(text: str, settings: Settings) -> Identifier | str:
     return text
 
 
+def nobody(who: Identifier | str) -> CommandFailedError:
+    """What to say where nobody is known by an identifier or a profile id."""
+    return CommandFailedError(
+        "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
+        if isinstance(who, str)
+        else f"Nobody is known by that {who.namespace}. Was it published, and is a worker running?"
+    )
+
+
 def require_profile_id(text: str) -> None:
     """Refuse what cannot be one: it may be a number whose namespace was forgotten, and is not repeated.
 

@@ -18,7 +18,6 @@ from stream.cli.console import (
     ERR,
     AsJson,
     Brokers,
-    CommandFailedError,
     Person,
     Redis,
     broker_list,
@@ -27,7 +26,7 @@ from stream.cli.console import (
     settings_for,
 )
 from stream.cli.help import Commands
-from stream.cli.store import given, lives_in, named, open_store, unread
+from stream.cli.store import given, lives_in, named, nobody, open_store, unread
 from stream.cli.timeline_text import lines
 from stream.config.settings import Settings
 from stream.reading.recalling import Keys, Recalling
@@ -63,11 +62,7 @@ def timeline(
     with _bar() as shown:
         told = asyncio.run(_told(whom, settings, seconds, shown))
     if told is None:
-        raise CommandFailedError(
-            "Nobody is known by that id. Profile ids are on the topic profiles; an identifier is namespace:value."
-            if isinstance(whom, str)
-            else f"Nobody is known by that {whom.namespace}. Was it published, and is a worker running?"
-        )
+        raise nobody(whom)
     if as_json:
         say(encode(told).decode())
     else:

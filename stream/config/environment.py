@@ -64,16 +64,17 @@ class Variables:
         for number, line in enumerate(map(str.strip, lines), 1):
             if not line or line.startswith("#"):
                 continue
+            place = f"{file}:{number}:1"
             if (match := _LINE.fullmatch(line)) is None:
-                self.mistakes.append(Mistake(f"{file}:{number}:1", "", "this is no setting", "write it as NAME=value"))
+                self.mistakes.append(Mistake(place, "", "this is no setting", "write it as NAME=value"))
                 continue
             quoted = _QUOTED.fullmatch(match[2])
             if quoted is None and match[2][:1] in {'"', "'"} and match[1].startswith(PREFIX):
-                where, reason = f"{file}:{number}:1", "what begins with a quote does not end with it"
-                self.mistakes.append(Mistake(where, match[1], reason, "write NAME=value, or NAME='value'"))
+                reason = "what begins with a quote does not end with it"
+                self.mistakes.append(Mistake(place, match[1], reason, "write NAME=value, or NAME='value'"))
                 continue
             text = quoted[2] if quoted is not None else re.split(r"\s+#", match[2])[0].strip()
-            self._keep({match[1]: text}, f"{file}:{number}:1")
+            self._keep({match[1]: text}, place)
 
     def get(self, name: str) -> str:
         """The variable's text, empty if unset."""

@@ -176,10 +176,9 @@ class Replaying:
         bounds = self._reader.bounds(places)
         done = self._done_by_workers(places, bounds)
         # On a broker of this machine an end may be told too small: what was done is there, the rest a worker reads.
-        there = {one: max(end, done[one], (ends or done)[one]) for one, (_, end) in bounds.items()}
-        last = there
-        if publisher is None or ends is not None:
-            last = {one: min(end, (done if ends is None else ends)[one]) for one, end in there.items()}
+        known = done if ends is None else ends
+        there = {one: max(end, done[one], known[one]) for one, (_, end) in bounds.items()}
+        last = {one: known[one] for one in there} if publisher is None or ends is not None else there
         starts = await self._store.start_offsets(places)
         if any((starts[one] or 0) > there[one] for one in places):
             raise ReplayFailedError(

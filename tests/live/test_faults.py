@@ -20,6 +20,8 @@ from tests.live.fleet import KILLED, QUICK, Fleet
 from tests.live.test_end_to_end import event, parts, retail_day
 
 PEOPLE = 150
+PARTS, PARTS_MAX = 35, 60
+"""In so many parts a day is published; a slow machine makes larger batches, and needs more for as many calls."""
 NEIGHBOURS = 200
 """How many other identifiers one that is not weak may be seen with, by default."""
 TRACE = (("traceparent", b"00-%032x-%016x-01" % (1, 1)),)
@@ -101,7 +103,7 @@ def test_servers_lost_at_every_step(engine: Engine) -> None:
     What was done is unknown to the worker each time. The day is shuffled, and a tenth of it comes twice.
     """
     rng = Random(22)
-    records = retail_day(22, PEOPLE)
+    records = retail_day(22, PEOPLE * PARTS_MAX // PARTS)
     records += rng.sample(records, len(records) // 10)
     rng.shuffle(records)
     places = {
@@ -114,13 +116,17 @@ def test_servers_lost_at_every_step(engine: Engine) -> None:
         **QUICK, IDWEAVE_FAILPOINTS=",".join(f"{place}=lose@{time}" for place, time in places.items())
     )
     pid = worker.pid
-    for part in parts(records, 35):
+    met: set[str] = set()
+    wanted = 0.9 * len(places)  # of two that are due in one call, one is met
+    for number, part in enumerate(parts(records, PARTS_MAX)):
+        if number >= PARTS and len(met) > wanted:
+            break
         engine.publish(part)
         engine.until(engine.is_resolved, "a part is resolved")
+        met = set(MET.findall(engine.logs()))
     engine.settle()
     met = set(MET.findall(engine.logs()))
-    # Of two that are due in one call, one is met; and a slow machine makes larger batches, and so fewer calls.
-    assert len(met) > 0.8 * len(places), f"not met: {sorted(places.keys() - met)}"
+    assert len(met) > wanted, f"not met: {sorted(places.keys() - met)}"
     assert worker.pid == pid
     whole(engine)
 
